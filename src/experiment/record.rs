@@ -1,0 +1,138 @@
+//! The record: one JSON document per run, from which everything else is made. It holds no wall-clock value, so the same input gives
+//! the same bytes.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// The version of the record's layout. Fields never change meaning under one version.
+pub const SCHEMA: u32 = 1;
+
+/// What one simulated run did and why it took the time it took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The version of Flynn that made it.
+    pub flynn: String,
+    pub seed: u64,
+    pub start: Start,
+    pub machine: MachineRecord,
+    pub workload: WorkloadRecord,
+    /// Simulated time of the measured pass, in picoseconds: from the released barrier to the last arrival.
+    pub time_ps: u64,
+    pub result: ResultRecord,
+    pub counts: Counts,
+    /// Every counter by its path, in the order of the machine's parts.
+    pub metrics: IndexMap<String, u64>,
+    /// Costs by source line, costliest first; times are sums over all cores.
+    pub profile: Vec<ProfileLine>,
+    /// Utilisation over time of what can be busy: name, and the busy share (0 to 1) of each of equally long stretches of the run.
+    pub timelines: IndexMap<String, Vec<f64>>,
+    /// Sentences, the most important first; each rests on figures above.
+    pub why: Vec<Reason>,
+}
+
+/// Whether a warm-up pass ran before the measured one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    Warm,
+    Cold,
+}
+
+/// The machine a record is of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineRecord {
+    pub name: String,
+    /// `uma`, `numa`, `coma` or `norma`.
+    pub organisation: String,
+    /// `SISD`, `SIMD`, `MISD` or `MIMD`.
+    pub flynn_class: String,
+    /// Every key with the value in force.
+    pub config: Json,
+}
+
+/// The workload a record is of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadRecord {
+    pub name: String,
+    pub text: String,
+    pub text_sha256: String,
+    pub parameters: IndexMap<String, Json>,
+    pub runtime: Json,
+}
+
+/// What the program computed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResultRecord {
+    /// The values in the order of the text; floats that JSON cannot hold are the strings `NaN`, `inf`, `-inf`.
+    pub values: Vec<Json>,
+    /// 16 hexadecimal digits: FNV-1a, 64 bits, over the values' canonical bits (8 little-endian bytes each) in order.
+    pub checksum: String,
+    pub equality: Equality,
+}
+
+/// How results of two runs of one program compare.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Equality {
+    /// Bit for bit.
+    Exact,
+    /// Within this relative tolerance, as a result depends on an order of float operations.
+    Tolerance(f64),
+}
+
+/// Totals of the measured pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Messages delivered between parts.
+    pub events: u64,
+    /// Instructions of Code that were carried out.
+    pub operations: u64,
+    /// Loads, stores and atomic operations.
+    pub memory_accesses: u64,
+    /// Float additions, multiplications, divisions and roots; a fused multiply-add counts as two.
+    pub flops: u64,
+    /// Bytes of the elements loaded and stored.
+    pub bytes: u64,
+}
+
+/// What one source line cost, over all cores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileLine {
+    /// From 1.
+    pub line: u32,
+    pub time_ps: u64,
+    /// Time by owner, `base` to `idle` as in the metric names, without those that are 0.
+    pub stack: IndexMap<String, u64>,
+}
+
+/// A sentence that explains, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    pub sentence: String,
+    /// The metrics or bounds it rests on, by path.
+    pub evidence: Vec<String>,
+}
+
+/// A prediction beside what the host did: one case of `validate`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValidationCase {
+    pub workload: String,
+    pub parameters: IndexMap<String, Json>,
+    pub threads: u32,
+    pub predicted_seconds: f64,
+    /// The lower quartile of the samples.
+    pub measured_seconds: f64,
+    /// (p75 - p25) / median of the samples.
+    pub measured_spread: f64,
+    /// predicted / measured - 1.
+    pub error: f64,
+    pub verdict: String,
+    pub checksum_simulated: String,
+    pub checksum_host: String,
+    pub equal: bool,
+    /// Every sample, in seconds, in the order taken.
+    pub samples: Vec<f64>,
+}
