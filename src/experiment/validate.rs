@@ -1,0 +1,88 @@
+//! A prediction held against what the host did.
+//!
+//! The verdict *inconclusive* is decided from the host's samples alone, before the prediction is looked at.
+
+use crate::base::statistics::quantile;
+use crate::experiment::record::{Record, ValidationCase};
+
+/// Above this (p75 - p25) / median the host was too noisy to judge a prediction by.
+pub const NOISY_SPREAD: f64 = 0.10;
+
+/// The host's side of a case.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    /// Seconds of every measured pass, in the order taken; not empty.
+    pub samples: Vec<f64>,
+    pub checksum: String,
+    /// Whether the host's values equal the simulated ones, exactly or within the workload's tolerance.
+    pub equal: bool,
+}
+
+/// The case of one workload at one number of threads.
+pub fn case(record: &Record, threads: u32, measurement: &Measurement) -> ValidationCase {
+    let predicted_seconds = record.time_ps as f64 * 1e-12;
+    let mut sorted = measurement.samples.clone();
+    sorted.sort_by(f64::total_cmp);
+    let [lower, median, upper] = [0.25, 0.5, 0.75].map(|q| quantile(&sorted, q));
+    let measured_spread = if median > 0.0 { (upper - lower) / median } else { 0.0 };
+    let error = if lower > 0.0 { predicted_seconds / lower - 1.0 } else { 0.0 };
+    let verdict = match (measurement.equal, measured_spread > NOISY_SPREAD) {
+        (false, _) => "wrong result",
+        (true, true) => "inconclusive",
+        (true, false) => "measured",
+    };
+    ValidationCase {
+        workload: record.workload.name.clone(),
+        parameters: record.workload.parameters.clone(),
+        threads,
+        predicted_seconds,
+        measured_seconds: lower,
+        measured_spread,
+        error,
+        verdict: verdict.to_string(),
+        checksum_simulated: record.result.checksum.clone(),
+        checksum_host: measurement.checksum.clone(),
+        equal: measurement.equal,
+        samples: measurement.samples.clone(),
+    }
+}
+
+/// Figures over several cases: of absolute errors the median, mean, 90th percentile and worst, the mean signed error (bias), and the
+/// mean of |ln(predicted / measured)|, which does not flatter predictions that are too low. Inconclusive cases do not count.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Summary {
+    pub cases: usize,
+    pub inconclusive: usize,
+    /// Cases whose results differ.
+    pub unequal: usize,
+    pub median_error: f64,
+    pub mean_error: f64,
+    pub p90_error: f64,
+    pub worst_error: f64,
+    pub bias: f64,
+    pub mean_log_error: f64,
+}
+
+/// The summary of these cases.
+pub fn summary(cases: &[ValidationCase]) -> Summary {
+    let judged: Vec<&ValidationCase> = cases.iter().filter(|case| case.verdict == "measured").collect();
+    let mut errors: Vec<f64> = judged.iter().map(|case| case.error.abs()).collect();
+    errors.sort_by(f64::total_cmp);
+    let count = judged.len().max(1) as f64;
+    let at = |q: f64| if errors.is_empty() { 0.0 } else { quantile(&errors, q) };
+    let log_error = |case: &&ValidationCase| match case.predicted_seconds / case.measured_seconds {
+        ratio if ratio > 0.0 && ratio.is_finite() => libm::log(ratio).abs(),
+        _ => 0.0,
+    };
+    Summary {
+        cases: cases.len(),
+        inconclusive: cases.iter().filter(|case| case.verdict == "inconclusive").count(),
+        unequal: cases.iter().filter(|case| !case.equal).count(),
+        median_error: at(0.5),
+        mean_error: errors.iter().sum::<f64>() / count,
+        p90_error: at(0.9),
+        worst_error: at(1.0),
+        bias: judged.iter().map(|case| case.error).sum::<f64>() / count,
+        mean_log_error: judged.iter().map(log_error).sum::<f64>() / count,
+    }
+}
