@@ -3,4 +3,8 @@
 //! This floor knows neither time nor machines nor the host.
 
 pub mod code;
+pub mod interpret;
+pub mod memory;
+pub mod operators;
 pub mod tree;
+mod work;

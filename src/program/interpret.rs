@@ -1,0 +1,562 @@
+//! The interpreter of Code: values only, no time. A machine model asks for one basic block at a time and gives it a cost.
+//!
+//! ```text
+//!            step(context, memory)                    the machine gives the block its time, then
+//!   core ───────────────────────────▶ Block(id)       asks for the next
+//!                                     Busy            ... and as many dependent operations
+//!                                     Synchronise(r)  ... performs r when coherence allows: perform(r, memory) → value
+//!            resume(context, value)                   the value is bound, the context goes on
+//!                                     Finished        the thread's part of the function is over
+//!                                     Fault           the program is wrong
+//! ```
+//!
+//! Plain accesses take effect when they are interpreted, which is sound for programs without data races (Adve and Hill 1990, "Weak
+//! ordering: a new definition": such programs are sequentially consistent). Synchronising operations bind their value only when the
+//! machine performs them ([`perform`]).
+//!
+//! A [`Context`] is plain data apart from any core, so it can be suspended at any block, moved, or kept by the thousand.
+//!
+//! [`Interpreter`] decodes Code once (`decode.rs`) into operations specialised by type, with array bases and constants folded in.
+//! Registers lie in an array of fixed size that every register number is a valid index of, so that reading one costs no check.
+
+mod decode;
+mod functional;
+mod operation;
+
+pub use functional::{FunctionalError, FunctionalRun, Tally, run_functional};
+
+use crate::base::address::Address;
+use crate::program::code::{BlockId, Fault, FaultKind, Function, SiteId, SynchronisationKind, THREAD, ZERO};
+use crate::program::memory::Memory;
+use crate::program::operators::{
+    binary, canonical, compare, convert, f64_of, floor_divide, floor_remainder, fused_multiply_add, holds, unary, update,
+};
+use crate::program::tree::{Order, Type};
+use operation::{Operation, Place, Terminator};
+
+/// Code, decoded.
+#[derive(Clone, Debug)]
+pub struct Interpreter {
+    blocks: Vec<DecodedBlock>,
+    operations: Vec<Operation>,
+    /// The site of each of `operations`.
+    sites: Vec<SiteId>,
+    synchronisations: Vec<DecodedSynchronisation>,
+    /// Registers a context has: one of [`decode::REGISTER_FILES`].
+    n_registers: usize,
+}
+
+/// A block: `operations[first..end]`, then the terminator.
+#[derive(Clone, Copy, Debug)]
+struct DecodedBlock {
+    first: u32,
+    end: u32,
+    terminator: Terminator,
+}
+
+/// A synchronising operation with its place resolved.
+#[derive(Clone, Copy, Debug)]
+struct DecodedSynchronisation {
+    /// Index into `Code::synchronisations`.
+    number: u32,
+    kind: SynchronisationKind,
+    order: Order,
+    element: Type,
+    place: Place,
+    to: u16,
+    operand: u16,
+    expected: u16,
+    site: SiteId,
+    next: BlockId,
+}
+
+/// What a thread is: where it stands and what its registers hold.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The number among all threads of the run, from 0.
+    pub thread: u32,
+    /// Addresses of the plain loads and stores of the last step, in order.
+    pub addresses: Vec<Address>,
+    /// Whether the last step ended in a branch whose comparison held, or in a jump.
+    pub taken: bool,
+    block: BlockId,
+    registers: Vec<u64>,
+}
+
+impl Context {
+    /// The block that the next step runs or, while a synchronising operation is pending, the one it ends.
+    pub fn block(&self) -> BlockId {
+        self.block
+    }
+
+    /// The bits in a register.
+    pub fn register(&self, register: u16) -> u64 {
+        self.registers[usize::from(register)]
+    }
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Step {
+    /// All instructions of the block ran, its jump or branch included.
+    Block(BlockId),
+    /// The instructions before the block's last ran. That one waits to be performed with [`perform`], then for
+    /// [`Interpreter::resume`].
+    Synchronise(Request),
+    /// The block ran and ends with so many dependent integer operations.
+    Busy { block: BlockId, operations: u64 },
+    /// The block ran and the thread's part of the function is over. A further step says so again.
+    Finished { block: BlockId },
+    /// The run is over: the program is wrong at that site. The accesses before it took effect.
+    Fault(Fault),
+}
+
+/// A synchronising operation that is yet to be performed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Request {
+    /// The block it ends.
+    pub block: BlockId,
+    /// Index into `Code::synchronisations`.
+    pub operation: u32,
+    pub kind: SynchronisationKind,
+    pub order: Order,
+    /// Of its place; 0 for a fence.
+    pub address: Address,
+    /// Type of the place.
+    pub element: Type,
+    /// What is stored, added, exchanged or compared with, as a register holds it.
+    pub operand: u64,
+    /// The expected value of a compare-exchange.
+    pub expected: u64,
+    pub site: SiteId,
+}
+
+/// What performing a request gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Performed {
+    /// The old or awaited value, for [`Interpreter::resume`].
+    pub value: u64,
+    /// Whether the thread may go on: false only for an `await` whose comparison does not hold yet.
+    pub done: bool,
+    /// Whether the place was written: false for loads, fences, awaits and failed compare-exchanges.
+    pub written: bool,
+}
+
+/// Performs a synchronising operation at this instant.
+///
+/// Float values are made canonical on the way in and out, so a compare-exchange finds one NaN equal to another and no host's NaN
+/// payload shows; `-0.0` and `0.0` differ to it, as they do to the hardware's compare-exchange.
+pub fn perform(request: &Request, memory: &mut Memory) -> Performed {
+    if request.kind == SynchronisationKind::Fence {
+        return Performed { value: 0, done: true, written: false };
+    }
+    let element = request.element;
+    let old = canonical(element, memory.load(element, request.address));
+    let mut write = |bits| {
+        memory.store(element, request.address, bits);
+        Performed { value: old, done: true, written: true }
+    };
+    match request.kind {
+        SynchronisationKind::Store => write(canonical(element, request.operand)),
+        SynchronisationKind::ReadModifyWrite(operation) => write(update(element, operation, old, request.operand)),
+        SynchronisationKind::CompareExchange if old == canonical(element, request.expected) => {
+            write(canonical(element, request.operand))
+        }
+        SynchronisationKind::Await(comparison) => {
+            Performed { value: old, done: compare(element, comparison, old, request.operand), written: false }
+        }
+        SynchronisationKind::Load | SynchronisationKind::CompareExchange | SynchronisationKind::Fence => {
+            Performed { value: old, done: true, written: false }
+        }
+    }
+}
+
+impl Interpreter {
+    /// A thread that stands at the entry of a function.
+    pub fn context(&self, thread: u32, function: &Function) -> Context {
+        let mut registers = vec![0; self.n_registers];
+        registers[usize::from(THREAD)] = u64::from(thread);
+        Context { thread, addresses: Vec::new(), taken: false, block: function.entry, registers }
+    }
+
+    /// Sends a thread to the entry of a function, its registers cleared.
+    pub fn enter(&self, context: &mut Context, function: &Function) {
+        context.registers.fill(0);
+        context.registers[usize::from(THREAD)] = u64::from(context.thread);
+        context.addresses.clear();
+        context.taken = false;
+        context.block = function.entry;
+    }
+
+    /// Runs the block the context stands at.
+    pub fn step(&self, context: &mut Context, memory: &mut Memory) -> Step {
+        match self.n_registers {
+            64 => self.step_with::<64>(context, memory),
+            256 => self.step_with::<256>(context, memory),
+            4096 => self.step_with::<4096>(context, memory),
+            _ => self.step_with::<65536>(context, memory),
+        }
+    }
+
+    /// Binds the value of the synchronising operation that the last step ended in, and moves on behind it.
+    pub fn resume(&self, context: &mut Context, value: u64) {
+        if let Terminator::Synchronise { operation } = self.blocks[context.block as usize].terminator {
+            let operation = &self.synchronisations[operation as usize];
+            if operation.to != ZERO {
+                context.registers[usize::from(operation.to)] = value;
+            }
+            context.block = operation.next;
+        }
+    }
+
+    fn step_with<const N: usize>(&self, context: &mut Context, memory: &mut Memory) -> Step {
+        let block = &self.blocks[context.block as usize];
+        let Ok(registers) = <&mut [u64; N]>::try_from(context.registers.as_mut_slice()) else {
+            unreachable!("a context belongs to the interpreter that made it");
+        };
+        let addresses = &mut context.addresses;
+        addresses.clear();
+        for (index, operation) in self.operations[block.first as usize..block.end as usize].iter().enumerate() {
+            if let Err(kind) = carry_out(operation, registers, memory, addresses) {
+                let site = self.sites[block.first as usize + index];
+                return Step::Fault(Fault { kind, site, thread: context.thread });
+            }
+        }
+        let id = context.block;
+        let (next, taken) = match block.terminator {
+            Terminator::Jump { to } => (to, true),
+            Terminator::BranchInteger { comparison, a, b, then, otherwise } => {
+                let holds = holds(comparison, get(registers, a) as i64, get(registers, b) as i64);
+                (if holds { then } else { otherwise }, holds)
+            }
+            Terminator::BranchFloat { r#type, comparison, a, b, then, otherwise } => {
+                let holds = compare(r#type, comparison, get(registers, a), get(registers, b));
+                (if holds { then } else { otherwise }, holds)
+            }
+            Terminator::BranchConstant { comparison, a, constant, then, otherwise } => {
+                let holds = holds(comparison, get(registers, a) as i64, i64::from(constant));
+                (if holds { then } else { otherwise }, holds)
+            }
+            Terminator::Synchronise { operation } => {
+                return Step::Synchronise(self.synchronisations[operation as usize].request(id, registers));
+            }
+            Terminator::Busy { count, next } => {
+                let operations = (get(registers, count) as i64).max(0) as u64;
+                context.block = next;
+                return Step::Busy { block: id, operations };
+            }
+            Terminator::Finish => return Step::Finished { block: id },
+        };
+        context.block = next;
+        context.taken = taken;
+        Step::Block(id)
+    }
+}
+
+impl DecodedSynchronisation {
+    fn request<const N: usize>(&self, block: BlockId, registers: &[u64; N]) -> Request {
+        let address = match self.kind {
+            SynchronisationKind::Fence => 0,
+            _ => self.place.address(get(registers, self.place.index)),
+        };
+        Request {
+            block,
+            operation: self.number,
+            kind: self.kind,
+            order: self.order,
+            address,
+            element: self.element,
+            operand: get(registers, self.operand),
+            expected: get(registers, self.expected),
+            site: self.site,
+        }
+    }
+}
+
+/// A register's bits. `N` is at least the number of registers of the Code, and a power of two.
+#[inline(always)]
+fn get<const N: usize>(registers: &[u64; N], register: u16) -> u64 {
+    registers[usize::from(register) & (N - 1)]
+}
+
+#[inline(always)]
+fn set<const N: usize>(registers: &mut [u64; N], register: u16, bits: u64) {
+    registers[usize::from(register) & (N - 1)] = bits;
+}
+
+/// Carries out one operation that is not a terminator.
+#[inline(always)]
+fn carry_out<const N: usize>(
+    operation: &Operation,
+    registers: &mut [u64; N],
+    memory: &mut Memory,
+    addresses: &mut Vec<Address>,
+) -> Result<(), FaultKind> {
+    use Operation as O;
+    macro_rules! float {
+        ($to:ident, $a:ident $operator:tt $b:ident) => {{
+            let value = f64_of(get(registers, $a)) $operator f64_of(get(registers, $b));
+            set(registers, $to, value.to_bits());
+        }};
+    }
+    macro_rules! integer {
+        ($to:ident, $a:ident, $method:ident, $b:expr) => {{
+            let value = (get(registers, $a) as i64).$method($b);
+            set(registers, $to, value as u64);
+        }};
+    }
+    macro_rules! load {
+        ($to:ident, $place:ident, $load:ident) => {{
+            let address = $place.address(get(registers, $place.index));
+            addresses.push(address);
+            set(registers, $to, memory.$load(address));
+        }};
+    }
+    macro_rules! store {
+        ($from:ident, $place:ident, $store:ident) => {{
+            let address = $place.address(get(registers, $place.index));
+            addresses.push(address);
+            memory.$store(address, get(registers, $from));
+        }};
+    }
+    match *operation {
+        O::Load8 { to, place } => load!(to, place, load_8),
+        O::Load4Signed { to, place } => load!(to, place, load_4_signed),
+        O::Load4 { to, place } => load!(to, place, load_4),
+        O::Load1 { to, place } => load!(to, place, load_1),
+        O::Store8 { from, place } => store!(from, place, store_8),
+        O::Store4 { from, place } => store!(from, place, store_4),
+        O::Store1 { from, place } => store!(from, place, store_1),
+        O::AddF64 { to, a, b } => float!(to, a + b),
+        O::SubtractF64 { to, a, b } => float!(to, a - b),
+        O::MultiplyF64 { to, a, b } => float!(to, a * b),
+        O::DivideF64 { to, a, b } => float!(to, a / b),
+        O::AddI64 { to, a, b } => integer!(to, a, wrapping_add, get(registers, b) as i64),
+        O::SubtractI64 { to, a, b } => integer!(to, a, wrapping_sub, get(registers, b) as i64),
+        O::MultiplyI64 { to, a, b } => integer!(to, a, wrapping_mul, get(registers, b) as i64),
+        O::AddConstantI64 { to, a, constant } => integer!(to, a, wrapping_add, i64::from(constant)),
+        O::MultiplyConstantI64 { to, a, constant } => integer!(to, a, wrapping_mul, i64::from(constant)),
+        O::AndConstant { to, a, constant } => set(registers, to, get(registers, a) & i64::from(constant) as u64),
+        O::ShiftRightLogical { to, a, count } => set(registers, to, get(registers, a) >> (count & 63)),
+        O::Constant { to, bits } => set(registers, to, bits),
+        O::Copy { to, from } => set(registers, to, get(registers, from)),
+        O::Check { index, constant, length } => {
+            let index = (get(registers, index) as i64).wrapping_add(i64::from(constant));
+            if index as u64 >= length {
+                return Err(FaultKind::IndexOutOfRange { index, length });
+            }
+        }
+        O::CheckDivisor { divisor } => {
+            if get(registers, divisor) == 0 {
+                return Err(FaultKind::DivisionByZero);
+            }
+        }
+        O::DivideNonNegative { to, a, b } => {
+            let (a, b) = (get(registers, a), get(registers, b));
+            set(registers, to, a.checked_div(b).ok_or(FaultKind::DivisionByZero)?);
+        }
+        O::RemainderNonNegative { to, a, b } => {
+            let (a, b) = (get(registers, a), get(registers, b));
+            set(registers, to, a.checked_rem(b).ok_or(FaultKind::DivisionByZero)?);
+        }
+        O::DivideConstant { to, a, constant } => set(registers, to, floor_divide(get(registers, a) as i64, constant.get()) as u64),
+        O::RemainderConstant { to, a, constant } => {
+            set(registers, to, floor_remainder(get(registers, a) as i64, constant.get()) as u64);
+        }
+        O::Unary { r#type, operator, to, a } => set(registers, to, unary(r#type, operator, get(registers, a))),
+        O::Binary { r#type, operator, to, a, b } => {
+            let value = binary(r#type, operator, get(registers, a), get(registers, b)).ok_or(FaultKind::DivisionByZero)?;
+            set(registers, to, value);
+        }
+        O::BinaryConstant { r#type, operator, to, a, constant } => {
+            let value = binary(r#type, operator, get(registers, a), i64::from(constant) as u64).ok_or(FaultKind::DivisionByZero)?;
+            set(registers, to, value);
+        }
+        O::Compare { r#type, comparison, to, a, b } => {
+            set(registers, to, u64::from(compare(r#type, comparison, get(registers, a), get(registers, b))));
+        }
+        O::Select { to, condition, a, b } => {
+            let value = if get(registers, condition) != 0 { get(registers, a) } else { get(registers, b) };
+            set(registers, to, value);
+        }
+        O::FusedMultiplyAdd { r#type, to, a, b, c } => {
+            set(registers, to, fused_multiply_add(r#type, get(registers, a), get(registers, b), get(registers, c)));
+        }
+        O::Convert { from_type, to_type, to, from } => {
+            set(registers, to, convert(from_type, to_type, get(registers, from)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::diagnostic::{SourceText, Span};
+    use crate::program::code::{Arena, Array, Block, Code, Instruction, Phase, ResultSlot, Site, Synchronisation};
+    use crate::program::tree::{BinaryOperator, Comparison, UpdateOperation, Value};
+
+    /// Code of one function, a block a slice.
+    fn code(blocks: &[&[Instruction]], synchronisations: &[Synchronisation]) -> Code {
+        let mut code = Code {
+            texts: vec![SourceText::new("test.flynn", "one\ntwo\n")],
+            functions: vec![Function { phase: Phase::Main, entry: 0, blocks: 0..blocks.len() as u32, parallel: true }],
+            blocks: Vec::new(),
+            instructions: Vec::new(),
+            instruction_sites: Vec::new(),
+            registers: vec![Type::I64, Type::I64, Type::I64, Type::I64, Type::I32, Type::F64, Type::F64, Type::Bool],
+            constants: vec![4],
+            synchronisations: synchronisations.to_vec(),
+            arrays: vec![array("a", Type::F64, 128), array("n", Type::I64, 256)],
+            sites: vec![Site { line: 1, span: Span::new(0, 3), text: 0, text_line: 1 }],
+            arena: Arena { size: 512, ..Arena::default() },
+            results: vec![ResultSlot { address: 256, r#type: Type::I64 }],
+            threads: 2,
+        };
+        for block in blocks {
+            code.blocks.push(Block { first: code.instructions.len() as u32, length: block.len() as u32 });
+            code.instructions.extend_from_slice(block);
+            code.instruction_sites.extend(block.iter().map(|_| 0));
+        }
+        code
+    }
+
+    fn array(name: &str, element: Type, base: u64) -> Array {
+        Array { name: name.into(), element, base, stride: 8, length: 4, extents: vec![4], runtime: false }
+    }
+
+    fn start(code: &Code) -> (Interpreter, Context, Memory) {
+        let interpreter = Interpreter::new(code);
+        let context = interpreter.context(1, &code.functions[0]);
+        (interpreter, context, Memory::new(&code.arena).unwrap())
+    }
+
+    #[test]
+    fn a_step_is_one_block_and_tells_its_addresses_in_order() {
+        let code = code(
+            &[
+                &[
+                    Instruction::Load { to: 5, array: 0, index: THREAD, constant: 0 },
+                    Instruction::Binary { operator: BinaryOperator::Add, to: 6, a: 5, b: 5 },
+                    Instruction::Store { from: 6, array: 0, index: THREAD, constant: -1 },
+                    Instruction::BranchConstant { comparison: Comparison::Equal, a: THREAD, constant: 1, then: 1, otherwise: 0 },
+                ],
+                &[Instruction::Finish],
+            ],
+            &[],
+        );
+        let (interpreter, mut context, mut memory) = start(&code);
+        memory.store(Type::F64, 136, 1.25_f64.to_bits());
+        assert_eq!(interpreter.step(&mut context, &mut memory), Step::Block(0));
+        assert_eq!(context.addresses, [136, 128]);
+        assert!(context.taken);
+        assert_eq!(memory.load(Type::F64, 128), 2.5_f64.to_bits());
+        assert_eq!(interpreter.step(&mut context, &mut memory), Step::Finished { block: 1 });
+        assert!(context.addresses.is_empty());
+        assert_eq!(interpreter.step(&mut context, &mut memory), Step::Finished { block: 1 }, "and stays finished");
+    }
+
+    #[test]
+    fn a_synchronising_operation_binds_its_value_when_it_is_performed() {
+        let add = Synchronisation {
+            kind: SynchronisationKind::ReadModifyWrite(UpdateOperation::Add),
+            order: Order::Relaxed,
+            array: 1,
+            index: ZERO,
+            constant: 2,
+            to: 2,
+            operand: THREAD,
+            expected: ZERO,
+        };
+        let code = code(&[&[Instruction::Synchronise { operation: 0, next: 1 }], &[Instruction::Finish]], &[add]);
+        let (interpreter, mut context, mut memory) = start(&code);
+        let Step::Synchronise(request) = interpreter.step(&mut context, &mut memory) else { panic!("it synchronises") };
+        assert_eq!((request.address, request.operand, request.block), (272, 1, 0));
+        assert_eq!(context.block(), 0, "it waits where it is");
+        memory.store(Type::I64, 272, 40);
+        let performed = perform(&request, &mut memory);
+        assert_eq!(performed, Performed { value: 40, done: true, written: true });
+        interpreter.resume(&mut context, performed.value);
+        assert_eq!((context.register(2), context.block(), memory.load(Type::I64, 272)), (40, 1, 41));
+    }
+
+    fn request(kind: SynchronisationKind, element: Type, operand: u64, expected: u64) -> Request {
+        let order = Order::SequentiallyConsistent;
+        Request { block: 0, operation: 0, kind, order, address: 128, element, operand, expected, site: 0 }
+    }
+
+    #[test]
+    fn compare_exchange_knows_one_nan() {
+        let mut memory = Memory::new(&Arena { size: 256, ..Arena::default() }).unwrap();
+        memory.store(Type::F64, 128, (-f64::NAN).to_bits() | 7);
+        let expected = f64::NAN.to_bits();
+        let performed = perform(&request(SynchronisationKind::CompareExchange, Type::F64, 0, expected), &mut memory);
+        assert!(performed.written);
+        assert_eq!(performed.value, expected, "canonical");
+        let minus_zero = (-0.0_f64).to_bits();
+        let performed = perform(&request(SynchronisationKind::CompareExchange, Type::F64, 1, minus_zero), &mut memory);
+        assert!(!performed.written, "0.0 and -0.0 have different bits");
+    }
+
+    #[test]
+    fn await_is_done_once_its_comparison_holds() {
+        let mut memory = Memory::new(&Arena { size: 256, ..Arena::default() }).unwrap();
+        let wait = request(SynchronisationKind::Await(Comparison::Greater), Type::I64, 3, 0);
+        assert!(!perform(&wait, &mut memory).done);
+        memory.store(Type::I64, 128, 4);
+        assert_eq!(perform(&wait, &mut memory), Performed { value: 4, done: true, written: false });
+    }
+
+    #[test]
+    fn faults_stop_at_their_site_after_what_came_before() {
+        let code = code(
+            &[&[
+                Instruction::Load { to: 2, array: 1, index: ZERO, constant: 1 },
+                Instruction::Check { index: THREAD, constant: 3, length: 0 },
+                Instruction::Finish,
+            ]],
+            &[],
+        );
+        let (interpreter, mut context, mut memory) = start(&code);
+        let kind = FaultKind::IndexOutOfRange { index: 4, length: 4 };
+        assert_eq!(interpreter.step(&mut context, &mut memory), Step::Fault(Fault { kind, site: 0, thread: 1 }));
+        assert_eq!(context.addresses, [264]);
+        let fault = run_functional(&code, 10).unwrap_err();
+        insta::assert_snapshot!(fault.describe(&code), @"test.flynn:1:1: index 4 is out of range: valid indices are 0 to 3 (thread 1)");
+    }
+
+    #[test]
+    fn threads_that_await_for_ever_are_named() {
+        let wait = Synchronisation {
+            kind: SynchronisationKind::Await(Comparison::NotEqual),
+            order: Order::Acquire,
+            array: 1,
+            index: ZERO,
+            constant: 0,
+            to: ZERO,
+            operand: ZERO,
+            expected: ZERO,
+        };
+        let code = code(&[&[Instruction::Synchronise { operation: 0, next: 1 }], &[Instruction::Finish]], &[wait]);
+        let error = run_functional(&code, 100).unwrap_err();
+        assert_eq!(error, FunctionalError::Deadlock(vec![(0, 0), (1, 0)]));
+        insta::assert_snapshot!(error.describe(&code), @"the program is stuck: thread 0 waits at line 1; thread 1 waits at line 1");
+    }
+
+    #[test]
+    fn a_run_counts_and_returns_results() {
+        let code = code(
+            &[&[
+                Instruction::Constant { to: 2, value: 0 },
+                Instruction::Store { from: 2, array: 1, index: ZERO, constant: 0 },
+                Instruction::Finish,
+            ]],
+            &[],
+        );
+        let run = run_functional(&code, 100).unwrap();
+        assert_eq!(run.results, [Value::I64(4)]);
+        let expected = Tally { instructions: 6, stores: 2, bytes: 16, ..Tally::default() };
+        assert_eq!(run.tally, expected, "two threads, one pass");
+        assert_eq!(run_functional(&code, 3), Err(FunctionalError::Limit(3)));
+    }
+}
