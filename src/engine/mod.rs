@@ -4,7 +4,15 @@
 //! It does not know what is simulated. Parts are one type `C` (an enum over the kinds of parts, so that dispatch is static and
 //! parts can be read after a run); messages are that type's.
 
-pub mod queue;
+use crate::base::time::Time;
+
+pub mod event;
+pub mod heap;
+mod kernel;
+mod stuck;
+
+pub use kernel::Port;
+pub use stuck::leading_cycle;
 
 /// Names a part of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,7 +81,127 @@ pub enum Outcome {
     Limit,
 }
 
-/// What a part can do while it handles an event.
-pub struct Port<'a, M> {
-    _message: std::marker::PhantomData<&'a M>,
+/// A machine in motion: parts, the channels between them, and the events to come.
+#[derive(Clone, Debug)]
+pub struct Engine<C: Component> {
+    parts: Vec<C>,
+    kernel: kernel::Kernel<C::Message>,
 }
+
+impl<C: Component> Engine<C> {
+    /// An engine at time zero in which nothing is planned. Part `i` of `parts` is `PartId(i)`.
+    pub fn new(parts: Vec<C>) -> Engine<C> {
+        let kernel = kernel::Kernel::new(parts.len());
+        Engine { parts, kernel }
+    }
+
+    /// A channel over which `from` can send to `to`; ids count from 0. A latency of zero is taken as 1 ps: an effect comes after its
+    /// cause, which is what makes the order of events independent of how far parts run ahead.
+    ///
+    /// # Panics
+    /// Where a part does not exist, `from` is `to`, or `capacity` (in messages) is 0.
+    pub fn add_channel(&mut self, from: PartId, to: PartId, latency: Time, capacity: u32) -> ChannelId {
+        self.kernel.add_channel(from, to, latency, capacity)
+    }
+
+    /// The parts that a channel leads from and to.
+    pub fn ends(&self, channel: ChannelId) -> (PartId, PartId) {
+        self.kernel.ends(channel)
+    }
+
+    /// Whether parts may do now what happens later ([`Port::horizon`]). It changes how many wakes there are, and nothing else.
+    pub fn set_run_ahead(&mut self, run_ahead: bool) {
+        self.kernel.set_run_ahead(run_ahead);
+    }
+
+    /// A lower bound, over all machines' paths, of the time from any event at one part to an arrival that it causes at another part
+    /// that asks for its horizon. The larger it is, the further parts run ahead; 1 ps is always right.
+    pub fn set_lookahead(&mut self, lookahead: Time) {
+        self.kernel.set_lookahead(lookahead);
+    }
+
+    /// Keeps the times of pending arrivals at a part that asks for its horizon. Without it the horizon is right, but nearer.
+    ///
+    /// # Panics
+    /// Where events are pending.
+    pub fn track_arrivals(&mut self, part: PartId) {
+        self.kernel.track_arrivals(part);
+    }
+
+    /// Plans to wake a part, as if it had called [`Port::wake_at`].
+    pub fn start(&mut self, part: PartId, at: Time, token: u32) {
+        self.kernel.plan(part, at, token);
+    }
+
+    /// Handles events until none is left, a part stops the run, or `limit` events (messages and wakes) have been handled in this call.
+    /// It can be called again: the parts stay as they are, and time goes on.
+    pub fn run(&mut self, limit: u64) -> Outcome {
+        for _ in 0..limit {
+            let Some((me, due)) = self.kernel.next() else { return self.at_rest() };
+            let part = &mut self.parts[me.0 as usize];
+            let mut port = Port { kernel: &mut self.kernel, me };
+            match due {
+                kernel::Due::Message(channel, message) => part.receive(channel, message, &mut port),
+                kernel::Due::Planned(token) => part.wake(Wake::Planned(token), &mut port),
+                kernel::Due::Place(channel) => part.wake(Wake::Place(channel), &mut port),
+            }
+            if self.kernel.stopped {
+                self.kernel.stopped = false;
+                return Outcome::Stopped;
+            }
+        }
+        if self.kernel.is_idle() { self.at_rest() } else { Outcome::Limit }
+    }
+
+    /// What the parts wait for at this moment, the shortest circle of waits first.
+    pub fn waits(&self) -> Vec<Wait> {
+        let mut waits = Vec::new();
+        for (part, id) in self.parts.iter().zip(0..) {
+            let first = waits.len();
+            part.waits(&mut waits);
+            for wait in &mut waits[first..] {
+                wait.who.get_or_insert(PartId(id));
+            }
+        }
+        self.kernel.blocked_senders(&mut waits);
+        stuck::cycle_first(waits)
+    }
+
+    fn at_rest(&self) -> Outcome {
+        let waits = self.waits();
+        if waits.is_empty() { Outcome::Quiescent } else { Outcome::Stuck(waits) }
+    }
+
+    /// The time of the last event handled.
+    pub fn now(&self) -> Time {
+        self.kernel.now()
+    }
+
+    /// The messages delivered so far. It does not depend on run-ahead.
+    pub fn messages(&self) -> u64 {
+        self.kernel.delivered
+    }
+
+    /// The events handled so far: messages and wakes. It depends on run-ahead, so it belongs in no record.
+    pub fn events(&self) -> u64 {
+        self.kernel.events
+    }
+
+    /// The parts, to be read.
+    pub fn parts(&self) -> &[C] {
+        &self.parts
+    }
+
+    /// The parts, to be changed between runs.
+    pub fn parts_mut(&mut self) -> &mut [C] {
+        &mut self.parts
+    }
+
+    /// The parts, at the end.
+    pub fn into_parts(self) -> Vec<C> {
+        self.parts
+    }
+}
+
+#[cfg(test)]
+mod tests;
