@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod diagnostic;
+pub mod document;
 pub mod quantity;
 pub mod random;
 pub mod statistics;
