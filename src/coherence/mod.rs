@@ -1,1 +1,7 @@
-//! TODO
+//! Coherence protocols as data: transition tables, the controller that carries them out, and the order in which a snooping bus takes
+//! requests. No time, no ports: the simulator and an exhaustive explorer drive the same code.
+//!
+//! Culler, Singh and Gupta, *Parallel Computer Architecture* (1999), sections 5.3 and 6.4; Nagarajan, Sorin, Hill and Wood, *A Primer
+//! on Memory Consistency and Cache Coherence* (2nd edition, 2020), chapter 7, whose names the transient states follow.
+
+pub mod protocol;

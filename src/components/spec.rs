@@ -1,0 +1,332 @@
+//! What a node is made of, as plain data: typed quantities, no texts.
+//!
+//! ```text
+//!   core 0      core 1      core 2      core 3        NodeSpec.cores, CoreSpec
+//!   L1d, L2     L1d, L2     L1d, L2     L1d, L2       NodeSpec.caches: private, inclusive, innermost first
+//!      |           |           |           |
+//!   ===============================================   InterconnectSpec
+//!                        |
+//!                     memory                          MemorySpec
+//! ```
+//!
+//! `machine` fills these in from what users write; [`NodeSpec::faults`] says what cannot be built, by key, so that `machine` can
+//! point at the place.
+
+use std::sync::Arc;
+
+use crate::base::time::{Clock, Time};
+use crate::coherence::protocol::Protocol;
+use crate::program::code::OperationClass;
+
+/// Addresses of a node's memory end below this: 256 TiB.
+pub const LARGEST_MEMORY_BYTES: u64 = 1 << 48;
+/// The most cores a node can have.
+pub const MOST_CORES: u32 = 1024;
+
+/// An in-order core that waits for each access (blocking, sequentially consistent).
+#[derive(Clone, Debug, PartialEq)]
+pub struct CoreSpec {
+    pub clock: Clock,
+    /// Cycles an operation of each class takes, by [`OperationClass`] as a number; for loads, stores and atomics, what is paid
+    /// beside the caches' latencies. All 0: an ideal core.
+    pub costs: [u32; OperationClass::ALL.len()],
+}
+
+/// Which line of a full set makes room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Replacement {
+    /// The one not accessed for longest.
+    #[default]
+    Lru,
+    /// The one filled first.
+    Fifo,
+}
+
+/// One level of a core's private caches: write-back, write-allocate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CacheSpec {
+    /// As the machine's text names it: `L1d`. Metrics use it in lower case.
+    pub name: String,
+    /// `line_bytes * ways * sets`, sets a power of two.
+    pub size_bytes: u64,
+    /// A power of two from 8 to 4096; the same in every level.
+    pub line_bytes: u32,
+    /// From 1 to 64.
+    pub ways: u32,
+    /// Cycles of the core's clock from asking to the answer, hit or miss.
+    pub latency_cycles: u32,
+    pub replacement: Replacement,
+}
+
+/// Which of several requests a shared wire takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Arbitration {
+    /// The first agent after the one served last.
+    #[default]
+    RoundRobin,
+    /// The agent with the lowest number.
+    FixedPriority,
+    /// The request that arrived first; ties by agent.
+    FirstCome,
+}
+
+/// A split-transaction snooping bus in the style of the SGI Challenge (Culler, Singh and Gupta 1999, section 6.4): an address bus on
+/// which every agent sees every transaction in one order, and a data bus with an arbitration of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BusSpec {
+    pub clock: Clock,
+    /// Bytes the data bus moves a cycle.
+    pub width_bytes: u32,
+    pub arbitration: Arbitration,
+    /// Bus cycles a transaction holds the address bus, at least 1.
+    pub address_cycles: u32,
+    /// Bus cycles from the end of the address phase to the agents' joint answer.
+    pub snoop_cycles: u32,
+    /// Transactions that may be under way at once, from 1.
+    pub outstanding: u32,
+}
+
+/// What joins a node's cores and its memory.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InterconnectSpec {
+    /// Any number of transactions at once, in no time.
+    Ideal,
+    Bus(BusSpec),
+}
+
+/// A memory with a fixed latency and channels of a fixed bandwidth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimpleMemorySpec {
+    /// From the start of service to the answer.
+    pub latency: Time,
+    /// Of each channel; a request holds its channel for its bytes over this, rounded up to a picosecond.
+    pub bandwidth_bytes_per_second: u64,
+    /// Lines are dealt to channels by number modulo this.
+    pub channels: u32,
+    /// Requests that may be under way (being served or waiting), from 1.
+    pub queue_capacity: u32,
+}
+
+/// A node's memory.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MemorySpec {
+    /// Answers any number of requests in no time.
+    Ideal,
+    Simple(SimpleMemorySpec),
+}
+
+/// A node: cores of one kind, their private caches, an interconnect, memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeSpec {
+    /// As the machine's text names it.
+    pub name: String,
+    /// From 1 to [`MOST_CORES`].
+    pub cores: u32,
+    pub core: CoreSpec,
+    /// No, one or two private levels, innermost first; each holds all lines of the one before it.
+    pub caches: Vec<CacheSpec>,
+    pub interconnect: InterconnectSpec,
+    pub memory: MemorySpec,
+    /// At most [`LARGEST_MEMORY_BYTES`].
+    pub memory_bytes: u64,
+    /// How the private caches are kept coherent; `None` only where there are none.
+    pub protocol: Option<Arc<Protocol>>,
+    /// Whether every copy of a line carries the line's version, so that a stale read or a second writer stops the run.
+    pub checks: bool,
+}
+
+/// An open-loop source of requests: Poisson arrivals in continuous time, each a transfer without snooping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrafficSpec {
+    /// Mean arrivals a second, above 0.
+    pub requests_per_second: f64,
+    /// Bytes a request moves over the data bus, from 1.
+    pub bytes: u32,
+    /// How many requests it makes.
+    pub requests: u64,
+    /// Reads go to memory and come back; writes only go there.
+    pub write: bool,
+    /// The source's own queue may grow to this; beyond it the run ends as saturated.
+    pub saturation_length: u64,
+}
+
+/// What cannot be built, and which key says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecFault {
+    /// Path below the node: `cache.L1d.size`, `interconnect.width`.
+    pub key: String,
+    /// The sentence.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl SpecFault {
+    fn new(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> SpecFault {
+        SpecFault { key: key.into(), message: message.into(), help: Some(help.into()) }
+    }
+}
+
+impl CacheSpec {
+    /// How many sets it has; meaningful where [`NodeSpec::faults`] finds nothing.
+    pub fn sets(&self) -> u64 {
+        self.size_bytes / (u64::from(self.line_bytes) * u64::from(self.ways))
+    }
+
+    fn faults(&self, faults: &mut Vec<SpecFault>) {
+        let key = |part: &str| format!("cache.{}.{part}", self.name);
+        if !self.line_bytes.is_power_of_two() || !(8..=4096).contains(&self.line_bytes) {
+            faults.push(SpecFault::new(
+                key("line"),
+                format!("a line of {} bytes cannot be built", self.line_bytes),
+                "a line is a power of two from 8 to 4096 bytes; most machines have 64",
+            ));
+            return;
+        }
+        if !(1..=64).contains(&self.ways) {
+            faults.push(SpecFault::new(
+                key("ways"),
+                format!("{} ways cannot be built", self.ways),
+                "a set has from 1 (direct-mapped) to 64 ways",
+            ));
+            return;
+        }
+        let way_bytes = u64::from(self.line_bytes) * u64::from(self.ways);
+        let sets = self.size_bytes / way_bytes;
+        if !self.size_bytes.is_multiple_of(way_bytes) || !sets.is_power_of_two() {
+            let below = if sets == 0 { 1 } else { 1 << sets.ilog2() };
+            faults.push(SpecFault::new(
+                key("size"),
+                format!(
+                    "{} bytes in {} ways of {}-byte lines do not make a power of two of sets",
+                    self.size_bytes, self.ways, self.line_bytes
+                ),
+                format!("{} or {} bytes would", below * way_bytes, 2 * below * way_bytes),
+            ));
+        }
+    }
+}
+
+impl NodeSpec {
+    /// Bytes of a line: the caches', or a word where there are none.
+    pub fn line_bytes(&self) -> u32 {
+        self.caches.first().map_or(8, |cache| cache.line_bytes)
+    }
+
+    /// Everything that keeps the node from being built; none where it can be.
+    pub fn faults(&self) -> Vec<SpecFault> {
+        let mut faults = Vec::new();
+        if !(1..=MOST_CORES).contains(&self.cores) {
+            faults.push(SpecFault::new(
+                "cores",
+                format!("a node cannot have {} cores", self.cores),
+                format!("a node has from 1 to {MOST_CORES} cores"),
+            ));
+        }
+        if !(1..=LARGEST_MEMORY_BYTES).contains(&self.memory_bytes) {
+            faults.push(SpecFault::new("memory.size", "memory has from 1 byte to 256 TiB", "16 GiB is a usual size"));
+        }
+        self.cache_faults(&mut faults);
+        if let InterconnectSpec::Bus(bus) = &self.interconnect {
+            bus.faults(&mut faults);
+        }
+        if let MemorySpec::Simple(memory) = &self.memory {
+            memory.faults(&mut faults);
+        }
+        faults
+    }
+
+    fn cache_faults(&self, faults: &mut Vec<SpecFault>) {
+        for cache in &self.caches {
+            cache.faults(faults);
+        }
+        if let [_, _, third, ..] = &self.caches[..] {
+            faults.push(SpecFault::new(
+                format!("cache.{}", third.name),
+                format!("{} is a third private level", third.name),
+                "a core has at most two private levels of cache",
+            ));
+        }
+        if let [inner, outer] = &self.caches[..] {
+            if inner.line_bytes != outer.line_bytes {
+                faults.push(SpecFault::new(
+                    format!("cache.{}.line", outer.name),
+                    format!("{} has lines of {} bytes and {} of {}", inner.name, inner.line_bytes, outer.name, outer.line_bytes),
+                    "a core's private levels share one coherence state per line, so their lines are equally long",
+                ));
+            }
+            if outer.size_bytes < inner.size_bytes {
+                faults.push(SpecFault::new(
+                    format!("cache.{}.size", outer.name),
+                    format!("{} is smaller than {}", outer.name, inner.name),
+                    format!("{} holds every line of {} and must be at least as large", outer.name, inner.name),
+                ));
+            }
+        }
+        if !self.caches.is_empty() && self.protocol.is_none() {
+            faults.push(SpecFault::new("protocol", "private caches need a coherence protocol", "MESI is a usual one"));
+        }
+    }
+}
+
+impl BusSpec {
+    fn faults(&self, faults: &mut Vec<SpecFault>) {
+        if !(1..=4096).contains(&self.width_bytes) {
+            faults.push(SpecFault::new(
+                "interconnect.width",
+                format!("a data bus {} bytes wide cannot be built", self.width_bytes),
+                "a data bus is from 1 to 4096 bytes wide; 8 to 32 are usual",
+            ));
+        }
+        if !(1..=1000).contains(&self.address_cycles) {
+            faults.push(SpecFault::new(
+                "interconnect.address_cycles",
+                format!("an address phase of {} cycles cannot be built", self.address_cycles),
+                "an address phase lasts from 1 to 1000 cycles of the bus",
+            ));
+        }
+        if self.snoop_cycles > 1000 {
+            faults.push(SpecFault::new(
+                "interconnect.snoop_cycles",
+                format!("a snoop window of {} cycles is too long", self.snoop_cycles),
+                "caches answer within 1000 cycles of the bus",
+            ));
+        }
+        if !(1..=1024).contains(&self.outstanding) {
+            faults.push(SpecFault::new(
+                "interconnect.outstanding",
+                format!("{} transactions under way cannot be kept", self.outstanding),
+                "from 1 (an atomic bus) to 1024; the SGI Challenge had 8",
+            ));
+        }
+    }
+}
+
+impl SimpleMemorySpec {
+    fn faults(&self, faults: &mut Vec<SpecFault>) {
+        if self.bandwidth_bytes_per_second == 0 {
+            faults.push(SpecFault::new(
+                "memory.bandwidth",
+                "a memory channel without bandwidth never answers",
+                "25.6 GB/s is a channel of DDR4-3200",
+            ));
+        }
+        if !(1..=1024).contains(&self.channels) {
+            faults.push(SpecFault::new(
+                "memory.channels",
+                format!("a memory cannot have {} channels", self.channels),
+                "from 1 to 1024",
+            ));
+        }
+        if self.latency > Time(1_000_000_000_000) {
+            faults.push(SpecFault::new("memory.latency", "memory answers within a second", "60 to 120 ns are usual"));
+        }
+        if !(1..=65_536).contains(&self.queue_capacity) {
+            faults.push(SpecFault::new(
+                "memory.queue",
+                format!("a queue of {} requests cannot be built", self.queue_capacity),
+                "from 1 to 65536",
+            ));
+        }
+    }
+}
