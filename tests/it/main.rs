@@ -1,0 +1,3 @@
+//! Integration tests: one binary, one module for each subject, so that they are linked once.
+
+mod floors;
