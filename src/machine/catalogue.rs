@@ -30,16 +30,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order they are listed.
-    pub const ALL: [Kind; 8] = [
-        Kind::Machine,
-        Kind::Workload,
-        Kind::Experiment,
-        Kind::Processor,
-        Kind::Memory,
-        Kind::Link,
-        Kind::Protocol,
-        Kind::Runtime,
-    ];
+    pub const ALL: [Kind; 8] =
+        [Kind::Machine, Kind::Workload, Kind::Experiment, Kind::Processor, Kind::Memory, Kind::Link, Kind::Protocol, Kind::Runtime];
 
     /// Where its files lie.
     pub fn directory(self) -> &'static str {
@@ -107,9 +99,11 @@ fn first_sentence(text: &str) -> String {
     let lines = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).take_while(|line| !line.is_empty());
     let comment = lines.collect::<Vec<_>>().join(" ");
     // A sentence ends in a full stop or question mark before a capital; "(Culler et al. 1999)" goes on.
-    let end = comment.match_indices(". ").chain(comment.match_indices("? ")).map(|(at, _)| at).filter(|&at| {
-        comment[at + 2..].starts_with(|next: char| next.is_uppercase())
-    });
+    let end = comment
+        .match_indices(". ")
+        .chain(comment.match_indices("? "))
+        .map(|(at, _)| at)
+        .filter(|&at| comment[at + 2..].starts_with(|next: char| next.is_uppercase()));
     match end.min() {
         Some(end) => comment[..=end].to_string(),
         None => comment,

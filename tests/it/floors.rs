@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down.
-const FLOORS: [&str; 11] = [
-    "base", "engine", "program", "coherence", "interconnect", "components", "machine", "experiment", "host", "report", "cli",
-];
+const FLOORS: [&str; 11] =
+    ["base", "engine", "program", "coherence", "interconnect", "components", "machine", "experiment", "host", "report", "cli"];
 /// The last pure floor.
 const LAST_PURE: &str = "experiment";
 
@@ -95,8 +94,21 @@ fn no_floor_uses_one_below_it() {
 #[test]
 fn pure_floors_meet_the_system_nowhere() {
     let banned = [
-        "std::fs", "std::env", "std::thread", "std::process", "std::net", "std::io", "Instant::now", "SystemTime", "HashMap<", "unsafe ",
-        ".sin()", ".cos()", ".exp()", ".ln()", ".powf(",
+        "std::fs",
+        "std::env",
+        "std::thread",
+        "std::process",
+        "std::net",
+        "std::io",
+        "Instant::now",
+        "SystemTime",
+        "HashMap<",
+        "unsafe ",
+        ".sin()",
+        ".cos()",
+        ".exp()",
+        ".ln()",
+        ".powf(",
     ];
     let mut found = Vec::new();
     for (floor, file, code) in every_source() {

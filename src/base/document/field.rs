@@ -19,8 +19,9 @@ pub trait Field: Sized {
     fn write(&self) -> Json;
     /// What is accepted.
     fn shape() -> Shape;
-    /// The value of a key that is not there and has no default; `None` where it must be there.
-    fn absent() -> Option<Self> {
+    /// The value of a key that has no default and is not in the table at `place`; `None` where it must be there.
+    fn absent(place: &Place) -> Option<Self> {
+        let _ = place;
         None
     }
 }
@@ -167,7 +168,7 @@ impl<T: Field> Field for Option<T> {
     fn shape() -> Shape {
         T::shape()
     }
-    fn absent() -> Option<Option<T>> {
+    fn absent(_: &Place) -> Option<Option<T>> {
         Some(None)
     }
 }

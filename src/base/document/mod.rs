@@ -19,6 +19,6 @@ mod shape;
 mod tree;
 
 pub use field::{At, Field, Whole, read, read_value};
-pub use section::{TAG, TableReader, read_tag, read_word, write_tag};
+pub use section::{TAG, TableReader, read_empty, read_tag, read_word, write_tag};
 pub use shape::{KeyShape, Later, Shape, TableShape, Word, enumerate, paragraph};
 pub use tree::{Data, Entry, MAXIMUM_BYTES, MAXIMUM_DEPTH, Place, Table, Value, parse, parse_value};

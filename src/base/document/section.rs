@@ -1,8 +1,8 @@
 //! Declaring tables, words, and tables that depend on a word.
 
-use crate::base::diagnostic::{Diagnostics, nearest};
+use crate::base::diagnostic::{Diagnostics, SourceText, Span, nearest};
 use crate::base::document::field::{At, Field, MAXIMUM_FAULTS, wrong_type};
-use crate::base::document::shape::{Later, Shape, TableShape, Word, enumerate};
+use crate::base::document::shape::{KeyShape, Later, Shape, TableShape, Word, enumerate};
 use crate::base::document::tree::{Data, Place, Table, Value};
 
 /// Declares a table: a struct whose fields are [`At`], and its [`Field`]. A field is a key of the same name (or of the name after
@@ -67,22 +67,19 @@ macro_rules! section {
             }
 
             fn shape() -> $crate::base::document::Shape {
-                use $crate::base::document::{Field, KeyShape, Later, Shape, TableShape, paragraph};
-                Shape::Table(TableShape {
-                    doc: paragraph(&[$($doc),+]),
-                    keys: vec![$({
-                        let default: Option<$type> = $crate::section!(@default $type $(, $default)?);
-                        let absent = default.or_else(<$type as Field>::absent);
-                        KeyShape {
-                            name: $crate::section!(@key $field $($key)?),
-                            doc: paragraph(&[$($key_doc),+]),
-                            shape: <$type as Field>::shape(),
-                            required: absent.is_none(),
-                            default: absent.map_or(serde_json::Value::Null, |value| value.write()),
-                        }
-                    }),*],
-                    later: vec![$($(Later { name: $later, what: $what }),*)?],
+                $crate::base::document::Shape::Table($crate::base::document::TableShape {
+                    doc: $crate::base::document::paragraph(&[$($doc),+]),
+                    keys: vec![$($crate::base::document::KeyShape::of::<$type>(
+                        $crate::section!(@key $field $($key)?),
+                        $crate::base::document::paragraph(&[$($key_doc),+]),
+                        $crate::section!(@default $type $(, $default)?),
+                    )),*],
+                    later: vec![$($($crate::base::document::Later { name: $later, what: $what }),*)?],
                 })
+            }
+
+            fn absent(place: &$crate::base::document::Place) -> Option<Self> {
+                $crate::base::document::read_empty(place)
             }
         }
     };
@@ -146,10 +143,11 @@ macro_rules! choice {
             }
 
             fn shape() -> $crate::base::document::Shape {
-                use $crate::base::document::{Later, Shape, Word, paragraph};
-                Shape::Words {
-                    words: vec![$( Word { name: $word, doc: paragraph(&[$($word_doc),+]) } ),+],
-                    later: vec![$($(Later { name: $later, what: $what }),*)?],
+                $crate::base::document::Shape::Words {
+                    words: vec![$(
+                        $crate::base::document::Word { name: $word, doc: $crate::base::document::paragraph(&[$($word_doc),+]) }
+                    ),+],
+                    later: vec![$($($crate::base::document::Later { name: $later, what: $what }),*)?],
                 }
             }
         }
@@ -204,18 +202,20 @@ macro_rules! tagged {
             }
 
             fn shape() -> $crate::base::document::Shape {
-                use $crate::base::document::{Field, Later, Shape, Word, paragraph};
-                Shape::Tagged {
+                $crate::base::document::Shape::Tagged {
                     tag: $crate::base::document::TAG,
-                    doc: paragraph(&[$($doc),+]),
-                    tables: [$( (Word { name: $word, doc: paragraph(&[$($word_doc),+]) }, <$section as Field>::shape()) ),+]
+                    doc: $crate::base::document::paragraph(&[$($doc),+]),
+                    tables: [$((
+                        $crate::base::document::Word { name: $word, doc: $crate::base::document::paragraph(&[$($word_doc),+]) },
+                        <$section as $crate::base::document::Field>::shape(),
+                    )),+]
                         .into_iter()
                         .filter_map(|(word, shape)| match shape {
-                            Shape::Table(table) => Some((word, table)),
+                            $crate::base::document::Shape::Table(table) => Some((word, table)),
                             _ => None,
                         })
                         .collect(),
-                    later: vec![$($(Later { name: $later, what: $what }),*)?],
+                    later: vec![$($($crate::base::document::Later { name: $later, what: $what }),*)?],
                 }
             }
         }
@@ -224,6 +224,21 @@ macro_rules! tagged {
 
 /// The key that holds the word of a [`tagged!`](crate::tagged) table.
 pub const TAG: &str = "kind";
+
+impl KeyShape {
+    /// A key of type `T`.
+    pub fn of<T: Field>(name: &'static str, doc: String, default: Option<T>) -> KeyShape {
+        let nowhere = Place { source: SourceText::new("", ""), span: Span::default() };
+        let absent = default.or_else(|| T::absent(&nowhere));
+        let shape = T::shape();
+        // A table that may be empty has no default of its own: its keys have.
+        let default = match &shape {
+            Shape::Table(_) => serde_json::Value::Null,
+            _ => absent.as_ref().map_or(serde_json::Value::Null, T::write),
+        };
+        KeyShape { name, doc, shape, required: absent.is_none(), default }
+    }
+}
 
 /// The path of a key of a table.
 fn join(path: &str, key: &str) -> String {
@@ -259,7 +274,7 @@ impl<'a> TableReader<'a> {
             let value = T::read(&entry.value, &path, self.faults)?;
             return Some(At { value, place: entry.value.place.clone(), given: true });
         }
-        match default.or_else(T::absent) {
+        match default.or_else(|| T::absent(self.place)) {
             Some(value) => Some(At { value, place: self.place.clone(), given: false }),
             None if self.misspelt(key) => None,
             None => {
@@ -298,6 +313,13 @@ impl<'a> TableReader<'a> {
             self.faults.push(entry.key.fault(format!("unknown key `{key}`{place}")).key(path).help(help));
         }
     }
+}
+
+/// A table without any key, where that is enough. For [`section!`](crate::section).
+#[doc(hidden)]
+pub fn read_empty<T: Field>(place: &Place) -> Option<T> {
+    let mut faults = Vec::new();
+    T::read(&Value { place: place.clone(), data: Data::Table(Table::default()) }, "", &mut faults)
 }
 
 /// One of a shape's words, or `None` after saying what is wrong. For [`choice!`](crate::choice).
@@ -387,7 +409,6 @@ pub fn write_tag(word: &str, rest: serde_json::Value) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::diagnostic::SourceText;
     use crate::base::document::{Whole, read};
 
     section! {
