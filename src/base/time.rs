@@ -157,6 +157,9 @@ mod tests {
             let clock = Clock::from_hertz(hertz, 1).unwrap();
             for k in (0..2000).chain((0..60).map(|bit| (1u64 << bit) / 1_000_000)) {
                 let edge = clock.edge(k);
+                if clock.edge(k + 1) == Time::NEVER {
+                    break;
+                }
                 assert_eq!(clock.cycle_at(edge), k, "{hertz} Hz, cycle {k}");
                 assert_eq!(clock.cycle_at_or_after(edge), k);
                 if clock.edge(k + 1).0 > edge.0 + 1 {
