@@ -1,1 +1,76 @@
-//! TODO
+//! Figures, pages and exports: everything a person reads of a record.
+//!
+//! ```text
+//!   Record --> facts (metrics sorted by part) --> figure: machine, stacks, caches, utilisation --> page, stand-alone SVG
+//!                                             --> compare, listing                             --> page
+//!                                             --> exports (CSV)
+//!   ValidationCase --> validation                                                              --> page
+//! ```
+//!
+//! The input is records alone: this floor neither runs anything nor knows the host. The same input gives the same bytes.
+
+mod bars;
+mod caches;
+mod compare;
+mod differences;
+mod exports;
+mod facts;
+mod figure;
+mod human;
+mod listing;
+mod machine;
+mod page;
+mod palette;
+#[cfg(test)]
+mod sample;
+mod stacks;
+mod svg;
+mod utilisation;
+mod validation;
+
+use serde::Serialize;
+
+pub use self::exports::exports;
+pub use self::figure::{Column, Figure, RenderError, Table};
+pub use self::page::page;
+use crate::experiment::record::{Record, ValidationCase};
+
+/// What a page is made of.
+#[derive(Clone, Debug, Default)]
+pub struct ReportInput<'a> {
+    pub title: &'a str,
+    /// One record is shown whole; of several, those of one workload are compared and each is folded.
+    pub records: &'a [Record],
+    /// Where each record lies, as the reader is to find it; may be shorter than the records.
+    pub record_files: Vec<String>,
+    /// Predictions beside measurements, where there are any.
+    pub validation: &'a [ValidationCase],
+    /// The computer that measured.
+    pub host: Option<HostFacts>,
+    /// Commands to try next.
+    pub commands: Vec<String>,
+}
+
+/// The computer under the user's hands, in words.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct HostFacts {
+    /// Its processor.
+    pub name: String,
+    /// How many cores, at what clock.
+    pub cores: String,
+    /// Its caches.
+    pub caches: String,
+}
+
+/// The figures of one record: the machine, cycle stacks, caches, utilisation over time; those for which it has numbers.
+///
+/// # Errors
+/// None that a record can cause: only a fault of the plotting library.
+pub fn figures(record: &Record) -> Result<Vec<Figure>, RenderError> {
+    let facts = facts::Facts::of(record);
+    let all = [machine::figure(&facts), stacks::figure(&facts)?, caches::figure(&facts)?, utilisation::figure(&facts)?];
+    Ok(all.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,318 @@
+//! Several records side by side: one workload on several machines (or one machine run in several ways), their times on one axis,
+//! what the machines differ in, and which owner of time the difference goes to.
+//!
+//! A core's stack adds up to the time of its run, so the average stack of one run minus that of another is exactly the difference of
+//! their times, owner by owner.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::bars::{Bar, Bars, Segment};
+use super::differences::{Difference, differences};
+use super::facts::{Facts, Stack};
+use super::figure::{About, Figure, RenderError, Table};
+use super::human;
+use super::palette::{ACCENT, ON_DEEP};
+use super::stacks::{legend, owners, segments, table};
+use crate::experiment::record::Equality;
+
+/// Records of one workload: the same text with the same parameters.
+pub struct Group<'a> {
+    pub workload: String,
+    pub runs: Vec<Run<'a>>,
+}
+
+/// A record with the name it has among its group.
+pub struct Run<'a> {
+    /// Its place among all records, from 0.
+    pub index: usize,
+    pub label: String,
+    pub facts: &'a Facts<'a>,
+    pub mean: Stack,
+}
+
+impl Run<'_> {
+    fn time(&self) -> f64 {
+        self.facts.record.time_ps as f64
+    }
+}
+
+/// What a comparison says in words and tables.
+#[derive(Serialize)]
+pub struct Words {
+    /// Who is how much faster.
+    pub headline: String,
+    /// Where the difference between slowest and fastest goes, the largest part first.
+    pub reasons: Vec<String>,
+    /// Whether all computed the same.
+    pub results: String,
+    pub differences: Table,
+}
+
+/// Groups records by workload, in the order in which they come.
+pub fn groups<'a>(all: &'a [Facts<'a>]) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for (index, facts) in all.iter().enumerate() {
+        let workload = &facts.record.workload;
+        let run = Run { index, label: facts.record.machine.name.clone(), facts, mean: facts.mean_stack() };
+        let same = |group: &&mut Group<'_>| {
+            let other = &group.runs[0].facts.record.workload;
+            (&workload.name, &workload.text, &workload.parameters) == (&other.name, &other.text, &other.parameters)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.runs.push(run),
+            None => groups.push(Group { workload: workload.name.clone(), runs: vec![run] }),
+        }
+    }
+    groups.iter_mut().for_each(Group::tell_apart);
+    groups
+}
+
+impl Group<'_> {
+    /// Adds to names that are not unique the values that tell them apart.
+    fn tell_apart(&mut self) {
+        let names: Vec<String> = self.runs.iter().map(|run| run.label.clone()).collect();
+        let shared = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
+        if !names.iter().any(shared) {
+            return;
+        }
+        let differences = self.differences();
+        for (i, run) in self.runs.iter_mut().enumerate().filter(|(i, _)| shared(&names[*i])) {
+            let told = differences.iter().take(2).filter_map(|difference| {
+                let last = difference.key.rsplit('.').next().unwrap_or_default();
+                difference.values[i].as_ref().filter(|value| value.len() < 24).map(|value| format!("{last} {value}"))
+            });
+            let told: Vec<String> = told.collect();
+            let told = if told.is_empty() { format!("run {}", run.index + 1) } else { told.join(", ") };
+            run.label = format!("{} ({told})", run.label);
+        }
+    }
+
+    /// What machines differ in, and then what their run-times differ in beyond that.
+    fn differences(&self) -> Vec<Difference> {
+        let machines: Vec<&Json> = self.runs.iter().map(|run| &run.facts.record.machine.config).collect();
+        let runtimes: Vec<&Json> = self.runs.iter().map(|run| &run.facts.record.workload.runtime).collect();
+        let mut found = differences(&machines);
+        let of_runtime = differences(&runtimes).into_iter().map(|d| Difference { key: format!("runtime.{}", d.key), ..d });
+        for difference in of_runtime {
+            if found.iter().all(|known| known.key != difference.key) {
+                found.push(difference);
+            }
+        }
+        found
+    }
+
+    fn difference_table(&self) -> Table {
+        let names = self.runs.iter().map(|run| run.label.clone());
+        let caption = if self.runs.len() == 2 { "These two differ in" } else { "These machines differ in" };
+        let mut table = Table::with_columns(caption, ["key".to_owned()].into_iter().chain(names));
+        for difference in self.differences() {
+            let values = difference.values.into_iter().map(|value| value.unwrap_or_else(|| "–".to_owned()));
+            table.row([difference.key].into_iter().chain(values).collect());
+        }
+        table
+    }
+
+    /// The fastest and the slowest run.
+    fn ends(&self) -> (&Run<'_>, &Run<'_>) {
+        let by_time = |a: &&Run<'_>, b: &&Run<'_>| a.facts.record.time_ps.cmp(&b.facts.record.time_ps);
+        let fastest = self.runs.iter().min_by(by_time).expect("a group is begun with a run");
+        let slowest = self.runs.iter().max_by(by_time).expect("a group is begun with a run");
+        (fastest, slowest)
+    }
+
+    /// What the comparison says in words.
+    pub fn words(&self) -> Words {
+        let (fastest, slowest) = self.ends();
+        let headline = if fastest.facts.record.time_ps == slowest.facts.record.time_ps {
+            "All take the same time.".to_owned()
+        } else if fastest.facts.record.time_ps == 0 {
+            format!("{} is the fastest.", fastest.label)
+        } else {
+            let factor = human::digits(slowest.time() / fastest.time());
+            format!("{} is {factor} times as fast as {}.", fastest.label, slowest.label)
+        };
+        Words { headline, reasons: reasons(fastest, slowest), results: self.results(), differences: self.difference_table() }
+    }
+
+    fn results(&self) -> String {
+        let first = &self.runs[0].facts.record.result;
+        if self.runs.iter().all(|run| run.facts.record.result.checksum == first.checksum) {
+            return format!("All {} computed the same result, bit for bit (checksum {}).", self.runs.len(), first.checksum);
+        }
+        match first.equality {
+            Equality::Exact => "The results are not the same, though this program's must be: see each run.".to_owned(),
+            Equality::Tolerance(tolerance) => format!(
+                "The checksums differ: the order of float operations does. This program's results count as equal within {tolerance:e} relative."
+            ),
+        }
+    }
+
+    /// Times on a common axis, made of their stacks, and the same stacks as shares.
+    pub fn figures(&self) -> Result<Vec<Figure>, RenderError> {
+        let mut figures = vec![self.times()?];
+        if self.runs.iter().any(|run| run.mean.total() > 0.0) {
+            figures.push(self.shares()?);
+        }
+        Ok(figures)
+    }
+
+    fn stacks(&self) -> Vec<(String, Stack)> {
+        self.runs.iter().map(|run| (run.label.clone(), run.mean)).collect()
+    }
+
+    fn times(&self) -> Result<Figure, RenderError> {
+        let (fastest, slowest) = self.ends();
+        let unit = human::time_unit(slowest.time());
+        let bar = |run: &Run<'_>| {
+            let stack_is_time = run.mean.total() > 0.0;
+            let plain = || vec![Segment { value: run.time() / unit.picoseconds, fill: ACCENT, on: ON_DEEP, label: String::new() }];
+            let scale = run.time() / run.mean.total() / unit.picoseconds;
+            let factor = match run.time() / fastest.time().max(1.0) {
+                factor if factor > 1.0 => format!("  {}×", human::digits(factor)),
+                _ => String::new(),
+            };
+            Bar {
+                label: run.label.clone(),
+                segments: if stack_is_time { segments(&run.mean, scale, run.mean.total()) } else { plain() },
+                end: format!("{}{factor}", human::time(run.time())),
+            }
+        };
+        let stacks = self.stacks();
+        let owners = owners(stacks.iter().map(|(_, stack)| stack));
+        let chart = Bars {
+            bars: self.runs.iter().map(bar).collect(),
+            legend: legend(&owners),
+            axis: format!("time ({})", unit.name),
+            end: slowest.time() / unit.picoseconds,
+        };
+        let mut table = Table::new("Times", &["machine", "time#", "of the fastest#", "threads#", "largest part of the time"]);
+        for run in &self.runs {
+            let top =
+                run.mean.top().map_or("–".to_owned(), |(owner, share)| format!("{} {}", owner.label, human::percent(share)));
+            let factor = run.time() / fastest.time().max(1.0);
+            let threads = run.facts.threads().map_or("–".to_owned(), human::count);
+            table.row(vec![run.label.clone(), human::time(run.time()), format!("{}×", human::digits(factor)), threads, top]);
+        }
+        let about = About {
+            name: "times",
+            title: format!("{} on each machine: time", self.workload),
+            description:
+                "Shorter is faster. A bar is divided as the average core's time is: the parts add up to the time of the run."
+                    .to_owned(),
+            table,
+        };
+        Figure::chart(about, chart.height(), |area| chart.draw(area))
+    }
+
+    fn shares(&self) -> Result<Figure, RenderError> {
+        let stacks = self.stacks();
+        let bar = |(label, stack): &(String, Stack)| Bar {
+            label: label.clone(),
+            segments: segments(stack, 100.0 / stack.total().max(1.0), stack.total()),
+            end: String::new(),
+        };
+        let chart = Bars {
+            bars: stacks.iter().map(bar).collect(),
+            legend: legend(&owners(stacks.iter().map(|(_, stack)| stack))),
+            axis: "share of the average core's time (%)".to_owned(),
+            end: 100.0,
+        };
+        let about = About {
+            name: "shares",
+            title: format!("{} on each machine: what the time is made of", self.workload),
+            description: "The same stacks, each drawn to full width, so that their make-up can be compared.".to_owned(),
+            table: table("The average core's time by owner", "machine", &stacks),
+        };
+        Figure::chart(about, chart.height(), |area| chart.draw(area))
+    }
+}
+
+/// Which owners the time between two runs goes to: those that are a twentieth of it or more, at most four.
+fn reasons(fastest: &Run<'_>, slowest: &Run<'_>) -> Vec<String> {
+    let difference = slowest.mean.total() - fastest.mean.total();
+    if difference <= 0.0 || fastest.mean.total() == 0.0 {
+        return Vec::new();
+    }
+    let gap = |key: &str| slowest.mean.of(key) - fastest.mean.of(key);
+    let mut gaps: Vec<_> = super::palette::OWNERS.iter().map(|owner| (owner, gap(owner.key))).collect();
+    gaps.retain(|(_, gap)| gap.abs() >= difference / 20.0);
+    gaps.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let sentence = |&(owner, gap): &(&super::palette::Owner, f64)| {
+        let way = if gap > 0.0 { "more" } else { "less" };
+        format!(
+            "{}: {} {way} for the average core ({} against {}). It {}.",
+            owner.label,
+            human::time(gap.abs()),
+            human::time(slowest.mean.of(owner.key)),
+            human::time(fastest.mean.of(owner.key)),
+            owner.meaning
+        )
+    };
+    gaps.iter().take(4).map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::record::Record;
+    use crate::report::sample;
+
+    fn with_groups<T>(records: &[Record], look: impl FnOnce(&[Group<'_>]) -> T) -> T {
+        let facts: Vec<Facts<'_>> = records.iter().map(Facts::of).collect();
+        look(&groups(&facts))
+    }
+
+    #[test]
+    fn records_are_compared_where_the_workload_is_the_same() {
+        let mut records = vec![sample::record(1), sample::record(4), sample::record(1)];
+        records[2].workload.name = "other".to_owned();
+        with_groups(&records, |groups| {
+            assert_eq!(groups.iter().map(|group| group.runs.len()).collect::<Vec<_>>(), [2, 1]);
+            let words = groups[0].words();
+            assert!(words.headline.starts_with("4 cores on a bus is "), "{}", words.headline);
+            let keys: Vec<&str> = words.differences.rows.iter().map(|row| row[0].as_str()).collect();
+            assert_eq!(keys, ["node.cores", "runtime.threads"]);
+            assert!(words.results.starts_with("All 2 computed the same result"));
+        });
+    }
+
+    #[test]
+    fn the_reasons_are_the_difference() {
+        let records = [sample::record(1), sample::record(4)];
+        with_groups(&records, |groups| {
+            let (fast, slow) = groups[0].ends();
+            let sum: f64 =
+                super::super::palette::OWNERS.iter().map(|owner| slow.mean.of(owner.key) - fast.mean.of(owner.key)).sum();
+            let difference = slow.time() - fast.time();
+            assert!((sum - difference).abs() <= 1e-9 * difference, "{sum} {difference}");
+            assert!(reasons(fast, slow)[0].starts_with("local memory: "), "{:?}", reasons(fast, slow));
+        });
+    }
+
+    #[test]
+    fn runs_of_one_machine_are_told_apart_by_what_differs() {
+        let mut records = [sample::record(4), sample::record(4)];
+        records[1].machine.config["node"][0]["cache"]["L1d"]["size"] = "64 KiB".into();
+        let labels = |records: &[Record]| {
+            with_groups(records, |groups| groups[0].runs.iter().map(|run| run.label.clone()).collect::<Vec<_>>())
+        };
+        assert_eq!(labels(&records), ["4 cores on a bus (size 32 KiB)", "4 cores on a bus (size 64 KiB)"]);
+        let twins = [sample::record(4), sample::record(4)];
+        assert_eq!(labels(&twins), ["4 cores on a bus (run 1)", "4 cores on a bus (run 2)"]);
+        with_groups(&twins, |groups| assert_eq!(groups[0].words().headline, "All take the same time."));
+    }
+
+    #[test]
+    fn empty_records_are_compared_too() {
+        let mut records = [sample::record(1), sample::record(2)];
+        for record in &mut records {
+            record.metrics.clear();
+            record.time_ps = 0;
+        }
+        with_groups(&records, |groups| {
+            assert_eq!(groups[0].figures().unwrap().len(), 1);
+            assert!(!groups[0].figures().unwrap()[0].svg.contains("NaN"));
+        });
+    }
+}

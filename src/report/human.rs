@@ -1,0 +1,233 @@
+//! Numbers as people write them: three significant digits, the unit that fits, a no-break space between the two.
+
+/// Between a number and its unit.
+const SPACE: char = '\u{a0}';
+
+/// A unit of time and the picoseconds it has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimeUnit {
+    pub name: &'static str,
+    pub picoseconds: f64,
+}
+
+const TIME_UNITS: [TimeUnit; 5] = [
+    TimeUnit { name: "s", picoseconds: 1e12 },
+    TimeUnit { name: "ms", picoseconds: 1e9 },
+    TimeUnit { name: "µs", picoseconds: 1e6 },
+    TimeUnit { name: "ns", picoseconds: 1e3 },
+    TimeUnit { name: "ps", picoseconds: 1.0 },
+];
+
+/// The unit for a time and for axes that end there.
+pub fn time_unit(picoseconds: f64) -> TimeUnit {
+    // 999.6 ns would be written as 1000 ns: it is 1 µs.
+    TIME_UNITS.into_iter().find(|unit| picoseconds >= unit.picoseconds * 0.9995).unwrap_or(TIME_UNITS[4])
+}
+
+/// Three significant digits, without zeros at the end of a fraction; `1234` stays whole.
+pub fn digits(value: f64) -> String {
+    if !value.is_finite() {
+        return "?".to_owned();
+    }
+    let magnitude = value.abs();
+    if magnitude == 0.0 {
+        return "0".to_owned();
+    }
+    let decimals = match magnitude {
+        m if m >= 99.95 => 0,
+        m if m >= 9.995 => 1,
+        m if m >= 0.9995 => 2,
+        m if m >= 0.09995 => 3,
+        m if m >= 0.009995 => 4,
+        _ => return format!("{value:.2e}"),
+    };
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A time in picoseconds: `1.23 ms`.
+pub fn time(picoseconds: f64) -> String {
+    let unit = time_unit(picoseconds);
+    format!("{}{SPACE}{}", digits(picoseconds / unit.picoseconds), unit.name)
+}
+
+/// A count in full: `1,234,567`.
+pub fn count(value: u64) -> String {
+    let plain = value.to_string();
+    let mut text = String::with_capacity(plain.len() + plain.len() / 3);
+    for (i, digit) in plain.chars().enumerate() {
+        if i > 0 && (plain.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count where there is little room: `1.23 M`.
+pub fn short_count(value: u64) -> String {
+    if value < 10_000 { count(value) } else { scaled(value as f64, "") }
+}
+
+/// A share from 0 to 1 as a percentage: one decimal, more where it would read 0.
+pub fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    let text = match value.abs() {
+        v if !v.is_finite() => "?".to_owned(),
+        0.0 => "0".to_owned(),
+        v if v < 0.001 => "<0.001".to_owned(),
+        v if v < 0.1 => digits((value * 1000.0).round() / 1000.0),
+        100.0 => "100".to_owned(),
+        v if v > 99.9 && v < 100.0 => ">99.9".to_owned(),
+        _ => format!("{value:.1}"),
+    };
+    format!("{text}{SPACE}%")
+}
+
+/// A difference as a percentage with its sign: `+3.2 %`.
+pub fn signed_percent(share: f64) -> String {
+    if share.is_finite() { format!("{:+.1}{SPACE}%", share * 100.0) } else { format!("?{SPACE}%") }
+}
+
+/// An amount of memory or of data, by powers of 1024: `32 KiB`.
+pub fn bytes(value: u64) -> String {
+    let mut scaled = value as f64;
+    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
+        if scaled < 1023.5 {
+            return format!("{}{SPACE}{unit}", digits(scaled));
+        }
+        scaled /= 1024.0;
+    }
+    format!("{}{SPACE}PiB", digits(scaled))
+}
+
+/// A rate by powers of 1000: `rate(2.5e9, "B/s")` is `2.5 GB/s`.
+pub fn rate(per_second: f64, unit: &str) -> String {
+    scaled(per_second, unit)
+}
+
+fn scaled(value: f64, unit: &str) -> String {
+    let steps = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    match steps.into_iter().find(|(size, _)| value >= size * 0.9995) {
+        Some((size, prefix)) => format!("{}{SPACE}{prefix}{unit}", digits(value / size)),
+        None if unit.is_empty() => digits(value),
+        None => format!("{}{SPACE}{unit}", digits(value)),
+    }
+}
+
+/// `1 core`, `2 cores`.
+pub fn plural(n: usize, noun: &str) -> String {
+    format!("{}{SPACE}{noun}{}", count(n as u64), if n == 1 { "" } else { "s" })
+}
+
+/// A text without characters that XML cannot hold or that would move text about (controls and bidirectional overrides).
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+/// The width in pixels a text is given in figures: fonts are the reader's, so this is a guess on the safe side.
+pub fn text_width(text: &str, size: f64) -> f64 {
+    let ems: f64 = text
+        .chars()
+        .map(|c| match c {
+            'i' | 'j' | 'l' | 't' | 'f' | 'r' | ' ' | SPACE | '.' | ',' | ':' | '|' | '\'' => 0.36,
+            'm' | 'w' | 'M' | 'W' | '%' | '—' | '…' => 0.95,
+            'A'..='Z' => 0.7,
+            c if c.is_ascii() || c == 'µ' || c == '×' => 0.6,
+            _ => 1.0,
+        })
+        .sum();
+    ems * size
+}
+
+/// The text, or as much of its beginning as fits in `width` pixels, then an ellipsis.
+pub fn fit(text: &str, width: f64, size: f64) -> String {
+    let text = printable(text);
+    if text_width(&text, size) <= width {
+        return text;
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        kept.push(c);
+        if text_width(&kept, size) + text_width("…", size) > width {
+            kept.pop();
+            break;
+        }
+    }
+    kept.truncate(kept.trim_end().len());
+    kept.push('…');
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: String) -> String {
+        text.replace(SPACE, " ")
+    }
+
+    #[test]
+    fn times_take_the_unit_that_fits() {
+        let cases = [
+            (0.0, "0 ps"),
+            (7.0, "7 ps"),
+            (1_234.0, "1.23 ns"),
+            (999_600.0, "1 µs"),
+            (12_345_678.0, "12.3 µs"),
+            (1_500_000_000.0, "1.5 ms"),
+            (999_400_000_000.0, "999 ms"),
+            (2.5e12, "2.5 s"),
+            (6.1e15, "6100 s"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(plain(time(value)), expected);
+        }
+    }
+
+    #[test]
+    fn shares_keep_a_digit_that_says_something() {
+        let cases = [
+            (0.0, "0 %"),
+            (0.000_001, "<0.001 %"),
+            (0.000_123_4, "0.012 %"),
+            (0.0312, "3.1 %"),
+            (0.9999, ">99.9 %"),
+            (1.0, "100 %"),
+            (f64::NAN, "? %"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(plain(percent(value)), expected, "{value}");
+        }
+        assert_eq!(plain(signed_percent(0.0318)), "+3.2 %");
+        assert_eq!(plain(signed_percent(-0.2)), "-20.0 %");
+    }
+
+    #[test]
+    fn amounts_counts_and_rates() {
+        assert_eq!([count(1_234_567), count(999), count(0)], ["1,234,567", "999", "0"]);
+        assert_eq!(plain(bytes(32 * 1024)), "32 KiB");
+        assert_eq!(plain(bytes(1_000_000)), "977 KiB");
+        assert_eq!(plain(bytes(1023)), "1023 B");
+        assert_eq!(plain(rate(25.6e9, "B/s")), "25.6 GB/s");
+        assert_eq!(plain(rate(12.0, "FLOP/s")), "12 FLOP/s");
+        assert_eq!(plain(short_count(9_999)), "9,999");
+        assert_eq!(plain(short_count(1_234_567)), "1.23 M");
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_controls_shown() {
+        let cut = fit("a machine with a very long name indeed", 90.0, 13.0);
+        assert!(cut.ends_with('…') && text_width(&cut, 13.0) <= 90.0, "{cut}");
+        assert_eq!(fit("short", 90.0, 13.0), "short");
+        assert_eq!(printable("a\u{1b}[31m\u{202e}b"), "a\u{fffd}[31m\u{fffd}b");
+        assert_eq!(fit("xy", 0.0, 13.0), "…");
+    }
+}
