@@ -1,3 +1,9 @@
 //! Runs, sweeps, records and theory: what is asked of machines. Pure: texts in, records out.
 
+pub mod bounds;
 pub mod record;
+pub mod result;
+pub mod theory;
+pub mod validate;
+pub mod why;
+pub mod workload;

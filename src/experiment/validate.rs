@@ -23,7 +23,7 @@ pub fn case(record: &Record, threads: u32, measurement: &Measurement) -> Validat
     let predicted_seconds = record.time_ps as f64 * 1e-12;
     let mut sorted = measurement.samples.clone();
     sorted.sort_by(f64::total_cmp);
-    let [lower, median, upper] = [0.25, 0.5, 0.75].map(|q| quantile(&sorted, q));
+    let [lower, median, upper] = [0.25, 0.5, 0.75].map(|q| quantile(&sorted, q).unwrap_or(0.0));
     let measured_spread = if median > 0.0 { (upper - lower) / median } else { 0.0 };
     let error = if lower > 0.0 { predicted_seconds / lower - 1.0 } else { 0.0 };
     let verdict = match (measurement.equal, measured_spread > NOISY_SPREAD) {
@@ -69,7 +69,7 @@ pub fn summary(cases: &[ValidationCase]) -> Summary {
     let mut errors: Vec<f64> = judged.iter().map(|case| case.error.abs()).collect();
     errors.sort_by(f64::total_cmp);
     let count = judged.len().max(1) as f64;
-    let at = |q: f64| if errors.is_empty() { 0.0 } else { quantile(&errors, q) };
+    let at = |q: f64| quantile(&errors, q).unwrap_or(0.0);
     let log_error = |case: &&ValidationCase| match case.predicted_seconds / case.measured_seconds {
         ratio if ratio > 0.0 && ratio.is_finite() => libm::log(ratio).abs(),
         _ => 0.0,

@@ -82,63 +82,52 @@ fn top_owner(totals: &[(&'static str, u64)]) -> (&'static str, f64) {
 }
 
 fn headline(time_ps: u64, totals: &[(&'static str, u64)], bounds: &[Bound], cores: usize) -> Reason {
-    let (owner, owner_share) = top_owner(totals);
-    let subject = if cores == 1 { "the core was" } else { "the cores were" };
     match bounds.first() {
         Some(bound) if share(bound.time_ps, time_ps) >= PACE => Reason {
             sentence: format!(
-                "{} sets the pace: {}. It alone needs {} of the time this run took, however fast everything else were.",
+                "{} sets the pace: {}. That alone needs {} of the time this run took, however fast everything else were.",
                 bound.subject,
                 bound.explanation,
                 percent(share(bound.time_ps, time_ps)),
             ),
             evidence: bound.evidence.clone(),
         },
-        nearest => {
-            let limit = nearest.map_or(String::new(), |bound| {
-                format!(" No resource was at its limit (the nearest, {}, {})", bound.name, needs(share(bound.time_ps, time_ps)))
-            });
-            let latency = match owner {
-                "base" => "the program's own operations fill the time",
-                "synchronisation" => "threads wait for each other",
-                "idle" => "there is not enough parallel work to go round",
-                _ => "it is the latency of each access that counts, not the bandwidth",
-            };
-            Reason {
-                sentence: format!(
-                    "For {} of their time {subject} {}.{limit}{} {latency}.",
-                    percent(owner_share),
-                    owner_phrase(owner),
-                    if limit.is_empty() { " So" } else { ": so" },
-                )
-                .replace("their time the core", "its time the core"),
-                evidence: vec![format!("stack.{owner}_ps")],
-            }
-        }
+        nearest => waiting(time_ps, totals, nearest, cores),
     }
 }
 
-fn needs(share: f64) -> String {
-    format!("needs {} of the time", percent(share))
+/// The headline where no resource is near its limit.
+fn waiting(time_ps: u64, totals: &[(&'static str, u64)], nearest: Option<&Bound>, cores: usize) -> Reason {
+    let (owner, owner_share) = top_owner(totals);
+    let subject = if cores == 1 { "its time the core was" } else { "their time the cores were" };
+    let limit = nearest.map_or(String::new(), |bound| {
+        format!(" and no resource was at its limit ({} needs {} of the time)", bound.name, percent(share(bound.time_ps, time_ps)))
+    });
+    let conclusion = match owner {
+        "base" => "the program's own operations fill the time",
+        "synchronisation" => "threads wait for each other",
+        "idle" => "there is not enough parallel work to go round",
+        "queue" => "requests come in bursts that have to queue",
+        _ => "the latency of each access counts, not the bandwidth",
+    };
+    Reason {
+        sentence: format!("For {} of {subject} {}{limit}: {conclusion}.", percent(owner_share), owner_phrase(owner)),
+        evidence: vec![format!("stack.{owner}_ps")],
+    }
 }
 
 fn costliest_line(profile: &[ProfileLine], text: &str, time_ps: u64, cores: usize) -> Option<Reason> {
     let line = profile.first()?;
     let source = text.lines().nth(line.line.checked_sub(1)? as usize)?.trim();
     let (owner, time) = line.stack.iter().max_by_key(|(_, time)| **time)?;
-    let whole = time_ps.checked_mul(cores as u64)?;
+    let cause = if *time * 2 > line.time_ps { "most of it" } else { "spread over several causes, the largest" };
     Some(Reason {
         sentence: format!(
-            "Line {} (`{source}`) cost {} of all core time, most of it {}.",
+            "Line {} (`{source}`) cost {} of all core time, {cause} {}.",
             line.line,
-            percent(share(line.time_ps, whole)),
-            if *time * 2 > line.time_ps {
-                owner_phrase(owner).to_string()
-            } else {
-                format!("spread over several causes, first {}", owner_phrase(owner))
-            },
-        )
-        .replace(", most of it spread", ", spread"),
+            percent(share(line.time_ps, time_ps.checked_mul(cores as u64)?)),
+            owner_phrase(owner),
+        ),
         evidence: vec![format!("profile.line[{}]", line.line)],
     })
 }

@@ -70,7 +70,7 @@ pub fn read_value<T: Field>(root: &Value) -> Result<T, Diagnostics> {
 }
 
 /// Adds that a value is of the wrong type.
-pub(crate) fn wrong_type(value: &Value, path: &str, expected: &Shape, faults: &mut Diagnostics) {
+pub fn wrong_type(value: &Value, path: &str, expected: &Shape, faults: &mut Diagnostics) {
     let name = if path.is_empty() { "this text".to_string() } else { format!("`{path}`") };
     let message = format!("{name} must be {}, not {}", expected.expectation(), value.kind());
     faults.push(value.place.fault(message).key(path));

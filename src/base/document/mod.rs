@@ -18,7 +18,7 @@ mod section;
 mod shape;
 mod tree;
 
-pub use field::{At, Field, Whole, read, read_value};
+pub use field::{At, Field, Whole, read, read_value, wrong_type};
 pub use section::{TAG, TableReader, read_empty, read_tag, read_word, write_tag};
 pub use shape::{KeyShape, Later, Shape, TableShape, Word, enumerate, paragraph};
 pub use tree::{Data, Entry, MAXIMUM_BYTES, MAXIMUM_DEPTH, Place, Table, Value, parse, parse_value};

@@ -1,0 +1,103 @@
+//! Lower bounds on a run's time: what each resource would need if nothing else ever held it up.
+//!
+//! They are computed from what was moved and from the machine's description, not from the simulated timing, so that a run faster than
+//! one of them is a fault of the simulator: [`check`] says which.
+
+use indexmap::IndexMap;
+
+use crate::base::time::{PICOSECONDS_PER_SECOND, Time};
+use crate::components::spec::{InterconnectSpec, MemorySpec, NodeSpec};
+
+/// What a run cannot be faster than.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bound {
+    /// Names it in a clause: "the data bus".
+    pub name: &'static str,
+    /// Names it at the head of a sentence.
+    pub subject: &'static str,
+    pub time_ps: u64,
+    /// What it had to do.
+    pub explanation: String,
+    /// The metrics it rests on.
+    pub evidence: Vec<String>,
+}
+
+/// The bounds of a run on these nodes, the nearest (largest) first.
+pub fn bounds(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound> {
+    let mut bounds = Vec::new();
+    for (i, node) in nodes.iter().enumerate() {
+        bounds.extend(operations(i, node, metrics));
+        if let InterconnectSpec::Bus(bus) = &node.interconnect {
+            let path = |name: &str| format!("node[{i}].interconnect.{name}");
+            let bytes = metric(metrics, &path("bytes"));
+            bounds.push(Bound {
+                name: "the data bus",
+                subject: "The data bus",
+                time_ps: bus.clock.edge(bytes.div_ceil(u64::from(bus.width_bytes))).picoseconds(),
+                explanation: format!("it carried {bytes} bytes, {} a cycle", bus.width_bytes),
+                evidence: vec![path("bytes"), path("busy_ps")],
+            });
+            let transactions = metric(metrics, &path("transactions"));
+            bounds.push(Bound {
+                name: "the address bus",
+                subject: "The address bus",
+                time_ps: bus.clock.edge(transactions * u64::from(bus.address_cycles)).picoseconds(),
+                explanation: format!("it carried {transactions} transactions, one after the other"),
+                evidence: vec![path("transactions"), path("address_busy_ps")],
+            });
+        }
+        bounds.extend(memory(i, node, metrics));
+    }
+    bounds.retain(|bound| bound.time_ps > 0);
+    bounds.sort_by_key(|bound| std::cmp::Reverse(bound.time_ps));
+    bounds
+}
+
+/// The bound that a run of this time breaks, if any. Clocks and channels round to whole cycles and picoseconds, and the first cycle of
+/// a run may have begun before it: one cycle of slack a bound.
+pub fn broken(time: Time, bounds: &[Bound]) -> Option<&Bound> {
+    const SLACK_PS: u64 = 10_000;
+    bounds.iter().find(|bound| bound.time_ps > time.picoseconds() + SLACK_PS)
+}
+
+fn metric(metrics: &IndexMap<String, u64>, path: &str) -> u64 {
+    metrics.get(path).copied().unwrap_or(0)
+}
+
+/// The core with the most operations, at the cost of its cheapest operation each.
+fn operations(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Option<Bound> {
+    let cheapest = u64::from(*node.core.costs.iter().min()?);
+    let path = |j| format!("node[{i}].core[{j}].operations");
+    let (j, operations) =
+        (0..node.cores).map(|j| (j, metric(metrics, &path(j)))).max_by_key(|&(j, n)| (n, std::cmp::Reverse(j)))?;
+    Some(Bound {
+        name: "the busiest core's operations",
+        subject: "The work itself",
+        time_ps: node.core.clock.edge(operations * cheapest).picoseconds(),
+        explanation: format!("core {j} carried out {operations} operations, at {cheapest} cycle each at the least"),
+        evidence: vec![path(j)],
+    })
+}
+
+fn memory(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Option<Bound> {
+    let MemorySpec::Simple(memory) = &node.memory else { return None };
+    let path = |name: &str| format!("node[{i}].memory.{name}");
+    let bytes = metric(metrics, &path("bytes_read")) + metric(metrics, &path("bytes_written"));
+    let bandwidth = u128::from(memory.bandwidth_bytes_per_second) * u128::from(memory.channels);
+    let time_ps = u128::from(bytes) * u128::from(PICOSECONDS_PER_SECOND) / bandwidth.max(1);
+    Some(Bound {
+        name: "the memory's bandwidth",
+        subject: "The memory's bandwidth",
+        time_ps: u64::try_from(time_ps).unwrap_or(u64::MAX),
+        explanation: format!(
+            "it moved {bytes} bytes over {} of {:.1} GB/s",
+            channels(memory.channels),
+            memory.bandwidth_bytes_per_second as f64 / 1e9
+        ),
+        evidence: vec![path("bytes_read"), path("bytes_written")],
+    })
+}
+
+fn channels(n: u32) -> String {
+    if n == 1 { "one channel".into() } else { format!("{n} channels") }
+}

@@ -1,0 +1,240 @@
+//! What runs on a machine: a program, a program with some of its numbers replaced, or traffic without a program.
+//!
+//! A workload is a text: a program (`.flynn`) as it stands, or TOML that names a program and overrides it, or TOML that describes
+//! traffic.
+
+use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText};
+use crate::base::document::{Data, Field, Place, Shape, Value, Whole, read, wrong_type};
+use crate::base::quantity::ByteSize;
+use crate::{choice, section, tagged};
+
+/// What runs.
+#[derive(Clone, Debug)]
+pub enum Workload {
+    /// A program.
+    Program(ProgramWorkload),
+    /// Requests at random instants.
+    Traffic(TrafficWorkload),
+}
+
+/// A program and what its workload file overrides.
+#[derive(Clone, Debug)]
+pub struct ProgramWorkload {
+    /// As the user names it.
+    pub name: String,
+    /// The program's text.
+    pub source: SourceText,
+    /// Parameters the workload file sets: name and literal.
+    pub parameters: Vec<(String, String)>,
+    /// Keys of the machine's `[runtime]` the workload file sets: key below `runtime` and value.
+    pub runtime: Vec<(String, String)>,
+}
+
+/// Open-loop traffic on a node's interconnect, in place of cores.
+#[derive(Clone, Debug)]
+pub struct TrafficWorkload {
+    /// As the user names it.
+    pub name: String,
+    /// The whole text.
+    pub source: SourceText,
+    /// What it says.
+    pub table: TrafficTable,
+}
+
+tagged! {
+    /// What runs on a machine.
+    pub enum WorkloadTable {
+        /// A program with some of its numbers replaced.
+        Program(ProgramTable) = "program",
+        /// Requests at random instants, in place of cores and programs.
+        Traffic(TrafficTable) = "traffic",
+    }
+    later { "trace" => "memory traces are" }
+}
+
+section! {
+    /// A program with some of its numbers replaced.
+    pub struct ProgramTable {
+        /// The program: a name, or a path beside this file.
+        program: String,
+        /// Values of the program's parameters.
+        parameters: Assignments = Assignments::default(),
+        /// Keys of the machine's `[runtime]` that this workload wants otherwise.
+        runtime: Assignments = Assignments::default(),
+    }
+}
+
+section! {
+    /// Requests at random instants, whether or not the interconnect keeps up.
+    pub struct TrafficTable {
+        /// How the instants are drawn.
+        arrivals: Arrivals = Arrivals::Poisson,
+        /// Share of the interconnect's capacity that is offered, above 0; from 1 on the queue grows without bound.
+        load: f64,
+        /// Bytes each request moves.
+        size: ByteSize = ByteSize(64),
+        /// Which way the bytes go.
+        direction: Direction = Direction::Write,
+        /// How many requests are made.
+        requests: Whole<1, 100_000_000> = Whole(100_000),
+        /// The run ends as saturated when so many requests wait at the source.
+        saturation: Whole<1, 100_000_000> = Whole(100_000),
+    }
+}
+
+choice! {
+    /// How the instants of open-loop requests are drawn.
+    pub enum Arrivals {
+        /// Independent exponential gaps, in continuous time.
+        Poisson = "poisson",
+    }
+    later { "bernoulli" => "a coin thrown every cycle is", "trace" => "recorded arrivals are" }
+}
+
+choice! {
+    /// Which way the bytes of a request go.
+    pub enum Direction {
+        /// To memory; done when memory has them.
+        Write = "write",
+        /// From memory.
+        Read = "read",
+    }
+}
+
+/// Names the user chooses, each with a number, a word or a truth value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Assignments(pub Vec<(String, String)>);
+
+impl Field for Assignments {
+    fn read(value: &Value, path: &str, faults: &mut Diagnostics) -> Option<Assignments> {
+        let Some(table) = value.table() else {
+            wrong_type(value, path, &Assignments::shape(), faults);
+            return None;
+        };
+        let before = faults.len();
+        let assignments = table
+            .iter()
+            .filter_map(|(name, entry)| match literal(&entry.value) {
+                Some(text) => Some((name.clone(), text)),
+                None => {
+                    wrong_type(&entry.value, &format!("{path}.{name}"), &Shape::Number, faults);
+                    None
+                }
+            })
+            .collect();
+        (faults.len() == before).then_some(Assignments(assignments))
+    }
+
+    fn write(&self) -> serde_json::Value {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.clone(), serde_json::Value::from(value.clone())))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    }
+
+    fn shape() -> Shape {
+        Shape::Map {
+            what: "a name",
+            each: Box::new(Shape::Either(vec![Shape::Number, Shape::Boolean, Shape::Text { what: "a word" }])),
+        }
+    }
+}
+
+/// A plain value as a program or `--set` writes it.
+fn literal(value: &Value) -> Option<String> {
+    match &value.data {
+        Data::Text(text) => Some(text.clone()),
+        Data::Integer(number) => Some(number.to_string()),
+        Data::Float(number) => Some(format!("{number:?}")),
+        Data::Boolean(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+impl Workload {
+    /// Reads a workload's text, known to its user as `name`; a text whose own name ends in `.toml` is TOML, any other a program.
+    /// `program` finds the text of a program that TOML names.
+    pub fn read(
+        name: &str,
+        source: &SourceText,
+        program: &dyn Fn(&str) -> Result<SourceText, String>,
+    ) -> Result<Workload, Diagnostics> {
+        if !source.name.ends_with(".toml") {
+            let (parameters, runtime) = Default::default();
+            return Ok(Workload::Program(ProgramWorkload { name: name.into(), source: source.clone(), parameters, runtime }));
+        }
+        match read::<WorkloadTable>(source)? {
+            WorkloadTable::Program(table) => {
+                let text = program(&table.program).map_err(|why| vec![fault(&table.program.place, "program", why)])?;
+                Ok(Workload::Program(ProgramWorkload {
+                    name: name.into(),
+                    source: text,
+                    parameters: table.parameters.value.0,
+                    runtime: table.runtime.value.0,
+                }))
+            }
+            WorkloadTable::Traffic(table) => {
+                if !(table.load.value > 0.0 && table.load.value <= 1000.0) {
+                    let message =
+                        format!("a load of {} cannot be offered: it is a share of capacity above 0, such as 0.5", *table.load);
+                    return Err(vec![fault(&table.load.place, "load", message)]);
+                }
+                if !(1..=4096).contains(&table.size.0) {
+                    let message = format!("a request of {} cannot be made: from 1 B to 4 KiB", *table.size);
+                    return Err(vec![fault(&table.size.place, "size", message)]);
+                }
+                Ok(Workload::Traffic(TrafficWorkload { name: name.into(), source: source.clone(), table }))
+            }
+        }
+    }
+
+    /// As the user names it.
+    pub fn name(&self) -> &str {
+        match self {
+            Workload::Program(program) => &program.name,
+            Workload::Traffic(traffic) => &traffic.name,
+        }
+    }
+}
+
+fn fault(place: &Place, key: &str, message: String) -> Diagnostic {
+    place.fault(message).key(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn triad(name: &str) -> Result<SourceText, String> {
+        if name == "triad" {
+            Ok(SourceText::new("triad.flynn", "param n = 8\n"))
+        } else {
+            Err(format!("there is no program `{name}`"))
+        }
+    }
+
+    fn parse(text: &str) -> Result<Workload, Vec<String>> {
+        Workload::read("w", &SourceText::new("w.toml", text), &triad)
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_program_may_be_overridden() {
+        let text = "kind = \"program\"\nprogram = \"triad\"\n[parameters]\nn = 10\ns = 2.0\n[runtime]\nlock = \"ticket\"\n";
+        let Ok(Workload::Program(program)) = parse(text) else { panic!("must parse") };
+        assert_eq!(program.source.name.as_ref(), "triad.flynn");
+        assert_eq!(program.parameters, [("n".to_string(), "10".to_string()), ("s".to_string(), "2.0".to_string())]);
+        assert_eq!(program.runtime, [("lock".to_string(), "ticket".to_string())]);
+    }
+
+    #[test]
+    fn bad_workloads_point_into_the_file() {
+        let message = |text: &str| parse(text).unwrap_err().join(" | ");
+        assert!(message("kind = \"program\"\nprogram = \"tirad\"\n").starts_with("w.toml:2:11: there is no program `tirad`"));
+        assert!(message("kind = \"traffic\"\nload = 0\n").contains("w.toml:2:8: a load of 0 cannot be offered"));
+        assert!(message("kind = \"traffic\"\nload = 0.5\nsise = \"64 B\"\n").contains("size"));
+        assert!(message("kind = \"program\"\nprogram = \"triad\"\nparameters = { n = [1] }\n").contains("parameters.n"));
+        assert!(message("kind = \"trace\"\n").contains("not built yet"));
+    }
+}
