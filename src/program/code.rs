@@ -10,6 +10,8 @@
 //!   into the worker loop of the fork-and-join text. [`Instruction::Finish`] ends a thread's part.
 //! * No pass adds, drops or reorders a memory access: one [`Instruction::Load`] is one load on every back end.
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::address::Address;
 use crate::base::diagnostic::{SourceText, Span};
 use crate::program::tree::{BinaryOperator, Comparison, Order, Schedule, Type, UnaryOperator, UpdateOperation};
@@ -31,7 +33,7 @@ pub type ConstantId = u32;
 pub type SiteId = u32;
 
 /// The plain numbers a run is planned with: everything about running a program that is not the program.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Threads of the run; the largest team.
     pub threads: u32,

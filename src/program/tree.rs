@@ -383,7 +383,7 @@ pub enum ReduceOperator {
 }
 
 /// How iterations are dealt to threads.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
     /// The schedule text's name without `schedule-`: `static`, `dynamic`, ...
     pub kind: String,
