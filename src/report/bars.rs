@@ -20,8 +20,8 @@ pub struct Segment {
     pub fill: Ink,
     /// Letters on the fill.
     pub on: Ink,
-    /// Written on the segment where it is wide enough.
-    pub label: String,
+    /// Written on the segment: the first of these that it is wide enough for.
+    pub labels: Vec<String>,
 }
 
 /// One bar.
@@ -66,7 +66,7 @@ impl Bars {
     fn end_width(&self) -> f64 {
         // At least room for the half of the last number of the axis that stands right of it.
         let widest = self.bars.iter().map(|bar| human::text_width(&bar.end, LETTERS)).fold(20.0, f64::max);
-        widest.min(WIDEST_LABEL) + GAP
+        widest.min(WIDEST_LABEL) + 2.0 * GAP
     }
 
     /// Draws the chart on an area of [`Bars::height`].
@@ -121,8 +121,8 @@ impl Bars {
                 // Neighbours are told apart by more than their colours.
                 area.draw(&Rectangle::new(corners, colour(PAPER)))?;
             }
-            if to - from > human::text_width(&segment.label, 12.0) + 8.0 {
-                write(area, &segment.label, &letters(12.0, segment.on, Anchor::Middle), ((from + to) / 2.0, middle))?;
+            if let Some(label) = segment.labels.iter().find(|label| to - from > human::text_width(label, 12.0) + 8.0) {
+                write(area, label, &letters(12.0, segment.on, Anchor::Middle), ((from + to) / 2.0, middle))?;
             }
         }
         let room = (f64::from(WIDTH) - (left + value * scale) - GAP).max(0.0);

@@ -1,13 +1,15 @@
 //! Caches: how often each was asked, how often it could not answer, and where the record says so, why.
 
+use indexmap::IndexMap;
+
 use super::bars::{Bar, Bars, Segment};
 use super::facts::{Counters, Facts, cache_name, counter, share};
 use super::figure::{About, Figure, RenderError, Table};
 use super::human;
 use super::palette::{Ink, OWNERS};
 
-/// At most so many bars: beyond, one for each level.
-const MOST_BARS: usize = 40;
+/// At most so many bars: beyond, each level has its sum and its two extremes.
+const MOST_BARS: usize = 18;
 
 /// A cache or the sum of several.
 struct Row {
@@ -15,41 +17,66 @@ struct Row {
     counters: Counters,
 }
 
-/// Every cache, private ones by core and then by level, shared ones last.
-fn caches(facts: &Facts<'_>) -> Vec<Row> {
-    let mut rows: Vec<Row> = facts
-        .cores()
-        .flat_map(|(core, facts)| {
-            facts
-                .caches
-                .iter()
-                .map(move |(cache, counters)| Row { name: format!("{core} {}", cache_name(cache)), counters: counters.clone() })
-        })
-        .collect();
-    rows.extend(facts.nodes.iter().flat_map(|(node, facts)| {
-        facts
-            .caches
-            .iter()
-            .map(move |(cache, counters)| Row { name: format!("node {node} {}", cache_name(cache)), counters: counters.clone() })
-    }));
-    rows
+impl Row {
+    fn rate(&self) -> f64 {
+        miss_rate(&self.counters).unwrap_or(0.0)
+    }
 }
 
-/// The sums over all private caches of a level.
-fn levels(facts: &Facts<'_>) -> Vec<Row> {
-    let mut levels: indexmap::IndexMap<String, Counters> = indexmap::IndexMap::new();
-    for (_, core) in facts.cores() {
-        for (cache, counters) in &core.caches {
-            let sums = levels.entry(cache.clone()).or_default();
-            for (name, value) in counters {
-                *sums.entry(name.clone()).or_default() += value;
+/// The caches of one level: their sum where they are several, then each of them.
+struct Level {
+    sum: Option<Row>,
+    rows: Vec<Row>,
+}
+
+/// Every cache by level, nearest to the cores first.
+fn levels(facts: &Facts<'_>) -> Vec<Level> {
+    let mut levels: IndexMap<String, Vec<Row>> = IndexMap::new();
+    let private =
+        facts.cores().flat_map(|(core, facts)| facts.caches.iter().map(move |(cache, counters)| (core.clone(), cache, counters)));
+    let shared = facts
+        .nodes
+        .iter()
+        .flat_map(|(node, facts)| facts.caches.iter().map(move |(cache, counters)| (format!("node {node}"), cache, counters)));
+    for (place, cache, counters) in private.chain(shared) {
+        let row = Row { name: format!("{place} {}", cache_name(cache)), counters: counters.clone() };
+        levels.entry(cache.clone()).or_default().push(row);
+    }
+    levels.sort_keys();
+    levels.into_iter().map(|(cache, rows)| Level { sum: sum(&cache, &rows), rows }).collect()
+}
+
+fn sum(cache: &str, rows: &[Row]) -> Option<Row> {
+    let mut counters = Counters::new();
+    for (name, value) in rows.iter().flat_map(|row| &row.counters) {
+        *counters.entry(name.clone()).or_default() += value;
+    }
+    (rows.len() > 1).then(|| Row { name: format!("all {}", cache_name(cache)), counters })
+}
+
+/// The rows to draw, each with its label.
+fn drawn(levels: &[Level]) -> Vec<(String, &Row)> {
+    let n_rows: usize = levels.iter().map(|level| level.rows.len() + 1).sum();
+    let plain = |row: &'_ Row| row.name.clone();
+    let mut drawn = Vec::new();
+    for level in levels {
+        drawn.extend(level.sum.iter().map(|row| (plain(row), row)));
+        let by_rate = |a: &&Row, b: &&Row| a.rate().total_cmp(&b.rate());
+        let ends = (level.rows.iter().min_by(by_rate), level.rows.iter().max_by(by_rate));
+        match ends {
+            (Some(lowest), Some(highest)) if n_rows > MOST_BARS && level.rows.len() > 2 => {
+                if lowest.rate() < highest.rate() {
+                    drawn.push((format!("lowest: {}", lowest.name), lowest));
+                    drawn.push((format!("highest: {}", highest.name), highest));
+                }
             }
+            _ => drawn.extend(level.rows.iter().map(|row| (plain(row), row))),
         }
     }
-    levels.into_iter().map(|(cache, counters)| Row { name: format!("all {}", cache_name(&cache)), counters }).collect()
+    drawn
 }
 
-fn table(rows: &[Row]) -> Table {
+fn table(rows: &[&Row]) -> Table {
     let counts = ["accesses", "hits", "misses", "evictions", "writebacks"];
     let names = ["cache", "accesses#", "hits#", "misses#", "miss rate#", "evictions#", "write-backs#"];
     let mut table = Table::new("What each cache did", &names);
@@ -80,7 +107,7 @@ const KINDS: [(&str, &str, usize); 3] =
     [("read_misses", "read misses", 0), ("write_misses", "write misses", 8), ("fetch_misses", "fetch misses", 9)];
 
 /// The divisions that the record has and that are not all zero: counter, name, and whose colour of [`OWNERS`] they borrow.
-fn divisions(rows: &[Row]) -> Vec<(&'static str, &'static str, Ink, Ink)> {
+fn divisions(rows: &[&Row]) -> Vec<(&'static str, &'static str, Ink, Ink)> {
     let present = |division: &&(&'static str, &'static str, usize)| rows.iter().any(|row| counter(&row.counters, division.0) > 0);
     let causes: Vec<_> = CAUSES.iter().filter(present).collect();
     let chosen = if causes.is_empty() { KINDS.iter().filter(present).collect() } else { causes };
@@ -89,31 +116,30 @@ fn divisions(rows: &[Row]) -> Vec<(&'static str, &'static str, Ink, Ink)> {
 
 /// How often each cache missed; `None` where no cache was asked.
 pub fn figure(facts: &Facts<'_>) -> Result<Option<Figure>, RenderError> {
-    let (single, levels) = (caches(facts), levels(facts));
-    let rows: Vec<Row> = if single.len() > levels.len().max(1) { levels.into_iter().chain(single).collect() } else { single };
+    let levels = levels(facts);
+    let rows: Vec<&Row> = levels.iter().flat_map(|level| level.sum.iter().chain(&level.rows)).collect();
     if rows.iter().all(|row| counter(&row.counters, "accesses") == 0) {
         return Ok(None);
     }
-    let shown: Vec<&Row> = rows.iter().filter(|row| rows.len() <= MOST_BARS || row.name.starts_with("all ")).collect();
-    let rate = |row: &Row| miss_rate(&row.counters).unwrap_or(0.0);
-    let highest = shown.iter().map(|row| rate(row)).fold(0.0, f64::max);
+    let drawn = drawn(&levels);
+    let highest = drawn.iter().map(|(_, row)| row.rate()).fold(0.0, f64::max);
     let divisions = divisions(&rows);
-    let bar = |row: &&Row| {
+    let bar = |(label, row): &(String, &Row)| {
         let accesses = counter(&row.counters, "accesses").max(1) as f64;
         let segment = |&(key, name, fill, on): &(&str, &str, Ink, Ink)| Segment {
             value: 100.0 * counter(&row.counters, key) as f64 / accesses,
             fill,
             on,
-            label: name.to_owned(),
+            labels: vec![name.to_owned()],
         };
         let end = match miss_rate(&row.counters) {
             Some(rate) => format!("{} of {}", human::percent(rate), human::short_count(counter(&row.counters, "accesses"))),
             None => "not used".to_owned(),
         };
-        Bar { label: row.name.clone(), segments: divisions.iter().map(segment).collect(), end }
+        Bar { label: label.clone(), segments: divisions.iter().map(segment).collect(), end }
     };
     let chart = Bars {
-        bars: shown.iter().map(bar).collect(),
+        bars: drawn.iter().map(bar).collect(),
         legend: divisions.iter().map(|&(_, name, fill, _)| (fill, name.to_owned())).collect(),
         axis: "misses per 100 accesses".to_owned(),
         end: if highest > 0.0 { highest * 100.0 } else { 1.0 },
@@ -141,9 +167,9 @@ mod tests {
         let record = sample::record(4);
         let figure = figure(&Facts::of(&record)).unwrap().unwrap();
         let names: Vec<&str> = figure.table.rows.iter().map(|row| row[0].as_str()).collect();
-        assert_eq!(names[..4], ["all L1d", "all L2", "core 0 L1d", "core 0 L2"]);
+        assert_eq!(names[..4], ["all L1d", "core 0 L1d", "core 1 L1d", "core 2 L1d"]);
         let cell = |row: usize, column: usize| figure.table.rows[row][column].replace(',', "").parse::<u64>().unwrap();
-        assert_eq!(cell(0, 1), (0..4).map(|core| cell(2 + 2 * core, 1)).sum::<u64>());
+        assert_eq!(cell(0, 1), (1..5).map(|row| cell(row, 1)).sum::<u64>());
         assert_eq!(cell(2, 1), cell(2, 2) + cell(2, 3));
     }
 

@@ -12,7 +12,7 @@ use super::differences::{Difference, differences};
 use super::facts::{Facts, Stack};
 use super::figure::{About, Figure, RenderError, Table};
 use super::human;
-use super::palette::{ACCENT, ON_DEEP};
+use super::palette::{ACCENT, ON_DEEP, OWNERS, Owner};
 use super::stacks::{legend, owners, segments, table};
 use crate::experiment::record::Equality;
 
@@ -42,11 +42,41 @@ impl Run<'_> {
 pub struct Words {
     /// Who is how much faster.
     pub headline: String,
-    /// Where the difference between slowest and fastest goes, the largest part first.
-    pub reasons: Vec<String>,
+    /// The first reason each run gives for its own time.
+    pub reasons: Vec<Reason>,
+    /// Where the time between the fastest and the slowest goes.
+    pub gap: Option<Gap>,
     /// Whether all computed the same.
     pub results: String,
     pub differences: Table,
+}
+
+/// Why one run took its time.
+#[derive(Serialize)]
+pub struct Reason {
+    pub label: String,
+    pub time: String,
+    pub sentence: String,
+}
+
+/// The time between two runs, by owner, the largest part first.
+#[derive(Serialize)]
+pub struct Gap {
+    pub whole: String,
+    pub slowest: String,
+    pub fastest: String,
+    pub parts: Vec<GapPart>,
+}
+
+/// An owner's part of a [`Gap`].
+#[derive(Serialize)]
+pub struct GapPart {
+    pub variable: &'static str,
+    pub label: &'static str,
+    pub slowest: String,
+    pub fastest: String,
+    pub difference: String,
+    pub meaning: &'static str,
 }
 
 /// Groups records by workload, in the order in which they come.
@@ -127,12 +157,26 @@ impl Group<'_> {
         let headline = if fastest.facts.record.time_ps == slowest.facts.record.time_ps {
             "All take the same time.".to_owned()
         } else if fastest.facts.record.time_ps == 0 {
-            format!("{} is the fastest.", fastest.label)
+            format!("“{}” is the fastest.", fastest.label)
         } else {
             let factor = human::digits(slowest.time() / fastest.time());
-            format!("{} is {factor} times as fast as {}.", fastest.label, slowest.label)
+            format!("“{}” is {factor} times as fast as “{}”.", fastest.label, slowest.label)
         };
-        Words { headline, reasons: reasons(fastest, slowest), results: self.results(), differences: self.difference_table() }
+        Words {
+            headline,
+            reasons: self.reasons(),
+            gap: gap(fastest, slowest),
+            results: self.results(),
+            differences: self.difference_table(),
+        }
+    }
+
+    fn reasons(&self) -> Vec<Reason> {
+        let reason = |run: &Run<'_>| {
+            let sentence = run.facts.record.why.first()?.sentence.clone();
+            Some(Reason { label: run.label.clone(), time: human::time(run.time()), sentence })
+        };
+        self.runs.iter().filter_map(reason).collect()
     }
 
     fn results(&self) -> String {
@@ -166,10 +210,10 @@ impl Group<'_> {
         let unit = human::time_unit(slowest.time());
         let bar = |run: &Run<'_>| {
             let stack_is_time = run.mean.total() > 0.0;
-            let plain = || vec![Segment { value: run.time() / unit.picoseconds, fill: ACCENT, on: ON_DEEP, label: String::new() }];
+            let plain = || vec![Segment { value: run.time() / unit.picoseconds, fill: ACCENT, on: ON_DEEP, labels: Vec::new() }];
             let scale = run.time() / run.mean.total() / unit.picoseconds;
             let factor = match run.time() / fastest.time().max(1.0) {
-                factor if factor > 1.0 => format!("  {}×", human::digits(factor)),
+                factor if factor > 1.0 => format!(" ({}×)", human::digits(factor)),
                 _ => String::new(),
             };
             Bar {
@@ -196,7 +240,7 @@ impl Group<'_> {
         }
         let about = About {
             name: "times",
-            title: format!("{} on each machine: time", self.workload),
+            title: format!("How long {} took", self.workload),
             description:
                 "Shorter is faster. A bar is divided as the average core's time is: the parts add up to the time of the run."
                     .to_owned(),
@@ -220,7 +264,7 @@ impl Group<'_> {
         };
         let about = About {
             name: "shares",
-            title: format!("{} on each machine: what the time is made of", self.workload),
+            title: "What the time is made of".to_owned(),
             description: "The same stacks, each drawn to full width, so that their make-up can be compared.".to_owned(),
             table: table("The average core's time by owner", "machine", &stacks),
         };
@@ -228,28 +272,29 @@ impl Group<'_> {
     }
 }
 
-/// Which owners the time between two runs goes to: those that are a twentieth of it or more, at most four.
-fn reasons(fastest: &Run<'_>, slowest: &Run<'_>) -> Vec<String> {
-    let difference = slowest.mean.total() - fastest.mean.total();
-    if difference <= 0.0 || fastest.mean.total() == 0.0 {
-        return Vec::new();
+/// Which owners the time between two runs goes to; those that make up less than a hundredth of it are left out.
+fn gap(fastest: &Run<'_>, slowest: &Run<'_>) -> Option<Gap> {
+    let whole = slowest.mean.total() - fastest.mean.total();
+    if whole <= 0.0 || fastest.mean.total() == 0.0 {
+        return None;
     }
-    let gap = |key: &str| slowest.mean.of(key) - fastest.mean.of(key);
-    let mut gaps: Vec<_> = super::palette::OWNERS.iter().map(|owner| (owner, gap(owner.key))).collect();
-    gaps.retain(|(_, gap)| gap.abs() >= difference / 20.0);
-    gaps.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-    let sentence = |&(owner, gap): &(&super::palette::Owner, f64)| {
-        let way = if gap > 0.0 { "more" } else { "less" };
-        format!(
-            "{}: {} {way} for the average core ({} against {}). It {}.",
-            owner.label,
-            human::time(gap.abs()),
-            human::time(slowest.mean.of(owner.key)),
-            human::time(fastest.mean.of(owner.key)),
-            owner.meaning
-        )
+    let difference = |owner: &Owner| slowest.mean.of(owner.key) - fastest.mean.of(owner.key);
+    let mut owners: Vec<&'static Owner> = OWNERS.iter().filter(|owner| difference(owner).abs() >= whole / 100.0).collect();
+    owners.sort_by(|a, b| difference(b).abs().total_cmp(&difference(a).abs()));
+    let part = |owner: &'static Owner| GapPart {
+        variable: owner.fill.variable,
+        label: owner.label,
+        slowest: human::time(slowest.mean.of(owner.key)),
+        fastest: human::time(fastest.mean.of(owner.key)),
+        difference: human::signed_time(difference(owner)),
+        meaning: owner.meaning,
     };
-    gaps.iter().take(4).map(sentence).collect()
+    Some(Gap {
+        whole: human::time(whole),
+        slowest: slowest.label.clone(),
+        fastest: fastest.label.clone(),
+        parts: owners.into_iter().map(part).collect(),
+    })
 }
 
 #[cfg(test)]
@@ -270,7 +315,7 @@ mod tests {
         with_groups(&records, |groups| {
             assert_eq!(groups.iter().map(|group| group.runs.len()).collect::<Vec<_>>(), [2, 1]);
             let words = groups[0].words();
-            assert!(words.headline.starts_with("4 cores on a bus is "), "{}", words.headline);
+            assert!(words.headline.starts_with("“4 cores on a bus” is "), "{}", words.headline);
             let keys: Vec<&str> = words.differences.rows.iter().map(|row| row[0].as_str()).collect();
             assert_eq!(keys, ["node.cores", "runtime.threads"]);
             assert!(words.results.starts_with("All 2 computed the same result"));
@@ -278,15 +323,16 @@ mod tests {
     }
 
     #[test]
-    fn the_reasons_are_the_difference() {
-        let records = [sample::record(1), sample::record(4)];
+    fn the_parts_of_a_gap_are_the_difference() {
+        let records = [sample::record(1), sample::record(16)];
         with_groups(&records, |groups| {
             let (fast, slow) = groups[0].ends();
-            let sum: f64 =
-                super::super::palette::OWNERS.iter().map(|owner| slow.mean.of(owner.key) - fast.mean.of(owner.key)).sum();
+            let sum: f64 = OWNERS.iter().map(|owner| slow.mean.of(owner.key) - fast.mean.of(owner.key)).sum();
             let difference = slow.time() - fast.time();
             assert!((sum - difference).abs() <= 1e-9 * difference, "{sum} {difference}");
-            assert!(reasons(fast, slow)[0].starts_with("local memory: "), "{:?}", reasons(fast, slow));
+            let gap = gap(fast, slow).unwrap();
+            assert_eq!((gap.parts[0].label, &gap.parts[0].difference[..1]), ("local memory", "+"));
+            assert!(gap.parts.iter().any(|part| part.difference.starts_with('−')), "waiting in line goes the other way");
         });
     }
 

@@ -223,12 +223,12 @@ pub fn text_of(config: Option<&Json>, key: &str) -> Option<String> {
     config?.get(key).filter(|value| !value.is_object() && !value.is_array() && !value.is_null()).map(scalar)
 }
 
-/// What "equal" means for the results of this record.
+/// What the results of this record have to be to count as equal.
 pub fn equality(equality: Equality) -> String {
     match equality {
-        Equality::Exact => "equal means equal bit for bit".to_owned(),
+        Equality::Exact => "bit for bit".to_owned(),
         Equality::Tolerance(tolerance) => {
-            format!("equal means within {tolerance:e} relative, as the order of float operations may differ")
+            format!("within {tolerance:e} relative")
         }
     }
 }

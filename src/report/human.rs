@@ -51,6 +51,11 @@ pub fn time(picoseconds: f64) -> String {
     format!("{}{SPACE}{}", digits(picoseconds / unit.picoseconds), unit.name)
 }
 
+/// A difference of times with its sign: `+1.23 ms`.
+pub fn signed_time(picoseconds: f64) -> String {
+    format!("{}{}", if picoseconds < 0.0 { '−' } else { '+' }, time(picoseconds.abs()))
+}
+
 /// A count in full: `1,234,567`.
 pub fn count(value: u64) -> String {
     let plain = value.to_string();
@@ -84,9 +89,14 @@ pub fn percent(share: f64) -> String {
     format!("{text}{SPACE}%")
 }
 
-/// A difference as a percentage with its sign: `+3.2 %`.
+/// A difference of shares as a percentage with its sign: `+3.2 %`.
 pub fn signed_percent(share: f64) -> String {
-    if share.is_finite() { format!("{:+.1}{SPACE}%", share * 100.0) } else { format!("?{SPACE}%") }
+    signed(share * 100.0, 1)
+}
+
+/// Per cent with their sign and so many decimals.
+pub fn signed(percent: f64, decimals: usize) -> String {
+    if percent.is_finite() { format!("{percent:+.decimals$}{SPACE}%").replace('-', "−") } else { format!("?{SPACE}%") }
 }
 
 /// An amount of memory or of data, by powers of 1024: `32 KiB`.
@@ -140,7 +150,7 @@ pub fn text_width(text: &str, size: f64) -> f64 {
             'i' | 'j' | 'l' | 't' | 'f' | 'r' | ' ' | SPACE | '.' | ',' | ':' | '|' | '\'' => 0.36,
             'm' | 'w' | 'M' | 'W' | '%' | '—' | '…' => 0.95,
             'A'..='Z' => 0.7,
-            c if c.is_ascii() || c == 'µ' || c == '×' => 0.6,
+            c if c.is_ascii() || matches!(c, 'µ' | '×' | '−' | '–') => 0.6,
             _ => 1.0,
         })
         .sum();
@@ -207,7 +217,7 @@ mod tests {
             assert_eq!(plain(percent(value)), expected, "{value}");
         }
         assert_eq!(plain(signed_percent(0.0318)), "+3.2 %");
-        assert_eq!(plain(signed_percent(-0.2)), "-20.0 %");
+        assert_eq!(plain(signed_percent(-0.2)), "−20.0 %");
     }
 
     #[test]

@@ -114,7 +114,8 @@ impl Node<'_> {
     fn heights(&self) -> (f64, f64) {
         let top = TITLE_HEIGHT + if self.n_shown() > 0 { self.column_height() } else { 24.0 };
         let below = if self.n_shown() > IN_A_ROW { self.column_height() } else { 0.0 };
-        let side = self.side_boxes().iter().map(|(_, height)| height + 2.0 * LINK).sum::<f64>() - BUS_HEIGHT;
+        let boxes = self.side_boxes();
+        let side = boxes.iter().map(|(_, height)| height + 2.0 * LINK).sum::<f64>() - 2.0 * LINK - (BUS_HEIGHT + boxes[0].1) / 2.0;
         (top, top + BUS_HEIGHT + below.max(side))
     }
 
@@ -160,7 +161,7 @@ impl Node<'_> {
         svg.rect(far, 5.0, fill, Some(MUTED));
         svg.text((far.centre(), far.y + 18.0), &format!("core {index}"), far.width - 4.0, bold(12.0, ink, Anchor::Middle));
         if let Some(computing) = computing {
-            let text = format!("computes {}", rounded(computing));
+            let text = format!("works {}", rounded(computing));
             svg.text((far.centre(), far.y + 34.0), &text, far.width, letters(11.0, ink, Anchor::Middle));
             let mut x = far.x + 6.0;
             for (owner, time) in core.stack.parts() {
@@ -224,7 +225,10 @@ impl Node<'_> {
             work.push(format!("{} transactions", human::count(transactions)));
         }
         if let (Some(&wait_ps), true) = (counters.get("wait_ps"), transactions > 0) {
-            work.push(format!("each waited {} on average", human::time(wait_ps as f64 / transactions as f64)));
+            work.push(match wait_ps {
+                0 => "none had to wait".to_owned(),
+                _ => format!("each waited {} on average", human::time(wait_ps as f64 / transactions as f64)),
+            });
         }
         work.join(", ")
     }
@@ -327,7 +331,7 @@ impl Column {
 
 /// Draws the scale of busy shares.
 fn draw_legend(svg: &mut Svg, top: f64) {
-    let text = "In colour: the share of the time a core computes rather than waits, or a shared part is busy";
+    let text = "In colour: the share of the time in which a core works rather than waits, or a shared part is busy";
     svg.text((LEFT, top + 12.0), text, 620.0, letters(12.0, MUTED, Anchor::Start));
     for (step, name) in ["0–20 %", "20–40 %", "40–60 %", "60–80 %", "80–100 %"].into_iter().enumerate() {
         let rect = Rect { x: LEFT + step as f64 * 80.0, y: top + 20.0, width: 78.0, height: 20.0 };
@@ -362,7 +366,7 @@ pub fn figure(facts: &Facts<'_>) -> Option<Figure> {
     if !note.is_empty() {
         svg.text((LEFT, top + 8.0), &note, CORES_WIDTH, letters(13.0, MUTED, Anchor::Start));
     }
-    let mut table = Table::new("The parts and how busy they were", &["part", "what it is", "busy#", "what it did"]);
+    let mut table = Table::new("The parts and how busy they were", &["part", "what it is", "works or is busy#", "what it did"]);
     for node in &nodes {
         let prefix = if nodes.len() > 1 { format!("node {} ", node.index) } else { String::new() };
         node.rows(&prefix, &mut table);

@@ -271,7 +271,7 @@ fn headline(record: &Record) -> Vec<Fact> {
         fact("float operations", format!("{}{}", human::count(counts.flops), rate(counts.flops, "FLOP/s"))),
         fact("result", values(&record.result.values)),
         fact("checksum of the result", record.result.checksum.clone()),
-        fact("equality of results", equality(record.result.equality)),
+        fact("results count as equal", equality(record.result.equality)),
         fact("parameters", parameters(record)),
     ]
 }

@@ -18,7 +18,7 @@ pub fn segments(stack: &Stack, scale: f64, whole: f64) -> Vec<Segment> {
             value: time_ps * scale,
             fill: owner.fill,
             on: owner.on,
-            label: format!("{} {}", owner.label, human::percent(time_ps / whole)),
+            labels: vec![format!("{} {}", owner.label, human::percent(time_ps / whole)), human::percent(time_ps / whole)],
         })
         .collect()
 }

@@ -14,7 +14,7 @@ const MOST_ROWS: usize = 60;
 const PITCH: f64 = 28.0;
 const AXIS_HEIGHT: u32 = 46;
 const LABEL_WIDTH: f64 = 260.0;
-const END_WIDTH: f64 = 190.0;
+const END_WIDTH: f64 = 240.0;
 
 fn seconds(seconds: f64) -> String {
     human::time(seconds * 1e12)
@@ -134,13 +134,13 @@ fn draw_errors(area: &Area<'_>, cases: &[&ValidationCase], top: u32) -> Result<(
         .disable_y_mesh()
         .y_labels(0)
         .x_labels(9)
-        .x_label_formatter(&|value| if *value == 0.0 { "0".to_owned() } else { format!("{value:+.0} %") })
+        .x_label_formatter(&|value| if *value == 0.0 { "0".to_owned() } else { human::signed(*value, 0) })
         .bold_line_style(colour(RULE))
         .light_line_style(colour(RULE).mix(0.0))
         .axis_style(colour(MUTED))
         .label_style(letters(12.0, MUTED, Anchor::Middle))
         .axis_desc_style(letters(12.0, MUTED, Anchor::Middle))
-        .x_desc("predicted / measured - 1")
+        .x_desc("predicted / measured − 1")
         .draw()?;
     let n_cases = cases.len() as f64;
     chart.draw_series([PathElement::new(vec![(0.0, 0.0), (0.0, n_cases)], colour(MUTED).stroke_width(2))])?;
@@ -155,7 +155,7 @@ fn draw_errors(area: &Area<'_>, cases: &[&ValidationCase], top: u32) -> Result<(
         let label = human::fit(&format!("{}  {}", i + 1, short_name(case)), LABEL_WIDTH - 14.0, LETTERS);
         write(area, &label, &letters(LETTERS, TEXT, Anchor::End), (LABEL_WIDTH - 10.0, middle))?;
         let differ = if case.equal { "" } else { ", results differ" };
-        let end_label = format!("{} {}{differ}", human::signed_percent(case.error), case.verdict);
+        let end_label = format!("{}, {}{differ}", human::signed_percent(case.error), case.verdict);
         let end_label = human::fit(&end_label, END_WIDTH - 16.0, LETTERS);
         write(area, &end_label, &letters(LETTERS, TEXT, Anchor::Start), (f64::from(WIDTH) - END_WIDTH + 12.0, middle))?;
     }
@@ -201,9 +201,8 @@ fn draw_scatter(area: &Area<'_>, cases: &[&ValidationCase]) -> Result<(), Render
         .x_desc("measured")
         .y_desc("predicted")
         .draw()?;
-    let band = vec![(low, low * 0.8), (high, high * 0.8), (high, high * 1.2), (low, low * 1.2)];
-    let inside = |(x, y): (f64, f64)| (x, y.clamp(low, high));
-    chart.draw_series([Polygon::new(band.into_iter().map(inside).collect::<Vec<_>>(), colour(MUTED).mix(0.15))])?;
+    let band = vec![(low, low), (low / 0.8, low), (high, high * 0.8), (high, high), (high / 1.2, high), (low, low * 1.2)];
+    chart.draw_series([Polygon::new(band, colour(MUTED).mix(0.15))])?;
     chart.draw_series([PathElement::new(vec![(low, low), (high, high)], colour(MUTED).stroke_width(2))])?;
     let mut taken: Vec<(i32, i32)> = Vec::new();
     for (i, case) in cases.iter().enumerate() {
@@ -214,12 +213,13 @@ fn draw_scatter(area: &Area<'_>, cases: &[&ValidationCase]) -> Result<(), Render
         chart.draw_series([Circle::new((x, y), 5, colour(ink(case)).filled())])?;
         chart.draw_series([Circle::new((x, y), 5, colour(PAPER).stroke_width(1))])?;
         let point = chart.backend_coord(&(x, y));
-        // A number that would stand on another is left to the table.
-        let place = (point.0 + 9, point.1 - 10);
+        // The number stands away from the line; one that would stand on another is left to the table.
+        let (place, anchor) =
+            if y >= x { ((point.0 - 9, point.1 - 9), Anchor::End) } else { ((point.0 + 9, point.1 + 9), Anchor::Start) };
         if taken.iter().all(|other| (other.0 - place.0).abs() > 18 || (other.1 - place.1).abs() > 13) {
             taken.push(place);
             let number = (i + 1).to_string();
-            write(area, &number, &letters(12.0, TEXT, Anchor::Start), (f64::from(place.0), f64::from(place.1)))?;
+            write(area, &number, &letters(12.0, TEXT, anchor), (f64::from(place.0), f64::from(place.1)))?;
         }
     }
     Ok(())
