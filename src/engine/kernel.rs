@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::event::Event;
-use super::heap::HeapQueue;
+use super::queue::WheelQueue;
 use super::{ChannelId, Class, PartId, Wait};
 use crate::base::time::Time;
 
@@ -33,7 +33,7 @@ struct Tracked {
 /// The state of the engine that parts act on through their [`Port`].
 #[derive(Clone, Debug)]
 pub(super) struct Kernel<M> {
-    queue: HeapQueue,
+    queue: WheelQueue,
     now: Time,
     channels: Vec<Channel>,
     /// How many events each part has caused.
@@ -60,7 +60,7 @@ impl<M> Kernel<M> {
     pub(super) fn new(n_parts: usize) -> Kernel<M> {
         assert!(n_parts <= super::event::MAX_PARTS, "an engine holds at most 2^31 parts");
         Kernel {
-            queue: HeapQueue::new(),
+            queue: WheelQueue::new(),
             now: Time::ZERO,
             channels: Vec::new(),
             sequences: vec![0; n_parts],

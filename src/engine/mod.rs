@@ -6,9 +6,11 @@
 
 use crate::base::time::Time;
 
+mod bitmap;
 pub mod event;
 pub mod heap;
 mod kernel;
+pub mod queue;
 mod stuck;
 
 pub use kernel::Port;
