@@ -2,9 +2,26 @@
 //!
 //! This floor knows neither time nor machines nor the host.
 
+pub mod check;
 pub mod code;
 pub mod interpret;
+pub mod lex;
 pub mod memory;
 pub mod operators;
+pub mod parse;
+pub mod syntax;
 pub mod tree;
+pub mod vocabulary;
 mod work;
+
+use crate::base::diagnostic::{Diagnostics, SourceText};
+use check::Bindings;
+use tree::Program;
+
+/// A text as a typed program, its parameters bound.
+pub fn compile(source: &SourceText, bindings: &Bindings) -> Result<Program, Diagnostics> {
+    check::check(source, &parse::parse(source)?, bindings)
+}
+
+#[cfg(test)]
+mod tests;

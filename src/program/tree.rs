@@ -177,7 +177,8 @@ pub struct Object {
 pub enum ObjectKind {
     /// `array N: T[...] = initial`
     Array { element: Type, initial: Initial },
-    /// `shared N: T = e`; `initial` is [`Initial::Elements`] without variables.
+    /// `shared N: T = e`; `initial` is [`Initial::Elements`] without variables. Where a result reads a variable of the timed part, the
+    /// variable is stored at the end of that part into a scalar of its name, which begins as [`Initial::Zero`].
     Shared { element: Type, initial: Initial },
     /// `mutex N[...]`: each element is an instance of the lock text.
     Mutex,
@@ -273,7 +274,7 @@ pub enum ExpressionKind {
     And(Box<Expression>, Box<Expression>),
     /// Short-circuit.
     Or(Box<Expression>, Box<Expression>),
-    /// To the expression's type: float to integer saturates and takes NaN to 0, `i64` to `i32` wraps.
+    /// To the expression's type, from any: a bool is 0 or 1, float to integer saturates and takes NaN to 0, `i64` to `i32` wraps.
     Convert(Box<Expression>),
     /// `fma(a, b, c)`: a * b + c rounded once.
     FusedMultiplyAdd(Box<Expression>, Box<Expression>, Box<Expression>),
