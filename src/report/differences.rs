@@ -16,12 +16,13 @@ pub struct Difference {
     pub values: Vec<Option<String>>,
 }
 
-/// What differs between configurations, in the order of their keys. The name of a machine is no difference.
+/// What differs between configurations, in the order of their keys. The name of a machine and what
+/// it says of itself are no differences.
 pub fn differences(configs: &[&Json]) -> Vec<Difference> {
     let mut found = Vec::new();
     let values: Vec<Option<&Json>> = configs.iter().map(|config| Some(*config)).collect();
     compare("", &values, &mut found);
-    found.retain(|difference| difference.key != "name");
+    found.retain(|difference| !["name", "description"].contains(&difference.key.as_str()));
     found.truncate(MOST);
     found
 }

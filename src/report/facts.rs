@@ -169,6 +169,18 @@ impl<'a> Facts<'a> {
         Stack::mean(self.nodes.values().flat_map(|node| node.cores.values()).map(|core| &core.stack))
     }
 
+    /// How many cores the metrics know.
+    pub fn n_cores(&self) -> usize {
+        self.nodes.values().map(|node| node.cores.len()).sum()
+    }
+
+    /// The time of all cores together, in picoseconds: what shares of lines are shares of. Where the record has no stacks, the time
+    /// of all lines.
+    pub fn core_time(&self) -> f64 {
+        let cores = self.record.time_ps as f64 * self.n_cores() as f64;
+        if cores > 0.0 { cores } else { self.record.profile.iter().map(|line| line.time_ps as f64).sum() }
+    }
+
     /// The threads of the program: as the run-time resolved them, or else the cores that carried out operations.
     pub fn threads(&self) -> Option<u64> {
         let resolved = self.record.workload.runtime.get("threads").and_then(Json::as_u64);
@@ -220,6 +232,10 @@ pub fn scalar(value: &Json) -> String {
 
 /// A key's scalar as text, where there is one.
 pub fn text_of(config: Option<&Json>, key: &str) -> Option<String> {
+    // A part that is one word, as in `memory = "ideal"`.
+    if let (Some(Json::String(word)), "part") = (config, key) {
+        return Some(word.clone());
+    }
     config?.get(key).filter(|value| !value.is_object() && !value.is_array() && !value.is_null()).map(scalar)
 }
 

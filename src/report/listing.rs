@@ -54,7 +54,7 @@ fn rounded(percent: f64) -> f64 {
 /// The text of a record's workload with the costs of its profile.
 pub fn listing(facts: &Facts<'_>) -> Listing {
     let profile = &facts.record.profile;
-    let whole = profile.iter().map(|line| line.time_ps as f64).sum::<f64>();
+    let whole = facts.core_time();
     let cost = |number: usize| profile.iter().enumerate().find(|(_, line)| line.line as usize == number);
     let lines = facts.record.workload.text.lines().enumerate().take(MOST_LINES).map(|(i, text)| {
         let plain = Line {
@@ -67,7 +67,7 @@ pub fn listing(facts: &Facts<'_>) -> Listing {
             stack: Vec::new(),
         };
         let Some((position, line)) = cost(i + 1).filter(|(_, line)| line.time_ps > 0) else { return plain };
-        let share = line.time_ps as f64 / whole;
+        let share = (line.time_ps as f64 / whole).min(1.0);
         let rank = if position < MARKED && share >= 0.05 { position + 1 } else { 0 };
         Line {
             rank,

@@ -70,12 +70,6 @@ impl Node<'_> {
         self.facts.parts.get(name)
     }
 
-    /// The busy share of a part that may serve several requests at once (`ways` of them).
-    fn busy(&self, part: &str, ways: u64) -> Option<f64> {
-        let busy_ps = *self.part(part)?.get("busy_ps")?;
-        share(busy_ps, self.time_ps.saturating_mul(ways.max(1))).map(|share| share.min(1.0))
-    }
-
     fn interconnect_config(&self) -> Option<&Json> {
         self.config?.get("interconnect")
     }
@@ -85,8 +79,10 @@ impl Node<'_> {
     }
 
     fn memory_busy(&self) -> Option<f64> {
-        let channels = self.memory_config().and_then(|memory| memory.get("channels")).and_then(Json::as_u64);
-        self.busy("memory", channels.unwrap_or(1))
+        // Each channel counts its own busy time.
+        let channels = self.memory_config().and_then(|memory| memory.get("channels")).and_then(Json::as_u64).unwrap_or(1);
+        let busy_ps = *self.part("memory")?.get("busy_ps")?;
+        share(busy_ps, self.time_ps.saturating_mul(channels.max(1))).map(|share| share.min(1.0))
     }
 
     fn title(&self) -> String {
@@ -208,7 +204,19 @@ impl Node<'_> {
     }
 
     fn interconnect_kind(&self) -> String {
-        text_of(self.interconnect_config(), "kind").unwrap_or_else(|| "interconnect".to_owned())
+        let config = self.interconnect_config();
+        match text_of(config, "kind").or_else(|| text_of(config, "part")) {
+            Some(kind) if kind == "ideal" => "ideal interconnect".to_owned(),
+            Some(kind) => kind,
+            None => "interconnect".to_owned(),
+        }
+    }
+
+    /// The busy share of the interconnect: of its wires for data or of those for addresses, whichever are busier.
+    fn interconnect_busy(&self) -> Option<f64> {
+        let counters = self.part("interconnect")?;
+        let busy_ps = counters.get("busy_ps")?.max(counters.get("address_busy_ps").unwrap_or(&0));
+        share(*busy_ps, self.time_ps).map(|share| share.min(1.0))
     }
 
     /// How the interconnect is made.
@@ -221,6 +229,10 @@ impl Node<'_> {
         let Some(counters) = self.part("interconnect") else { return String::new() };
         let transactions = counter(counters, "transactions");
         let mut work = Vec::new();
+        if let (Some(&data), Some(&addresses)) = (counters.get("busy_ps"), counters.get("address_busy_ps")) {
+            let busy = |busy_ps| share(busy_ps, self.time_ps).map_or(String::new(), rounded);
+            work.push(format!("data {}, addresses {}", busy(data), busy(addresses)));
+        }
         if counters.contains_key("transactions") {
             work.push(format!("{} transactions", human::count(transactions)));
         }
@@ -234,7 +246,7 @@ impl Node<'_> {
     }
 
     fn draw_bus(&self, svg: &mut Svg, bus: Rect) {
-        let busy = self.busy("interconnect", 1);
+        let busy = self.interconnect_busy();
         let (fill, ink) = inks(busy);
         svg.rect(bus, 5.0, fill, Some(MUTED));
         let headline = match busy {
@@ -268,13 +280,16 @@ impl Node<'_> {
         let busy = self.memory_busy();
         let (fill, ink) = inks(busy);
         svg.rect(rect, 5.0, fill, Some(MUTED));
-        let mut lines = vec![busy.map_or("memory".to_owned(), |busy| format!("memory: busy {}", rounded(busy)))];
-        lines.extend(described(self.memory_config(), &[("latency", "latency "), ("bandwidth", "")]));
-        let channels = text_of(self.memory_config(), "channels").map(|n| format!("{n} × "));
-        if let (Some(channels), Some(last), true) = (channels, lines.last_mut(), self.memory_config().is_some()) {
-            *last = if last.contains("/s") { format!("{channels}{last}") } else { last.clone() };
-        }
-        lines.extend(described(self.memory_config(), &[("size", "")]));
+        let config = self.memory_config();
+        let mut lines = vec![match (busy, text_of(config, "part")) {
+            (_, Some(part)) if part == "ideal" => "ideal memory".to_owned(),
+            (Some(busy), _) => format!("memory: busy {}", rounded(busy)),
+            _ => "memory".to_owned(),
+        }];
+        lines.extend(described(config, &[("latency", "latency ")]));
+        let channels = text_of(config, "channels").filter(|n| n != "1").map_or(String::new(), |n| format!("{n} × "));
+        lines.extend(described(config, &[("bandwidth", channels.as_str())]));
+        lines.extend(described(config, &[("size", "")]));
         if let Some(counters) = self.part("memory") {
             let moved = counter(counters, "bytes_read").saturating_add(counter(counters, "bytes_written"));
             lines.push(format!("moved {}", human::bytes(moved)));
@@ -298,7 +313,7 @@ impl Node<'_> {
         }
         let share = |share: Option<f64>| share.map_or(dash(), human::percent);
         let kind = self.interconnect_kind();
-        let busy = share(self.busy("interconnect", 1));
+        let busy = share(self.interconnect_busy());
         table.row(vec![format!("{prefix}{kind}"), self.interconnect_facts(), busy, self.interconnect_work()]);
         let facts = described(
             self.memory_config(),
@@ -340,6 +355,14 @@ fn draw_legend(svg: &mut Svg, top: f64) {
     }
 }
 
+/// What the machine says of itself, before what the figure says.
+fn description(facts: &Facts<'_>) -> String {
+    match text_of(Some(&facts.record.machine.config), "description") {
+        Some(text) if !text.trim().is_empty() => format!("{} ", text.trim()),
+        _ => String::new(),
+    }
+}
+
 /// The machine with how busy each part was; `None` where the record names no part.
 pub fn figure(facts: &Facts<'_>) -> Option<Figure> {
     let time_ps = facts.record.time_ps;
@@ -374,10 +397,11 @@ pub fn figure(facts: &Facts<'_>) -> Option<Figure> {
     let about = About {
         name: "machine",
         title: format!("The machine: {}", facts.record.machine.name),
-        description:
-            "Every core with its private caches, the interconnect that joins them, and memory. The strip in a core is its \
-                      cycle stack, in the colours of the next figure."
-                .to_owned(),
+        description: format!(
+            "{}Every core with its private caches, the interconnect that joins them, and memory. The strip in a core is its cycle \
+             stack, in the colours of the next figure.",
+            description(facts)
+        ),
         table,
     };
     Some(Figure::picture(about, svg))
@@ -405,6 +429,9 @@ mod tests {
         record.machine.config = Json::Null;
         record.metrics.retain(|path, _| path.ends_with("operations"));
         assert!(figure(&Facts::of(&record)).unwrap().svg.contains(">interconnect<"));
+        record.machine.config = serde_json::json!({ "node": [{ "cores": 2, "interconnect": "ideal", "memory": "ideal" }] });
+        let svg = figure(&Facts::of(&record)).unwrap().svg;
+        assert!(svg.contains(">ideal interconnect<") && svg.contains(">ideal memory<"));
         record.metrics.clear();
         assert!(figure(&Facts::of(&record)).is_none());
     }

@@ -238,10 +238,18 @@ fn evidence(record: &Record) -> Vec<EvidenceView> {
             paths.push(path);
         }
     }
-    paths
-        .into_iter()
-        .map(|path| EvidenceView { path: path.clone(), value: record.metrics.get(path).map(|&value| metric(path, value)) })
-        .collect()
+    paths.into_iter().map(|path| EvidenceView { path: path.clone(), value: evidence_value(record, path) }).collect()
+}
+
+/// The value of a metric, or the sum over all parts that have it where the path is only the end of theirs, as in `stack.queue_ps`.
+fn evidence_value(record: &Record, path: &str) -> Option<String> {
+    if let Some(&value) = record.metrics.get(path) {
+        return Some(metric(path, value));
+    }
+    let end = format!(".{path}");
+    let parts: Vec<u64> = record.metrics.iter().filter(|(whole, _)| whole.ends_with(&end)).map(|(_, value)| *value).collect();
+    let sum = parts.iter().fold(0u64, |sum, value| sum.saturating_add(*value));
+    (!parts.is_empty()).then(|| format!("{}, summed over {}", metric(path, sum), human::plural(parts.len(), "part")))
 }
 
 /// A metric's value in the unit that its name ends in.

@@ -158,7 +158,7 @@ pub const OWNERS: [Owner; 13] = [
         label: "coherence",
         fill: ink("coherence", Colour(204, 121, 167), Colour(204, 121, 167)),
         on: ON_PALE,
-        meaning: "waits until other caches have given up or handed over a line",
+        meaning: "waits until other caches have given up a line or handed it over",
     },
     Owner {
         key: "synchronisation",
@@ -172,7 +172,7 @@ pub const OWNERS: [Owner; 13] = [
         label: "network",
         fill: ink("network", Colour(51, 34, 136), Colour(98, 82, 200)),
         on: ON_DEEP,
-        meaning: "waits for a message from another node",
+        meaning: "waits while its requests and their answers cross the interconnect",
     },
     Owner {
         key: "idle",

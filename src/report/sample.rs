@@ -119,6 +119,7 @@ fn bus_and_memory_metrics(metrics: &mut IndexMap<String, u64>, cores: u64) {
     let lines = ACCESSES / 9;
     let counters = [
         ("interconnect.busy_ps", BUS_PS),
+        ("interconnect.address_busy_ps", BUS_PS / 4),
         ("interconnect.transactions", lines * 4 / 3),
         ("interconnect.wait_ps", lines * 21_000 * (cores - 1)),
         ("memory.reads", lines),
@@ -133,6 +134,7 @@ fn bus_and_memory_metrics(metrics: &mut IndexMap<String, u64>, cores: u64) {
 fn config(name: &str, cores: u64) -> serde_json::Value {
     json!({
         "name": name,
+        "description": "In-order cores with private caches on one snooping bus.",
         "node": [{
             "name": "socket", "count": 1, "cores": cores,
             "core": { "part": "in-order-scalar", "clock": "2.6 GHz" },
@@ -200,7 +202,7 @@ fn why(cores: u64, time_ps: u64) -> Vec<Reason> {
         evidence: evidence.iter().map(|path| (*path).to_owned()).collect(),
     };
     vec![
-        reason(&first, &["node[0].interconnect.busy_ps", "node[0].core[0].stack.queue_ps"]),
+        reason(&first, &["node[0].interconnect.busy_ps", "stack.queue_ps"]),
         reason("Line 13 takes nearly all of it.", &["node[0].core[0].stack.memory_local_ps"]),
     ]
 }
