@@ -2,14 +2,20 @@
 //! the same bytes.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 /// The version of the record's layout. Fields never change meaning under one version.
 pub const SCHEMA: u32 = 1;
 
+/// The JSON Schema of a record.
+pub fn schema() -> Json {
+    schemars::schema_for!(Record).to_value()
+}
+
 /// What one simulated run did and why it took the time it took.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -34,7 +40,7 @@ pub struct Record {
 }
 
 /// Whether a warm-up pass ran before the measured one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
     Warm,
@@ -42,7 +48,7 @@ pub enum Start {
 }
 
 /// The machine a record is of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MachineRecord {
     pub name: String,
     /// `uma`, `numa`, `coma` or `norma`.
@@ -54,7 +60,7 @@ pub struct MachineRecord {
 }
 
 /// The workload a record is of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkloadRecord {
     pub name: String,
     pub text: String,
@@ -64,7 +70,7 @@ pub struct WorkloadRecord {
 }
 
 /// What the program computed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResultRecord {
     /// The values in the order of the text; floats that JSON cannot hold are the strings `NaN`, `inf`, `-inf`.
     pub values: Vec<Json>,
@@ -74,7 +80,7 @@ pub struct ResultRecord {
 }
 
 /// How results of two runs of one program compare.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Equality {
     /// Bit for bit.
@@ -84,7 +90,7 @@ pub enum Equality {
 }
 
 /// Totals of the measured pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Messages delivered between parts.
     pub events: u64,
@@ -99,7 +105,7 @@ pub struct Counts {
 }
 
 /// What one source line cost, over all cores.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProfileLine {
     /// From 1.
     pub line: u32,
@@ -109,7 +115,7 @@ pub struct ProfileLine {
 }
 
 /// A sentence that explains, and what it rests on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     pub sentence: String,
     /// The metrics or bounds it rests on, by path.
@@ -117,7 +123,7 @@ pub struct Reason {
 }
 
 /// A prediction beside what the host did: one case of `validate`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ValidationCase {
     pub workload: String,
     pub parameters: IndexMap<String, Json>,

@@ -141,6 +141,11 @@ impl Field for Assignments {
     }
 }
 
+/// The JSON Schema of a workload's TOML.
+pub fn schema() -> serde_json::Value {
+    WorkloadTable::shape().json_schema()
+}
+
 /// A plain value as a program or `--set` writes it.
 fn literal(value: &Value) -> Option<String> {
     match &value.data {
