@@ -348,19 +348,18 @@ impl Events {
 
 /// Compiles and runs on threads of their own while this one watches. Threads may still run when it returns.
 fn run_watched(code: Code, job: &Job, deadline: Instant) -> Report {
-    let compiled = match compile(&code) {
+    let compiled = match compile(code) {
         Ok(compiled) => Arc::new(compiled),
         Err(error) => return Report::Refused { messages: vec![error.to_string()] },
     };
-    let code = Arc::new(code);
     let events = Arc::new(Events::default());
     let noted = events.clone();
-    let watch = Arc::new(Watch::new(&code, &compiled, move || noted.note(|state| state.faulted = true)));
+    let watch = Arc::new(Watch::new(&compiled, move || noted.note(|state| state.faulted = true)));
     let options = Options { start: job.start, repetition: job.repetition };
     let conductor = {
-        let (code, compiled, events, watch) = (code.clone(), compiled.clone(), events.clone(), watch.clone());
+        let (compiled, events, watch) = (compiled.clone(), events.clone(), watch.clone());
         move || {
-            let ended = run(&code, &compiled, &discover(), &options, &watch);
+            let ended = run(&compiled, &discover(), &options, &watch);
             events.note(|state| state.ended = Some(ended));
         }
     };
@@ -370,12 +369,12 @@ fn run_watched(code: Code, job: &Job, deadline: Instant) -> Report {
     match (events.wait(deadline), watch.fault()) {
         (Some(Ok(outcome)), _) => measured(outcome),
         (_, Some(fault)) => Report::Fault {
-            message: code.describe_fault(&fault).to_string(),
-            line: code.sites[fault.site as usize].line,
+            message: compiled.code().describe_fault(&fault).to_string(),
+            line: compiled.code().sites[fault.site as usize].line,
             thread: fault.thread,
         },
         (Some(Err(error)), None) => Report::Refused { messages: vec![error.to_string()] },
-        (None, None) => Report::Deadline { seconds: job.deadline_seconds, threads: thread_lines(&code, &compiled, &watch) },
+        (None, None) => Report::Deadline { seconds: job.deadline_seconds, threads: thread_lines(&compiled, &watch) },
     }
 }
 
@@ -389,7 +388,8 @@ fn measured(outcome: Outcome) -> Report {
     })
 }
 
-fn thread_lines(code: &Code, compiled: &Compiled, watch: &Watch) -> Vec<ThreadLine> {
+fn thread_lines(compiled: &Compiled, watch: &Watch) -> Vec<ThreadLine> {
+    let code = compiled.code();
     let lines = locate(&watch.threads).into_iter().zip(0..).map(|(place, thread)| {
         let (state, instruction) = match place {
             Place::At(address) => (ThreadState::Computing, compiled.instruction_at(address)),

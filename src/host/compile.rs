@@ -86,12 +86,19 @@ pub struct MachineCode {
 
 /// A program as machine code, ready to run.
 pub struct Compiled {
+    /// What it was made from, so that it is never run with anything else.
+    code: Code,
     /// Owns the executable memory; taken only when dropped. The mutex makes it shareable, nothing ever locks it.
     module: Mutex<Option<JITModule>>,
     functions: Vec<MachineCode>,
 }
 
 impl Compiled {
+    /// What it was made from.
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+
     /// The functions in the order of the Code.
     pub fn machine_code(&self) -> &[MachineCode] {
         &self.functions
@@ -137,12 +144,15 @@ impl Drop for Compiled {
 }
 
 /// Compiles all functions of a Code for this computer.
-pub fn compile(code: &Code) -> Result<Compiled, CompileError> {
+///
+/// The Code is trusted to keep its contract: a load or store that neither a check nor an analysis keeps inside its array would
+/// reach into this process. Code that `lower` made keeps it.
+pub fn compile(code: Code) -> Result<Compiled, CompileError> {
     compile_at("none", code)
 }
 
 /// The same at a level of optimisation of Cranelift's.
-fn compile_at(opt_level: &str, code: &Code) -> Result<Compiled, CompileError> {
+fn compile_at(opt_level: &str, code: Code) -> Result<Compiled, CompileError> {
     let isa = host_isa(opt_level)?;
     let mut builder = JITBuilder::with_isa(isa, cranelift_module::default_libcall_names());
     for callee in Callee::ALL {
@@ -152,8 +162,8 @@ fn compile_at(opt_level: &str, code: &Code) -> Result<Compiled, CompileError> {
     builder.symbol("fma", control::fma_f64 as *const u8);
     builder.symbol("fmaf", control::fma_f32 as *const u8);
     let mut module = JITModule::new(builder);
-    match define_all(&mut module, code) {
-        Ok(functions) => Ok(Compiled { module: Mutex::new(Some(module)), functions }),
+    match define_all(&mut module, &code) {
+        Ok(functions) => Ok(Compiled { code, module: Mutex::new(Some(module)), functions }),
         Err(error) => {
             // SAFETY: nothing was made to run.
             unsafe { module.free_memory() };

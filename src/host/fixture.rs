@@ -120,9 +120,9 @@ pub fn run_here(code: &Code) -> Result<Outcome, RunError> {
 
 /// Runs Code here.
 pub fn run_as(code: &Code, options: Options) -> Result<Outcome, RunError> {
-    let compiled = compile(code).unwrap();
-    let watch = Watch::new(code, &compiled, || {});
-    run(code, &compiled, &discover(), &options, &watch)
+    let compiled = compile(code.clone()).unwrap();
+    let watch = Watch::new(&compiled, || {});
+    run(&compiled, &discover(), &options, &watch)
 }
 
 /// Result values as bits, with their types.

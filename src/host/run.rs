@@ -24,8 +24,11 @@ use crate::host::compile::Compiled;
 use crate::host::control::{self, Control};
 use crate::host::discover::{HostDescription, placement};
 use crate::host::locate::{Registration, Whereabouts};
-use crate::program::code::{Code, Fault, FaultKind, Instruction, Phase};
+use crate::program::code::{Fault, FaultKind, Instruction, Phase};
 use crate::program::tree::Type;
+
+/// Threads a run may have: more would only wait for each other.
+pub const THREAD_LIMIT: u32 = 1024;
 
 /// How many samples to take.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,6 +100,8 @@ pub enum RunError {
     /// The program is wrong.
     Fault(Fault),
     Arena(ArenaError),
+    /// More than [`THREAD_LIMIT`].
+    TooManyThreads(u32),
     /// A thread could not be started.
     Thread(String),
 }
@@ -106,6 +111,9 @@ impl fmt::Display for RunError {
         match self {
             RunError::Fault(fault) => write!(f, "thread {} stopped the run", fault.thread),
             RunError::Arena(error) => write!(f, "{error}"),
+            RunError::TooManyThreads(threads) => {
+                write!(f, "{threads} threads are more than the {THREAD_LIMIT} that a program may have on this computer itself")
+            }
             RunError::Thread(reason) => write!(f, "the operating system started no further thread: {reason}"),
         }
     }
@@ -124,9 +132,9 @@ pub struct Watch {
 
 impl Watch {
     /// Of a run that has not begun. `on_fault` is called once [`Watch::fault`] has something to say.
-    pub fn new(code: &Code, compiled: &Compiled, on_fault: impl Fn() + Send + Sync + 'static) -> Watch {
+    pub fn new(compiled: &Compiled, on_fault: impl Fn() + Send + Sync + 'static) -> Watch {
         Watch {
-            threads: (0..code.threads.max(1)).map(|_| Arc::new(Whereabouts::new(compiled.addresses()))).collect(),
+            threads: (0..compiled.code().threads.max(1)).map(|_| Arc::new(Whereabouts::new(compiled.addresses()))).collect(),
             abandoned: Arc::new(AtomicBool::new(false)),
             on_fault: Box::new(on_fault),
             fault: OnceLock::new(),
@@ -149,15 +157,13 @@ impl Watch {
 
 /// Runs a program to its results. Returns when all threads have ended, which after a fault may be never where another thread
 /// computes without end: whoever watches can end the process then.
-pub fn run(
-    code: &Code,
-    compiled: &Compiled,
-    host: &HostDescription,
-    options: &Options,
-    watch: &Watch,
-) -> Result<Outcome, RunError> {
+pub fn run(compiled: &Compiled, host: &HostDescription, options: &Options, watch: &Watch) -> Result<Outcome, RunError> {
+    let code = compiled.code();
+    if code.threads > THREAD_LIMIT {
+        return Err(RunError::TooManyThreads(code.threads));
+    }
     let arena = Arena::new(&code.arena).map_err(RunError::Arena)?;
-    let team = Team::new(code, compiled, host, options, watch, &arena);
+    let team = Team::new(compiled, host, options, watch, &arena);
     let mut refused = None;
     std::thread::scope(|scope| {
         for thread in 0..team.size() {
@@ -203,7 +209,6 @@ struct Padded<T>(T);
 
 /// The threads of a run and what they share.
 struct Team<'a> {
-    code: &'a Code,
     compiled: &'a Compiled,
     options: &'a Options,
     watch: &'a Watch,
@@ -222,17 +227,9 @@ struct Team<'a> {
 }
 
 impl<'a> Team<'a> {
-    fn new(
-        code: &'a Code,
-        compiled: &'a Compiled,
-        host: &HostDescription,
-        options: &'a Options,
-        watch: &'a Watch,
-        arena: &'a Arena,
-    ) -> Team<'a> {
-        let size = code.threads.max(1) as usize;
+    fn new(compiled: &'a Compiled, host: &HostDescription, options: &'a Options, watch: &'a Watch, arena: &'a Arena) -> Team<'a> {
+        let size = compiled.code().threads.max(1) as usize;
         Team {
-            code,
             compiled,
             options,
             watch,
@@ -367,7 +364,7 @@ impl Member<'_> {
 
     /// What a function's return value means.
     fn judge(&self, reason: i64) -> Result<(), GivenUp> {
-        let code = self.team.code;
+        let code = self.team.compiled.code();
         let instruction = self.control.fault_instruction as usize;
         let kind = match (reason, code.instructions.get(instruction)) {
             (control::FINISHED, _) => return Ok(()),
@@ -446,6 +443,63 @@ fn pin(_: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::fixture::{Fixture, bits, run_as};
+    use crate::program::code::{Code, Instruction, Register, THREAD, ZERO};
+    use crate::program::interpret::run_functional;
+    use crate::program::tree::BinaryOperator;
+
+    /// `Initialise`: x[0] = 5. `Setup`: y[0] = x[0] + 1. `Main`, two threads: x[thread] += y[thread]; state[0] += 1 on thread 0.
+    /// `Results`: sums.
+    fn phases() -> Code {
+        let mut fixture = Fixture::new(2);
+        let [a, b] = [Type::I64; 2].map(|r#type| fixture.register(r#type));
+        let [x, y, state, out] = [2, 2, 1, 2].map(|length| fixture.array(Type::I64, length, &[]));
+        let five = fixture.constant(5);
+        let load = |to: Register, array, index| Instruction::Load { to, array, index, constant: 0 };
+        let store = |from: Register, array, index| Instruction::Store { from, array, index, constant: 0 };
+        let add = |to, a, b| Instruction::Binary { operator: BinaryOperator::Add, to, a, b };
+        let increment = |to| Instruction::BinaryConstant { operator: BinaryOperator::Add, to, a: to, constant: 1 };
+        fixture.block(&[Instruction::Constant { to: a, value: five }, store(a, x, ZERO), Instruction::Finish]);
+        fixture.function(Phase::Initialise, false);
+        fixture.block(&[load(a, x, ZERO), increment(a), store(a, y, ZERO), Instruction::Finish]);
+        fixture.function(Phase::Setup, false);
+        fixture.block(&[load(a, x, THREAD), load(b, y, THREAD), add(a, a, b), store(a, x, THREAD), Instruction::Jump { to: 3 }]);
+        let comparison = crate::program::tree::Comparison::Equal;
+        fixture.block(&[Instruction::BranchConstant { comparison, a: THREAD, constant: 0, then: 4, otherwise: 5 }]);
+        fixture.block(&[load(a, state, ZERO), increment(a), store(a, state, ZERO), Instruction::Jump { to: 5 }]);
+        fixture.block(&[Instruction::Finish]);
+        fixture.function(Phase::Main, true);
+        fixture.block(&[load(a, x, ZERO), load(b, y, ZERO), add(a, a, b), store(a, out, ZERO), Instruction::Finish]);
+        fixture.function(Phase::Results, false);
+        fixture.result(out, 0);
+        fixture.result(state, 0);
+        let mut code = fixture.finish();
+        let range = |array: &crate::program::code::Array| array.base..array.base + 8 * array.length;
+        code.arena.runtime = range(&code.arrays[usize::from(state)]);
+        code.arena.restore = vec![range(&code.arrays[usize::from(x)])];
+        code
+    }
+
+    #[test]
+    fn a_run_has_one_meaning_however_often_it_is_measured() {
+        let code = phases();
+        let expected = bits(&run_functional(&code, 1000).unwrap().results);
+        assert_eq!(expected[0], (Type::I64, 5 + 6 + 6));
+        let repetition = Repetition { minimum: 7, maximum: 7, ..Repetition::default() };
+        for (start, samples) in [(Start::Warm, 7), (Start::Cold, 1)] {
+            let outcome = run_as(&code, Options { start, repetition }).unwrap();
+            assert_eq!(outcome.results, expected, "{start:?}");
+            assert_eq!(outcome.samples_seconds.len(), samples);
+        }
+    }
+
+    #[test]
+    fn too_many_threads_are_refused() {
+        let mut code = phases();
+        code.threads = THREAD_LIMIT + 1;
+        let error = run_as(&code, Options { start: Start::Cold, repetition: Repetition::default() }).unwrap_err();
+        assert_eq!(error, RunError::TooManyThreads(THREAD_LIMIT + 1));
+    }
 
     #[test]
     fn equal_samples_are_enough_and_scattered_ones_are_not() {

@@ -122,7 +122,7 @@ fn kernel(r#type: Type) -> Code {
 fn every_access_of_code_is_one_of_the_machine() {
     for r#type in [Type::I64, Type::I32, Type::F64, Type::F32] {
         let code = kernel(r#type);
-        let differences = differences(&code, &compile(&code).unwrap());
+        let differences = differences(&code, &compile(code.clone()).unwrap());
         assert!(differences.is_empty(), "{type:?}: {differences:#?}");
     }
 }
@@ -130,10 +130,32 @@ fn every_access_of_code_is_one_of_the_machine() {
 #[test]
 fn merged_and_missing_accesses_are_noticed() {
     let code = kernel(Type::F64);
-    let optimised = compile_at("speed", &code).unwrap();
+    let optimised = compile_at("speed", code.clone()).unwrap();
     assert!(!differences(&code, &optimised).is_empty(), "optimisation merges the two loads of x[i]");
-    let compiled = compile(&code).unwrap();
+    let compiled = compile(code.clone()).unwrap();
     let mut fewer = code.clone();
     fewer.instructions[1] = Instruction::Copy { to: 2, from: 2 };
     assert!(!differences(&fewer, &compiled).is_empty(), "the machine code has a load too many");
+}
+
+#[test]
+fn busy_is_a_chain_of_single_subtractions() {
+    let mut fixture = Fixture::new(1);
+    let count = fixture.register(Type::I64);
+    fixture.block(&[Instruction::Busy { count, next: 1 }]);
+    fixture.block(&[Instruction::Finish]);
+    fixture.function(Phase::Main, false);
+    let compiled = compile(fixture.finish()).unwrap();
+    let instructions = Decoder::new(64, &compiled.machine_code()[0].bytes, DecoderOptions::NONE).into_iter();
+    let of_busy = instructions
+        .filter(|instruction| compiled.instruction_at(compiled.addresses().start + instruction.ip() as usize) == Some(0));
+    let arithmetic: Vec<String> = of_busy
+        .map(|instruction| instruction.to_string())
+        .filter(|text| !["push", "mov", "xor", "cmp", "j"].iter().any(|other| text.starts_with(other)))
+        .collect();
+    assert_eq!(arithmetic.len(), 8 + 4 + 2 + 1, "{arithmetic:#?}");
+    assert!(
+        arithmetic.iter().all(|text| *text == arithmetic[0] && text.starts_with("sub") && text.ends_with(",1")),
+        "{arithmetic:#?}"
+    );
 }
