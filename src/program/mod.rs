@@ -4,11 +4,14 @@
 
 pub mod check;
 pub mod code;
+mod display;
 pub mod interpret;
 pub mod lex;
+pub mod lower;
 pub mod memory;
 pub mod operators;
 pub mod parse;
+mod passes;
 pub mod syntax;
 pub mod tree;
 pub mod vocabulary;

@@ -8,10 +8,6 @@ use super::figure::{
 use super::human;
 use super::palette::{ACCENT, ALARM, Ink, MUTED, PAPER, RULE, TEXT};
 use crate::experiment::record::ValidationCase;
-use crate::experiment::validate::summary;
-
-/// The verdict on a case whose measurement says something.
-const MEASURED: &str = "measured";
 
 /// At most so many rows in the figure of errors.
 const MOST_ROWS: usize = 60;
@@ -40,27 +36,15 @@ fn is_drawn(case: &&ValidationCase) -> bool {
     [case.predicted_seconds, case.measured_seconds].iter().all(|time| time.is_finite() && *time > 0.0) && case.error.is_finite()
 }
 
-/// The colour of a case: a different result is an alarm, whatever the time says; noise is grey.
+/// The colour of a case: a different result is an alarm, whatever the time says.
 fn ink(case: &ValidationCase) -> Ink {
-    match case.equal {
-        false => ALARM,
-        true if case.verdict == MEASURED => ACCENT,
-        true => MUTED,
-    }
-}
-
-/// The middle half of the measurements as a share of the time.
-fn spread(case: &ValidationCase) -> f64 {
-    if case.measured_spread.is_finite() { case.measured_spread.max(0.0) } else { 0.0 }
+    if case.equal { ACCENT } else { ALARM }
 }
 
 fn legend(cases: &[&ValidationCase]) -> Vec<(Ink, String)> {
-    let mut legend = vec![(ACCENT, "prediction".to_owned())];
-    if cases.iter().any(|case| ink(case) == MUTED) {
-        legend.push((MUTED, "measurement too noisy to judge it".to_owned()));
-    }
+    let mut legend = vec![(ACCENT, "prediction, results equal".to_owned())];
     if cases.iter().any(|case| !case.equal) {
-        legend.push((ALARM, "results differ".to_owned()));
+        legend.push((ALARM, "prediction, results differ".to_owned()));
     }
     legend.push((RULE, "spread of the measurements (middle half)".to_owned()));
     legend
@@ -68,28 +52,14 @@ fn legend(cases: &[&ValidationCase]) -> Vec<(Ink, String)> {
 
 /// How the predictions did as a whole.
 pub fn sentence(cases: &[ValidationCase]) -> String {
-    let summary = summary(cases);
-    let n_judged = cases.iter().filter(|case| case.verdict == MEASURED).count();
-    let errors = match n_judged {
-        0 => "No case was measured well enough to be judged.".to_owned(),
-        n => format!(
-            "Over {} the error is {} in the median, {} on average and {} at worst; the average with its sign is {}.",
-            human::plural(n, "judged case"),
-            human::percent(summary.median_error),
-            human::percent(summary.mean_error),
-            human::percent(summary.worst_error),
-            human::signed_percent(summary.bias)
-        ),
-    };
-    let noisy = match summary.inconclusive {
-        0 => String::new(),
-        n => format!(" {} too noisy on this computer to say.", if n == 1 { "One is".to_owned() } else { format!("{n} are") }),
-    };
-    let results = match summary.unequal {
+    let within = |limit: f64| cases.iter().filter(|case| case.error.abs() <= limit).count();
+    let different = cases.iter().filter(|case| !case.equal).count();
+    let results = match different {
         0 => "Simulator and host computed equal results in every case.".to_owned(),
-        n => format!("In {n} the results differ, which is a fault."),
+        n => format!("In {n} of them the results differ, which is a fault."),
     };
-    format!("{errors}{noisy} {results}")
+    let n_cases = human::plural(cases.len(), "case");
+    format!("Of {n_cases}, {} are predicted within 10 %, {} within 25 %. {results}", within(0.10), within(0.25))
 }
 
 /// Every case as numbers.
@@ -135,8 +105,7 @@ fn errors(cases: &[ValidationCase], drawn: &[&ValidationCase]) -> Result<Figure,
         title: "How far off each prediction was".to_owned(),
         description: format!(
             "A row for every case. The point is the error of the prediction: right of the middle it was too slow, left of it too \
-             fast. The band is the middle half of the measurements; it begins at zero because errors count from their lower \
-             quartile. A prediction within the band cannot be told from noise.{worst}"
+             fast. The band is the spread of the measurements: an error within it cannot be told from noise.{worst}"
         ),
         table: table(cases),
     };
@@ -149,7 +118,9 @@ fn errors(cases: &[ValidationCase], drawn: &[&ValidationCase]) -> Result<Figure,
 }
 
 fn draw_errors(area: &Area<'_>, cases: &[&ValidationCase], top: u32) -> Result<(), RenderError> {
-    let reach = |case: &&ValidationCase| case.error.abs().max(spread(case));
+    let reach = |case: &&ValidationCase| {
+        case.error.abs().max(if case.measured_spread.is_finite() { case.measured_spread / 2.0 } else { 0.0 })
+    };
     // Beyond 200 % a point stands at the edge: its number is beside it.
     let end = cases.iter().map(reach).fold(0.1, f64::max).min(2.0) * 105.0;
     let mut chart = ChartBuilder::on(area)
@@ -175,20 +146,16 @@ fn draw_errors(area: &Area<'_>, cases: &[&ValidationCase], top: u32) -> Result<(
     chart.draw_series([PathElement::new(vec![(0.0, 0.0), (0.0, n_cases)], colour(MUTED).stroke_width(2))])?;
     for (i, case) in cases.iter().enumerate() {
         let y = n_cases - i as f64 - 0.5;
-        let band = [(0.0, y - 0.22), ((spread(case) * 100.0).min(end), y + 0.22)];
-        chart.draw_series([Rectangle::new(band, colour(RULE).filled())])?;
+        let half = if case.measured_spread.is_finite() { (case.measured_spread * 50.0).clamp(0.0, end) } else { 0.0 };
+        chart.draw_series([Rectangle::new([(-half, y - 0.22), (half, y + 0.22)], colour(RULE).filled())])?;
         let x = (case.error * 100.0).clamp(-end, end);
         chart.draw_series([PathElement::new(vec![(0.0, y), (x, y)], colour(ink(case)).stroke_width(2))])?;
         chart.draw_series([Circle::new((x, y), 5, colour(ink(case)).filled())])?;
         let middle = f64::from(top) + (i as f64 + 0.5) * PITCH;
         let label = human::fit(&format!("{}  {}", i + 1, short_name(case)), LABEL_WIDTH - 14.0, LETTERS);
         write(area, &label, &letters(LETTERS, TEXT, Anchor::End), (LABEL_WIDTH - 10.0, middle))?;
-        let note = match case.verdict.as_str() {
-            MEASURED if case.equal => String::new(),
-            MEASURED => ", results differ".to_owned(),
-            verdict => format!(", {verdict}"),
-        };
-        let end_label = format!("{}{note}", human::signed_percent(case.error));
+        let differ = if case.equal { "" } else { ", results differ" };
+        let end_label = format!("{}, {}{differ}", human::signed_percent(case.error), case.verdict);
         let end_label = human::fit(&end_label, END_WIDTH - 16.0, LETTERS);
         write(area, &end_label, &letters(LETTERS, TEXT, Anchor::Start), (f64::from(WIDTH) - END_WIDTH + 12.0, middle))?;
     }
@@ -240,7 +207,8 @@ fn draw_scatter(area: &Area<'_>, cases: &[&ValidationCase]) -> Result<(), Render
     let mut taken: Vec<(i32, i32)> = Vec::new();
     for (i, case) in cases.iter().enumerate() {
         let (x, y) = (case.measured_seconds * 1e12, case.predicted_seconds * 1e12);
-        let (from, to) = (x, x * (1.0 + spread(case)));
+        let spread = if case.measured_spread.is_finite() { case.measured_spread.clamp(0.0, 1.0) } else { 0.0 };
+        let (from, to) = (x * (1.0 - spread / 2.0), x * (1.0 + spread / 2.0));
         chart.draw_series([PathElement::new(vec![(from.max(low), y), (to.min(high), y)], colour(ink(case)).stroke_width(2))])?;
         chart.draw_series([Circle::new((x, y), 5, colour(ink(case)).filled())])?;
         chart.draw_series([Circle::new((x, y), 5, colour(PAPER).stroke_width(1))])?;
@@ -270,7 +238,7 @@ mod tests {
         assert_eq!(rows.len(), 6);
         assert_eq!(rows[0][4].replace('\u{a0}', " "), "+7.1 %");
         assert!(rows[5][6].starts_with("differ: 5f0c"), "{:?}", rows[5]);
-        assert!(figures[0].svg.contains("wrong result") && figures[0].svg.contains(&ALARM.light.hex()));
+        assert!(figures[0].svg.contains("results differ") && figures[0].svg.contains(&ALARM.light.hex()));
     }
 
     #[test]
