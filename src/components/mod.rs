@@ -1,3 +1,27 @@
 //! The parts machines are made of. They know neither files nor TOML: `machine` makes them from what users write.
+//!
+//! ```text
+//!   spec       what a node is made of, as plain data
+//!   core       in-order core: block (costs of Code), hierarchy (private caches): cache (array), coherence's agent
+//!   bus, ideal interconnects: arbiter, coherence's order
+//!   memory, traffic
+//!   message    what they send each other       shared     what they have in common
+//!   owner      whose an instant is             versions   the watch over coherence
+//! ```
 
+pub mod arbiter;
+pub mod block;
+pub mod bus;
+pub mod cache;
+pub mod core;
+pub mod hierarchy;
+pub mod ideal;
+pub mod memory;
+pub mod message;
+pub mod owner;
+pub mod part;
+pub mod shared;
 pub mod spec;
+pub mod traffic;
+pub mod utilisation;
+pub mod versions;

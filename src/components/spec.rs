@@ -22,6 +22,10 @@ use crate::program::code::OperationClass;
 pub const LARGEST_MEMORY_BYTES: u64 = 1 << 48;
 /// The most cores a node can have.
 pub const MOST_CORES: u32 = 1024;
+/// The fastest clock a bus can have.
+const FASTEST_BUS_HERTZ: f64 = 50e9;
+/// The most cycles an operation, or a lookup in a cache, can take.
+pub const MOST_CYCLES: u32 = 10_000;
 
 /// An in-order core that waits for each access (blocking, sequentially consistent).
 #[derive(Clone, Debug, PartialEq)]
@@ -191,6 +195,13 @@ impl CacheSpec {
             ));
             return;
         }
+        if self.latency_cycles > MOST_CYCLES {
+            faults.push(SpecFault::new(
+                key("latency"),
+                format!("a lookup cannot take {} cycles", self.latency_cycles),
+                format!("a lookup takes at most {MOST_CYCLES} cycles of the core; first levels usually take 3 to 5"),
+            ));
+        }
         let way_bytes = u64::from(self.line_bytes) * u64::from(self.ways);
         let sets = self.size_bytes / way_bytes;
         if !self.size_bytes.is_multiple_of(way_bytes) || !sets.is_power_of_two() {
@@ -213,6 +224,11 @@ impl NodeSpec {
         self.caches.first().map_or(8, |cache| cache.line_bytes)
     }
 
+    /// Whether accesses to memory are free: no caches, and nothing behind them takes time.
+    pub fn is_free(&self) -> bool {
+        self.caches.is_empty() && self.interconnect == InterconnectSpec::Ideal && self.memory == MemorySpec::Ideal
+    }
+
     /// Everything that keeps the node from being built; none where it can be.
     pub fn faults(&self) -> Vec<SpecFault> {
         let mut faults = Vec::new();
@@ -225,6 +241,13 @@ impl NodeSpec {
         }
         if !(1..=LARGEST_MEMORY_BYTES).contains(&self.memory_bytes) {
             faults.push(SpecFault::new("memory.size", "memory has from 1 byte to 256 TiB", "16 GiB is a usual size"));
+        }
+        if let Some(class) = OperationClass::ALL.iter().find(|&&class| self.core.costs[class as usize] > MOST_CYCLES) {
+            faults.push(SpecFault::new(
+                "core.cycles",
+                format!("an operation of class {class:?} cannot take {} cycles", self.core.costs[*class as usize]),
+                format!("an operation takes at most {MOST_CYCLES} cycles"),
+            ));
         }
         self.cache_faults(&mut faults);
         if let InterconnectSpec::Bus(bus) = &self.interconnect {
@@ -271,6 +294,9 @@ impl NodeSpec {
 
 impl BusSpec {
     fn faults(&self, faults: &mut Vec<SpecFault>) {
+        if self.clock.hertz() > FASTEST_BUS_HERTZ {
+            faults.push(SpecFault::new("interconnect.clock", "no bus runs above 50 GHz", "buses run at 0.1 to 4 GHz"));
+        }
         if !(1..=4096).contains(&self.width_bytes) {
             faults.push(SpecFault::new(
                 "interconnect.width",
@@ -328,5 +354,25 @@ impl SimpleMemorySpec {
                 "from 1 to 65536",
             ));
         }
+    }
+}
+
+impl TrafficSpec {
+    /// Everything that keeps the source from being built.
+    pub fn faults(&self) -> Vec<SpecFault> {
+        let mut faults = Vec::new();
+        if !(self.requests_per_second > 0.0 && self.requests_per_second <= 1e12) {
+            let message = format!("{} requests a second cannot be made", self.requests_per_second);
+            faults.push(SpecFault::new("traffic.rate", message, "a rate lies above 0 and is at most one a picosecond"));
+        }
+        if !(1..=1 << 20).contains(&self.bytes) {
+            let message = format!("a request of {} bytes cannot be made", self.bytes);
+            faults.push(SpecFault::new("traffic.bytes", message, "a request moves from 1 byte to 1 MiB"));
+        }
+        if self.saturation_length == 0 {
+            let message = "a queue of no length is always too long";
+            faults.push(SpecFault::new("traffic.saturation_length", message, "10000 tells a queue that grows from one that varies"));
+        }
+        faults
     }
 }

@@ -4,3 +4,5 @@
 //! This floor knows nothing of runs.
 
 pub mod catalogue;
+pub mod simulation;
+pub mod wire;

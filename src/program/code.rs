@@ -52,7 +52,7 @@ pub struct Plan {
 }
 
 /// What runs: a program lowered for a plan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Code {
     /// The program's text first, then the run-time texts that were inlined.
     pub texts: Vec<SourceText>,

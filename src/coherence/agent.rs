@@ -1,0 +1,211 @@
+//! A cache agent: one core's private hierarchy as the bus sees it. It drives the controller over the lines held, the access that waits
+//! (the MSHR of a core that waits for each miss), and the lines on their way out (the write-back buffer).
+//!
+//! ```text
+//!   core --access--> +------------------------+ --requests--> bus
+//!                    | lines held   (Copies)  |
+//!                    | waiting      (MSHR)    | <--snoop----- bus, answers: shared, flush, ...
+//!                    | write-backs  (buffer)  | <--complete--
+//!                    +------------------------+
+//! ```
+//!
+//! Plain data and pure functions: where the lines are kept is the caller's ([`Copies`]): a cache's ways in the simulator.
+
+use crate::base::address::Line;
+use crate::coherence::controller::{Impossible, Transaction, Transition, transition};
+use crate::coherence::protocol::{AgentAction, AgentEvent, State, Table};
+
+/// The lines that an agent holds, each with its state.
+pub trait Copies {
+    /// The state of a line; [`State::INVALID`] where it is not held.
+    fn state(&self, line: Line) -> State;
+    /// Gives a held line its next state; [`State::INVALID`] drops it.
+    fn set_state(&mut self, line: Line, state: State);
+    /// The version of the line's copy, where versions are kept.
+    fn version(&self, line: Line) -> u64;
+}
+
+/// A line on its way back to memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WriteBack {
+    pub line: Line,
+    pub state: State,
+    pub version: u64,
+}
+
+/// Lines that can be on their way out of one agent at a time.
+pub const WRITE_BACK_PLACES: usize = 2;
+
+/// One core's private hierarchy as the bus sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Agent {
+    waiting: Option<Line>,
+    write_backs: Vec<WriteBack>,
+}
+
+/// How an access went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It may take effect now.
+    Performed,
+    /// It waits for this transaction.
+    Asked(Transaction),
+    /// It has to be tried again once a write-back has left ([`Answer::left`]).
+    Stalled,
+}
+
+/// What an agent answers to a transaction on the bus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Answer {
+    /// It has a copy.
+    pub shared: bool,
+    /// It supplies the line.
+    pub flush: bool,
+    /// Its own write-back: the line follows on the data bus.
+    pub write_back: bool,
+    /// Its pending upgrade of the line has become a read for ownership.
+    pub amend: bool,
+    /// Its pending write-back of the line is off.
+    pub withdraw: bool,
+    /// The version of the line it sends, where it sends it.
+    pub version: u64,
+    /// A place of the write-back buffer is free again. The bus has no interest in it.
+    pub left: bool,
+}
+
+impl Answer {
+    /// Whether the bus needs to hear of it: silence means no to everything.
+    pub fn matters(&self) -> bool {
+        self.shared || self.flush || self.write_back || self.amend || self.withdraw
+    }
+}
+
+impl Agent {
+    /// The line that an access waits for.
+    pub fn waiting(&self) -> Option<Line> {
+        self.waiting
+    }
+
+    /// The lines on their way out.
+    pub fn write_backs(&self) -> &[WriteBack] {
+        &self.write_backs
+    }
+
+    /// Whether a line in this state can be evicted now: it needs no write-back, or there is a place for one.
+    pub fn has_place_for(&self, table: &Table<AgentEvent>, victim: State) -> bool {
+        self.write_backs.len() < WRITE_BACK_PLACES
+            || !table.row(victim, AgentEvent::Evict).is_some_and(|row| row.actions.has(AgentAction::BusWb))
+    }
+
+    /// Whether the line is on its way out.
+    pub fn is_leaving(&self, line: Line) -> bool {
+        self.write_backs.iter().any(|write_back| write_back.line == line)
+    }
+
+    /// The core reads or writes a line.
+    ///
+    /// # Errors
+    /// Where the protocol calls it impossible.
+    pub fn access(
+        &mut self,
+        table: &Table<AgentEvent>,
+        copies: &mut impl Copies,
+        line: Line,
+        write: bool,
+    ) -> Result<(Access, Transition), Impossible> {
+        let event = if write { AgentEvent::Store } else { AgentEvent::Load };
+        if let Some(leaving) = self.write_backs.iter().find(|write_back| write_back.line == line) {
+            let taken = transition(table, leaving.state, event)?;
+            return Ok((Access::Stalled, taken));
+        }
+        let taken = transition(table, copies.state(line), event)?;
+        copies.set_state(line, taken.next);
+        let access = match taken.request() {
+            Some(transaction) => {
+                self.waiting = Some(line);
+                Access::Asked(transaction)
+            }
+            None => Access::Performed,
+        };
+        Ok((access, taken))
+    }
+
+    /// A line has to make room. Returns what to ask the bus for.
+    ///
+    /// # Errors
+    /// Where the protocol calls it impossible.
+    pub fn evict(
+        &mut self,
+        table: &Table<AgentEvent>,
+        copies: &mut impl Copies,
+        line: Line,
+    ) -> Result<(Option<Transaction>, Transition), Impossible> {
+        let taken = transition(table, copies.state(line), AgentEvent::Evict)?;
+        let request = taken.request();
+        if request.is_some() {
+            self.write_backs.push(WriteBack { line, state: taken.next, version: copies.version(line) });
+        }
+        copies.set_state(line, State::INVALID);
+        Ok((request, taken))
+    }
+
+    /// A transaction is on the bus; `own` where this agent asked for it.
+    ///
+    /// # Errors
+    /// Where the protocol calls it impossible.
+    pub fn snoop(
+        &mut self,
+        table: &Table<AgentEvent>,
+        copies: &mut impl Copies,
+        line: Line,
+        transaction: Transaction,
+        own: bool,
+    ) -> Result<(Answer, Transition), Impossible> {
+        let event = if own { transaction.own_event() } else { transaction.other_event() };
+        let leaving = self.write_backs.iter().position(|write_back| write_back.line == line);
+        let (state, version) = match leaving {
+            Some(place) => (self.write_backs[place].state, self.write_backs[place].version),
+            None => (copies.state(line), copies.version(line)),
+        };
+        let taken = transition(table, state, event)?;
+        let mut left = false;
+        match leaving {
+            Some(place) if taken.next == State::INVALID => {
+                self.write_backs.remove(place);
+                left = true;
+            }
+            Some(place) => self.write_backs[place].state = taken.next,
+            None if state != taken.next => copies.set_state(line, taken.next),
+            None => {}
+        }
+        let has = |action| taken.actions.has(action);
+        let answer = Answer {
+            shared: has(AgentAction::Shared),
+            flush: has(AgentAction::Flush),
+            write_back: has(AgentAction::WriteBack),
+            amend: has(AgentAction::Amend),
+            withdraw: has(AgentAction::Withdraw),
+            version,
+            left,
+        };
+        Ok((answer, taken))
+    }
+
+    /// The transaction that the access waits for is over; `shared` where another agent has a copy. The access takes effect now.
+    ///
+    /// # Errors
+    /// Where the protocol calls it impossible.
+    pub fn complete(
+        &mut self,
+        table: &Table<AgentEvent>,
+        copies: &mut impl Copies,
+        line: Line,
+        transaction: Transaction,
+        shared: bool,
+    ) -> Result<Transition, Impossible> {
+        let taken = transition(table, copies.state(line), transaction.completion(shared))?;
+        copies.set_state(line, taken.next);
+        self.waiting = None;
+        Ok(taken)
+    }
+}

@@ -1,0 +1,211 @@
+//! What a protocol's tables must be to mean anything: the rules that can be read off the rows. Whether the protocol keeps caches
+//! coherent is not among them: that is found by running it, or by exploring every order of events.
+
+use crate::base::diagnostic::Diagnostics;
+use crate::coherence::load::Places;
+use crate::coherence::protocol::{AgentAction, AgentEvent, MemoryAction, MemoryEvent, Permission, Row, State, Table, Vocabulary};
+
+/// Every state can be reached from the first.
+pub(super) fn reachable<E: Vocabulary>(table: &Table<E>, places: &Places, faults: &mut Diagnostics) {
+    let mut reached = vec![false; table.states.len()];
+    let mut to_visit = vec![State::INVALID];
+    while let Some(state) = to_visit.pop() {
+        if !std::mem::replace(&mut reached[usize::from(state.0)], true) {
+            to_visit.extend(E::ALL.iter().filter_map(|&(_, event)| table.row(state, event)).map(|row| row.next));
+        }
+    }
+    for (number, state) in table.states.iter().enumerate().filter(|&(number, _)| !reached[number]) {
+        let first = &table.states[0].name;
+        let message = format!("no sequence of events leads from {first} to the state {}", state.name);
+        faults.push(places.states[number].fault(message).help("remove it, or the row that should lead there has the wrong `next`"));
+    }
+}
+
+const REQUESTS: [AgentAction; 4] = [AgentAction::BusRd, AgentAction::BusRdX, AgentAction::BusUpgr, AgentAction::BusWb];
+
+fn n_requests(row: Row) -> usize {
+    REQUESTS.iter().filter(|&&request| row.actions.has(request)).count()
+}
+
+/// The rules of an agent's table.
+pub(super) fn agent(table: &Table<AgentEvent>, places: &Places, faults: &mut Diagnostics) {
+    let first = table.state(State::INVALID);
+    if first.permits != Permission::Nothing || first.dirty || first.transient {
+        let message = format!("{} comes first, so it is the state of lines that are not held: it permits nothing", first.name);
+        faults.push(places.states[0].fault(message));
+    }
+    for (number, state) in table.states.iter().enumerate() {
+        if state.transient && state.permits != Permission::Nothing {
+            let message = format!("{} is transient and permits something: the core waits in it", state.name);
+            faults.push(places.states[number].fault(message));
+        }
+    }
+    let rows = (0..table.states.len()).flat_map(|state| AgentEvent::ALL.iter().map(move |&(_, event)| (State(state as u8), event)));
+    for (state, event) in rows {
+        let Some(place) = &places.rows[table.row_number(state, event)] else { continue };
+        let Some(row) = table.row(state, event) else { continue };
+        let check = AgentRow { table, state, event, row };
+        let fault = match event {
+            AgentEvent::Load | AgentEvent::Store => check.access(),
+            AgentEvent::Evict => check.eviction(),
+            AgentEvent::DataShared | AgentEvent::DataAlone | AgentEvent::Done => check.completion(),
+            _ => check.snoop(),
+        };
+        faults.extend(fault.map(|message| place.fault(message)));
+    }
+    permissions_are_used(table, places, faults);
+}
+
+struct AgentRow<'a> {
+    table: &'a Table<AgentEvent>,
+    state: State,
+    event: AgentEvent,
+    row: Row,
+}
+
+impl AgentRow<'_> {
+    fn has(&self, action: AgentAction) -> bool {
+        self.row.actions.has(action)
+    }
+
+    fn name(&self) -> &str {
+        &self.table.state(self.state).name
+    }
+
+    fn next(&self) -> &crate::coherence::protocol::StateInfo {
+        self.table.state(self.row.next)
+    }
+
+    /// The first action that has no place in this row.
+    fn misplaced(&self, allowed: &[AgentAction]) -> Option<String> {
+        let (name, _) = AgentAction::ALL.iter().find(|&&(_, action)| self.has(action) && !allowed.contains(&action))?;
+        let reason = match *name {
+            "shared" | "flush" | "amend" | "withdraw" => "it answers another agent's transaction",
+            "write_back" => "it goes with the own write-back on the bus (`own_bus_wb`)",
+            "stall" => "only an access of the core can be tried again",
+            "bus_wb" => "a write-back is asked for by an eviction",
+            "perform" => "no access of the core waits here",
+            _ => "the bus is asked by an access of the core",
+        };
+        Some(format!("the action `{name}` has no place on the event `{}`: {reason}", self.event.name()))
+    }
+
+    /// A load or a store: it is performed, asks, or stalls; one of them.
+    fn access(&self) -> Option<String> {
+        let (state, event) = (self.name(), self.event.name());
+        let allowed =
+            [AgentAction::Perform, AgentAction::Stall, AgentAction::BusRd, AgentAction::BusRdX, AgentAction::BusUpgr];
+        if let Some(misplaced) = self.misplaced(&allowed) {
+            return Some(misplaced);
+        }
+        let ways = usize::from(self.has(AgentAction::Perform)) + usize::from(self.has(AgentAction::Stall)) + n_requests(self.row);
+        if ways != 1 {
+            return Some(format!(
+                "a {event} in {state} must do exactly one of: `perform`, `stall`, ask the bus (`bus_rd`, `bus_rdx`, `bus_upgr`); this does {ways}"
+            ));
+        }
+        let needed = if self.event == AgentEvent::Store { Permission::Write } else { Permission::Read };
+        let permits = self.table.state(self.state).permits;
+        if self.has(AgentAction::Perform) {
+            if permits < needed {
+                return Some(format!("a {event} is performed in {state}, which does not permit it"));
+            }
+            if self.next().permits < needed {
+                return Some(format!("a {event} is performed in {state} and leads to {}, which does not permit it", self.next().name));
+            }
+        } else if self.has(AgentAction::Stall) {
+            if self.row.next != self.state {
+                return Some(format!("a {event} that stalls in {state} must stay in {state}, not go to {}", self.next().name));
+            }
+        } else if !self.next().transient {
+            return Some(format!("a {event} in {state} asks the bus, so the next state must be transient; {} is not", self.next().name));
+        }
+        None
+    }
+
+    fn eviction(&self) -> Option<String> {
+        if let Some(misplaced) = self.misplaced(&[AgentAction::BusWb]) {
+            return Some(misplaced);
+        }
+        let asks = self.has(AgentAction::BusWb);
+        if asks && !self.next().transient {
+            return Some(format!("the write-back waits for the bus, so the next state must be transient; {} is not", self.next().name));
+        }
+        if !asks && self.row.next != State::INVALID {
+            let first = &self.table.state(State::INVALID).name;
+            return Some(format!("a line that is dropped goes to {first}, not to {}", self.next().name));
+        }
+        let stalls = |event| self.table.row(self.row.next, event).is_none_or(|row| row.actions.has(AgentAction::Stall));
+        if asks && !(stalls(AgentEvent::Load) && stalls(AgentEvent::Store)) {
+            return Some(format!("in {} the line is on its way out: a load or store must `stall` there", self.next().name));
+        }
+        None
+    }
+
+    fn completion(&self) -> Option<String> {
+        if let Some(misplaced) = self.misplaced(&[AgentAction::Perform]) {
+            return Some(misplaced);
+        }
+        if !self.has(AgentAction::Perform) {
+            return Some(format!("`{}` ends the core's wait in {}, so it must `perform` the access", self.event.name(), self.name()));
+        }
+        if self.next().permits == Permission::Nothing {
+            return Some(format!("the access is performed, but {} permits nothing", self.next().name));
+        }
+        None
+    }
+
+    fn snoop(&self) -> Option<String> {
+        let own = matches!(
+            self.event,
+            AgentEvent::OwnBusRd | AgentEvent::OwnBusRdX | AgentEvent::OwnBusUpgr | AgentEvent::OwnBusWb
+        );
+        let allowed: &[AgentAction] = match self.event {
+            AgentEvent::OwnBusWb => &[AgentAction::WriteBack],
+            _ if own => &[],
+            _ => &[AgentAction::Shared, AgentAction::Flush, AgentAction::Amend, AgentAction::Withdraw],
+        };
+        if let Some(misplaced) = self.misplaced(allowed) {
+            return Some(misplaced);
+        }
+        let gains = self.next().permits > self.table.state(self.state).permits;
+        gains.then(|| {
+            format!(
+                "`{}` leads from {} to {}, which permits more: only `data_shared`, `data_alone` and `done` bring a permission",
+                self.event.name(),
+                self.name(),
+                self.next().name
+            )
+        })
+    }
+}
+
+/// A stable state performs what it permits: the fast path of a hit is read off the permission.
+fn permissions_are_used(table: &Table<AgentEvent>, places: &Places, faults: &mut Diagnostics) {
+    for (number, state) in table.states.iter().enumerate() {
+        for (event, needed) in [(AgentEvent::Load, Permission::Read), (AgentEvent::Store, Permission::Write)] {
+            let performs =
+                table.row(State(number as u8), event).is_some_and(|row| row.actions.has(AgentAction::Perform));
+            if state.permits >= needed && !performs {
+                let message = format!("{} permits a {}, but its row for that event does not `perform` it", state.name, event.name());
+                faults.push(places.states[number].fault(message));
+            }
+        }
+    }
+}
+
+/// The rules of memory's table.
+pub(super) fn memory(table: &Table<MemoryEvent>, places: &Places, faults: &mut Diagnostics) {
+    for number in 0..table.states.len() {
+        let state = State(number as u8);
+        for (event, action, why) in [
+            (MemoryEvent::Read, MemoryAction::Supply, "no agent supplies the line, so memory must `supply` it"),
+            (MemoryEvent::WriteBack, MemoryAction::Update, "the line comes back, so memory must take it: `update`"),
+        ] {
+            let (Some(row), Some(place)) = (table.row(state, event), &places.rows[table.row_number(state, event)]) else { continue };
+            if !row.actions.has(action) {
+                faults.push(place.fault(why));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The controller: carries out a protocol's table. A pure function of the state, the event and, where a line came, what the other
+//! agents answered; no time, no ports.
+
+use crate::coherence::protocol::{Actions, AgentAction, AgentEvent, Protocol, State, Table, Vocabulary};
+
+/// What agents put on the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transaction {
+    /// A copy to read.
+    BusRd,
+    /// The only copy.
+    BusRdX,
+    /// All other copies are to go.
+    BusUpgr,
+    /// The line goes back to memory.
+    BusWb,
+}
+
+impl Transaction {
+    /// The event that the agent sees whose transaction it is.
+    pub fn own_event(self) -> AgentEvent {
+        match self {
+            Transaction::BusRd => AgentEvent::OwnBusRd,
+            Transaction::BusRdX => AgentEvent::OwnBusRdX,
+            Transaction::BusUpgr => AgentEvent::OwnBusUpgr,
+            Transaction::BusWb => AgentEvent::OwnBusWb,
+        }
+    }
+
+    /// The event that the other agents see.
+    pub fn other_event(self) -> AgentEvent {
+        match self {
+            Transaction::BusRd => AgentEvent::BusRd,
+            Transaction::BusRdX => AgentEvent::BusRdX,
+            Transaction::BusUpgr => AgentEvent::BusUpgr,
+            Transaction::BusWb => AgentEvent::BusWb,
+        }
+    }
+
+    /// The event that ends the requestor's wait, given whether another agent said that it has a copy.
+    pub fn completion(self, shared: bool) -> AgentEvent {
+        match self {
+            Transaction::BusUpgr | Transaction::BusWb => AgentEvent::Done,
+            _ if shared => AgentEvent::DataShared,
+            _ => AgentEvent::DataAlone,
+        }
+    }
+
+    /// As a person names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transaction::BusRd => "BusRd",
+            Transaction::BusRdX => "BusRdX",
+            Transaction::BusUpgr => "BusUpgr",
+            Transaction::BusWb => "BusWB",
+        }
+    }
+}
+
+/// A row that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    pub from: State,
+    pub event: AgentEvent,
+    pub next: State,
+    pub actions: Actions,
+}
+
+impl Transition {
+    /// What it asks of the bus.
+    pub fn request(&self) -> Option<Transaction> {
+        [
+            (AgentAction::BusRd, Transaction::BusRd),
+            (AgentAction::BusRdX, Transaction::BusRdX),
+            (AgentAction::BusUpgr, Transaction::BusUpgr),
+            (AgentAction::BusWb, Transaction::BusWb),
+        ]
+        .into_iter()
+        .find(|&(action, _)| self.actions.has(action))
+        .map(|(_, transaction)| transaction)
+    }
+}
+
+/// Something happened that the protocol calls impossible: the protocol is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Impossible {
+    pub state: State,
+    pub event: AgentEvent,
+}
+
+impl Impossible {
+    /// The sentence.
+    pub fn describe(&self, protocol: &Protocol) -> String {
+        format!(
+            "`{}` happened in state {}, which the protocol {} calls impossible",
+            self.event.name(),
+            protocol.agent.state(self.state).name,
+            protocol.name
+        )
+    }
+}
+
+/// What an agent does in a state on an event.
+///
+/// # Errors
+/// Where the protocol has no row for them.
+#[inline]
+pub fn transition(table: &Table<AgentEvent>, state: State, event: AgentEvent) -> Result<Transition, Impossible> {
+    match table.row(state, event) {
+        Some(row) => Ok(Transition { from: state, event, next: row.next, actions: row.actions }),
+        None => Err(Impossible { state, event }),
+    }
+}

@@ -1,0 +1,198 @@
+//! The order of a snooping bus: which requests wait, which transactions are under way, and which of the waiting may go next.
+//!
+//! A split-transaction bus has several transactions under way. Two rules keep a protocol simple (SGI Challenge; Culler, Singh and Gupta,
+//! section 6.4.2): a request waits while a transaction of the same line is under way, and each agent has at most one access waiting.
+//! Answers of agents can change what still waits: an upgrade becomes a read for ownership when its copy is lost (*amend*), a
+//! write-back is taken off when another agent's transaction has moved the line (*withdraw*); both also reach requests that are still
+//! on their way to the bus.
+//!
+//! Plain data, no time: the bus gives each request a stamp to arbitrate by, and decides when.
+
+use crate::base::address::Line;
+use crate::coherence::agent::Answer;
+use crate::coherence::controller::Transaction;
+
+/// An agent's number on the bus.
+pub type AgentNumber = u16;
+
+/// What an agent asks the bus for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// Seen by every agent.
+    Coherent(Transaction),
+    /// A read of so many bytes that no cache holds.
+    Read(u32),
+    /// A write of so many bytes that no cache holds.
+    Write(u32),
+}
+
+/// A request that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Request {
+    pub agent: AgentNumber,
+    pub command: Command,
+    pub line: Line,
+    /// What the bus arbitrates by: when it came.
+    pub stamp: u64,
+}
+
+impl Request {
+    fn is_write_back(&self) -> bool {
+        self.command == Command::Coherent(Transaction::BusWb)
+    }
+}
+
+/// A transaction under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UnderWay {
+    pub request: Request,
+    /// Whether another agent has a copy.
+    pub shared: bool,
+    /// The version of the line, from the agent that sends it to the data bus, if one does.
+    pub supplied: Option<u64>,
+}
+
+/// Names a transaction under way.
+pub type TransactionId = u32;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Agent {
+    access: Option<Request>,
+    write_backs: Vec<Request>,
+    /// The upgrade of this line is to become a read for ownership when it comes.
+    amended: Option<Line>,
+    /// The write-backs of these lines are to be dropped when they come.
+    withdrawn: Vec<Line>,
+}
+
+/// Requests and transactions of a bus.
+#[derive(Clone, Debug)]
+pub struct BusOrder {
+    agents: Vec<Agent>,
+    under_way: Vec<Option<UnderWay>>,
+    n_under_way: usize,
+    capacity: usize,
+    n_waiting: usize,
+}
+
+impl BusOrder {
+    /// A bus with so many agents on which `capacity` transactions can be under way.
+    pub fn new(n_agents: usize, capacity: usize) -> BusOrder {
+        BusOrder { agents: vec![Agent::default(); n_agents], under_way: Vec::new(), n_under_way: 0, capacity, n_waiting: 0 }
+    }
+
+    /// A request comes. Returns whether it waits now: a withdrawn write-back is dropped.
+    pub fn arrive(&mut self, mut request: Request) -> bool {
+        let agent = &mut self.agents[usize::from(request.agent)];
+        if request.is_write_back() {
+            if let Some(place) = agent.withdrawn.iter().position(|&line| line == request.line) {
+                agent.withdrawn.remove(place);
+                return false;
+            }
+            agent.write_backs.push(request);
+        } else {
+            if agent.amended.take() == Some(request.line) {
+                request.command = Command::Coherent(Transaction::BusRdX);
+            }
+            agent.access = Some(request);
+        }
+        self.n_waiting += 1;
+        true
+    }
+
+    /// Whether any request waits.
+    pub fn is_waiting(&self) -> bool {
+        self.n_waiting > 0
+    }
+
+    /// How many agents there are.
+    pub fn n_agents(&self) -> usize {
+        self.agents.len()
+    }
+
+    /// Whether a transaction of the line is under way.
+    fn is_busy(&self, line: Line) -> bool {
+        self.under_way.iter().flatten().any(|other| other.request.line == line && matches!(other.request.command, Command::Coherent(_)))
+    }
+
+    /// What an agent could be granted now: its waiting access, or else its oldest write-back.
+    pub fn candidate(&self, agent: AgentNumber) -> Option<Request> {
+        if self.n_under_way == self.capacity {
+            return None;
+        }
+        let agent = &self.agents[usize::from(agent)];
+        agent.access.iter().chain(&agent.write_backs).copied().find(|request| {
+            !matches!(request.command, Command::Coherent(_)) || !self.is_busy(request.line)
+        })
+    }
+
+    /// A request that [`BusOrder::candidate`] offered goes on the bus.
+    pub fn grant(&mut self, request: Request) -> TransactionId {
+        let agent = &mut self.agents[usize::from(request.agent)];
+        if request.is_write_back() {
+            agent.write_backs.retain(|other| other.line != request.line);
+        } else {
+            agent.access = None;
+        }
+        self.n_waiting -= 1;
+        self.n_under_way += 1;
+        let entry = Some(UnderWay { request, shared: false, supplied: None });
+        match self.under_way.iter().position(Option::is_none) {
+            Some(place) => {
+                self.under_way[place] = entry;
+                place as TransactionId
+            }
+            None => {
+                self.under_way.push(entry);
+                (self.under_way.len() - 1) as TransactionId
+            }
+        }
+    }
+
+    /// An agent answers to a transaction. Returns whether a request of that agent was taken off.
+    pub fn answer(&mut self, id: TransactionId, from: AgentNumber, answer: &Answer) -> bool {
+        let Some(transaction) = &mut self.under_way[id as usize] else { return false };
+        transaction.shared |= answer.shared;
+        if answer.flush || answer.write_back {
+            transaction.supplied = Some(answer.version);
+        }
+        let line = transaction.request.line;
+        let agent = &mut self.agents[usize::from(from)];
+        if answer.amend {
+            match &mut agent.access {
+                Some(request) if request.line == line => request.command = Command::Coherent(Transaction::BusRdX),
+                _ => agent.amended = Some(line),
+            }
+        }
+        if !answer.withdraw {
+            return false;
+        }
+        let before = agent.write_backs.len();
+        agent.write_backs.retain(|request| request.line != line);
+        if agent.write_backs.len() == before {
+            agent.withdrawn.push(line);
+            return false;
+        }
+        self.n_waiting -= 1;
+        true
+    }
+
+    /// A transaction under way.
+    ///
+    /// # Panics
+    /// Where it is over.
+    pub fn under_way(&self, id: TransactionId) -> &UnderWay {
+        self.under_way[id as usize].as_ref().expect("a transaction is under way until it is complete")
+    }
+
+    /// How many transactions are under way.
+    pub fn n_under_way(&self) -> usize {
+        self.n_under_way
+    }
+
+    /// A transaction is over: requests of its line may go.
+    pub fn complete(&mut self, id: TransactionId) {
+        self.under_way[id as usize] = None;
+        self.n_under_way -= 1;
+    }
+}

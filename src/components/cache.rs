@@ -1,0 +1,181 @@
+//! A cache's array: sets of ways, each with a tag, a state, whether it was written here, and a stamp for replacement.
+//!
+//! ```text
+//!            set 0   | way 0: line, dirty, state | way 1 | ...      words:  line << 8 | dirty << 7 | state
+//!   line --> set 1   | way 0                     | way 1 | ...      stamps: when last accessed (LRU) or filled (FIFO)
+//!            ...                                                    set = line modulo the number of sets
+//! ```
+//!
+//! The array knows neither latencies nor coherence: a lookup that may be a hit costs a compare of the tag and a test of the state's
+//! permissions ([`Permissions`]).
+
+use crate::base::address::Line;
+use crate::coherence::protocol::State;
+use crate::components::spec::{CacheSpec, Replacement};
+
+/// Set in a word whose line was written in this cache since it came.
+pub const DIRTY: u8 = 1 << 7;
+const STATE: u64 = 0x7f;
+const LOW: u64 = 0xff;
+/// A way without a line: no line has this number.
+const EMPTY: u64 = !LOW;
+
+/// A place in the array.
+pub type Slot = u32;
+
+/// For each state and dirty mark, whether a load or a store may go on without a word to anyone, and without changing anything but the
+/// stamp.
+#[derive(Clone, Debug)]
+pub struct Permissions(pub [u8; 256]);
+
+/// A load may go on.
+pub const READ: u8 = 1;
+/// A store may go on.
+pub const WRITE: u8 = 2;
+
+/// The array of one cache.
+#[derive(Clone, Debug)]
+pub struct CacheArray {
+    words: Box<[u64]>,
+    stamps: Box<[u64]>,
+    set_mask: u64,
+    n_ways: u32,
+    replacement: Replacement,
+    /// Counts stamps given.
+    clock: u64,
+    /// Versions of the copies, where they are kept.
+    versions: Box<[u64]>,
+}
+
+impl CacheArray {
+    /// An empty array.
+    pub fn new(spec: &CacheSpec, versions: bool) -> CacheArray {
+        let n_slots = (spec.sets() * u64::from(spec.ways)) as usize;
+        CacheArray {
+            words: vec![EMPTY; n_slots].into(),
+            stamps: vec![0; n_slots].into(),
+            set_mask: spec.sets() - 1,
+            n_ways: spec.ways,
+            replacement: spec.replacement,
+            clock: 0,
+            versions: vec![0; if versions { n_slots } else { 0 }].into(),
+        }
+    }
+
+    #[inline(always)]
+    fn set(&self, line: Line) -> std::ops::Range<usize> {
+        let first = (line & self.set_mask) as usize * self.n_ways as usize;
+        first..first + self.n_ways as usize
+    }
+
+    /// Whether an access hits and may go on; if so it counts for replacement.
+    #[inline(always)]
+    pub fn touch(&mut self, line: Line, needed: u8, permissions: &Permissions) -> bool {
+        let set = self.set(line);
+        let first = set.start;
+        let words = &self.words[set];
+        for (way, &word) in words.iter().enumerate() {
+            if word >> 8 == line {
+                let allowed = permissions.0[(word & LOW) as usize] & needed != 0;
+                if allowed && self.replacement == Replacement::Lru {
+                    self.clock += 1;
+                    self.stamps[first + way] = self.clock;
+                }
+                return allowed;
+            }
+        }
+        false
+    }
+
+    /// Where a line is.
+    #[inline]
+    pub fn find(&self, line: Line) -> Option<Slot> {
+        let set = self.set(line);
+        let first = set.start;
+        self.words[set].iter().position(|&word| word >> 8 == line).map(|way| (first + way) as Slot)
+    }
+
+    /// An access to a line that is here counts for replacement.
+    #[inline]
+    pub fn accessed(&mut self, slot: Slot) {
+        if self.replacement == Replacement::Lru {
+            self.clock += 1;
+            self.stamps[slot as usize] = self.clock;
+        }
+    }
+
+    /// The slot that a new line would take, with the line that has to leave it.
+    pub fn victim(&self, line: Line) -> (Slot, Option<Line>) {
+        let set = self.set(line);
+        let mut slot = set.start;
+        for candidate in set {
+            // An empty way's stamp is 0, earlier than any given.
+            if self.stamps[candidate] < self.stamps[slot] {
+                slot = candidate;
+            }
+        }
+        let word = self.words[slot];
+        (slot as Slot, (word != EMPTY).then_some(word >> 8))
+    }
+
+    /// Puts a line into a slot, in place of what is there.
+    pub fn fill(&mut self, slot: Slot, line: Line, state: State) {
+        self.clock += 1;
+        self.words[slot as usize] = line << 8 | u64::from(state.0);
+        self.stamps[slot as usize] = self.clock;
+    }
+
+    /// Empties a slot.
+    pub fn clear(&mut self, slot: Slot) {
+        self.words[slot as usize] = EMPTY;
+        self.stamps[slot as usize] = 0;
+    }
+
+    /// The state of the line in a slot.
+    #[inline]
+    pub fn state(&self, slot: Slot) -> State {
+        State((self.words[slot as usize] & STATE) as u8)
+    }
+
+    /// Changes the state of the line in a slot.
+    #[inline]
+    pub fn set_state(&mut self, slot: Slot, state: State) {
+        let word = &mut self.words[slot as usize];
+        *word = *word & !STATE | u64::from(state.0);
+    }
+
+    /// Whether the line in a slot was written here since it came.
+    #[inline]
+    pub fn is_dirty(&self, slot: Slot) -> bool {
+        self.words[slot as usize] & u64::from(DIRTY) != 0
+    }
+
+    /// Says whether the line in a slot was written here since it came.
+    #[inline]
+    pub fn set_dirty(&mut self, slot: Slot, dirty: bool) {
+        let word = &mut self.words[slot as usize];
+        *word = if dirty { *word | u64::from(DIRTY) } else { *word & !u64::from(DIRTY) };
+    }
+
+    /// The version of the copy in a slot, where versions are kept.
+    pub fn version(&self, slot: Slot) -> u64 {
+        self.versions.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    /// Gives the copy in a slot a version, where versions are kept.
+    pub fn set_version(&mut self, slot: Slot, version: u64) {
+        if let Some(kept) = self.versions.get_mut(slot as usize) {
+            *kept = version;
+        }
+    }
+
+    /// The lines held, in order of their slots.
+    pub fn lines(&self) -> impl Iterator<Item = (Line, State)> + '_ {
+        self.words.iter().filter(|&&word| word != EMPTY).map(|&word| (word >> 8, State((word & STATE) as u8)))
+    }
+
+    /// Bytes of the host's memory it takes.
+    pub fn footprint(&self) -> usize {
+        8 * (self.words.len() + self.stamps.len() + self.versions.len())
+    }
+}

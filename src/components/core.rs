@@ -1,0 +1,569 @@
+//! An in-order core that waits for each access: blocking and sequentially consistent.
+//!
+//! ```text
+//!            interpreter: one block at a time
+//!                 |
+//!   block cost -> walk: cycles ... lookup ... cycles ... lookup ...      local time, in cycles of the core's clock
+//!                                    | miss
+//!                                    v
+//!                                  Request -> interconnect -> ... -> Complete       Snoop -> Answer
+//! ```
+//!
+//! A lookup that hits is not an event: the core runs ahead of the engine up to its horizon. It may also lag behind: nothing it does
+//! reaches anyone before the lookups of a miss are over, so it plans to be woken that much later than its local time, which lets the
+//! others run further ahead. Before it sees a message it catches up, so neither changes what happens when.
+//!
+//! A synchronising operation binds its value when it has the line in a state that allows it. An `await` whose comparison fails sleeps
+//! as long as its copy lives, and is charged with the spins it would have made: a load that hits and a branch.
+
+mod account;
+mod run;
+
+use std::rc::Rc;
+
+use crate::base::address::Line;
+use crate::base::time::{Clock, Time};
+use crate::coherence::controller::Transaction;
+use crate::coherence::order::{AgentNumber, Command, TransactionId};
+use crate::components::block::BlockTable;
+use crate::components::hierarchy::{Observer, PrivateCaches};
+use crate::components::message::Message;
+use crate::components::owner::Owner;
+use crate::components::shared::{Interruption, LATEST, Shared, SharedHandle};
+use crate::components::spec::NodeSpec;
+use crate::engine::{ChannelId, Port, Wait};
+use crate::program::code::{Code, Function, OperationClass, SynchronisationKind};
+use crate::program::interpret::{Context, Interpreter, Request};
+use std::sync::Arc;
+
+pub use account::{CoreAccount, LineStacks, NotConserved, Totals};
+use run::Pause;
+
+/// Bytes of an access that is a transaction of its own.
+const WORD_BYTES: u32 = 8;
+
+/// A program made ready for one kind of core.
+#[derive(Debug)]
+pub struct Loaded {
+    pub code: Arc<Code>,
+    pub interpreter: Interpreter,
+    pub table: BlockTable,
+}
+
+/// How accesses reach memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    /// Through private caches.
+    Cached,
+    /// Each access is a transaction.
+    Uncached,
+    /// Accesses are free; synchronising operations take effect in the engine's order.
+    Free,
+}
+
+/// Where the core is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    /// No thread in this phase.
+    Idle,
+    /// The next block is to be interpreted.
+    Step,
+    /// References of a block are being made.
+    References,
+    /// The synchronising operation that ends the block is to be made.
+    Synchronise(Request),
+    /// An access waits for its transaction.
+    Waiting(Pending),
+    /// An access waits for a place in the write-back buffer.
+    Stalled,
+    /// An `await` sleeps; its next lookup would be at this cycle.
+    Sleeping { request: Request, next: u64 },
+    /// The thread's part is over, and the engine has yet to come to that instant.
+    Arriving,
+    Finished,
+}
+
+/// An access that waits for its transaction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pending {
+    line: Line,
+    write: bool,
+    /// `None` for a plain reference: the one at the cursor.
+    request: Option<Request>,
+}
+
+/// What follows a block's references.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Then {
+    Step,
+    Busy(u64),
+    Synchronise(Request),
+    Finish,
+}
+
+/// Figures of the core's spec that it needs at every step.
+#[derive(Clone, Copy, Debug)]
+struct Costs {
+    atomic: u64,
+    branch: u64,
+    integer: u64,
+    /// Lookup in the first level.
+    inner: u64,
+    /// Lookup in the second level.
+    outer: u64,
+}
+
+/// The core and its private caches.
+#[derive(Debug)]
+pub struct Core {
+    // Spec.
+    number: AgentNumber,
+    clock: Clock,
+    costs: Costs,
+    path: Path,
+    watched: bool,
+    /// From the lookup of an access to its request: in picoseconds, never more than the clock's edges say.
+    lookups: Time,
+    program: Rc<Loaded>,
+    shared: SharedHandle,
+    requests: Option<ChannelId>,
+    answers: Option<ChannelId>,
+
+    // State.
+    caches: Option<PrivateCaches>,
+    context: Context,
+    stage: Stage,
+    then: Then,
+    /// Local time.
+    cycle: u64,
+    /// The references of the block in progress: those from `next` to `end` are still to be made.
+    next: u32,
+    end: u32,
+    /// `addresses[next - first]` is the next one's.
+    first: u32,
+    /// The block in progress.
+    block: u32,
+    /// When the core is to be woken.
+    planned: Option<Time>,
+    /// Whether the pending transaction polls: an `await` on a machine without caches.
+    polling: bool,
+    account: CoreAccount,
+}
+
+/// The channels of a core; `None` on a machine where it has nothing to say to the interconnect.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CorePorts {
+    pub requests: Option<ChannelId>,
+    pub answers: Option<ChannelId>,
+}
+
+impl Core {
+    /// A core without a thread, its caches empty.
+    pub fn new(number: AgentNumber, spec: &NodeSpec, program: Rc<Loaded>, shared: SharedHandle) -> Core {
+        let latency = |level: usize| spec.caches.get(level).map_or(0, |cache| u64::from(cache.latency_cycles));
+        let cost = |class: OperationClass| u64::from(spec.core.costs[class as usize]);
+        let costs = Costs {
+            atomic: cost(OperationClass::Atomic),
+            branch: cost(OperationClass::Branch),
+            integer: cost(OperationClass::Integer),
+            inner: latency(0),
+            outer: latency(1),
+        };
+        let caches = match &spec.protocol {
+            Some(protocol) if !spec.caches.is_empty() => {
+                Some(PrivateCaches::new(&spec.caches, Arc::clone(protocol), spec.checks))
+            }
+            _ => None,
+        };
+        let path = match (&caches, spec.is_free()) {
+            (Some(_), _) => Path::Cached,
+            (None, true) => Path::Free,
+            (None, false) => Path::Uncached,
+        };
+        let account = CoreAccount::new(program.table.blocks.len());
+        let nowhere = Function { phase: crate::program::code::Phase::Main, entry: 0, blocks: 0..0, parallel: false };
+        let context = program.interpreter.context(u32::from(number), &nowhere);
+        Core {
+            number,
+            clock: spec.core.clock,
+            costs,
+            path,
+            watched: spec.checks && caches.is_some(),
+            lookups: spec.core.clock.edge(costs.inner + costs.outer),
+            program,
+            shared,
+            requests: None,
+            answers: None,
+            caches,
+            context,
+            stage: Stage::Idle,
+            then: Then::Step,
+            cycle: 0,
+            next: 0,
+            end: 0,
+            first: 0,
+            block: 0,
+            planned: None,
+            polling: false,
+            account,
+        }
+    }
+
+    /// Connects the core.
+    pub fn connect(&mut self, ports: CorePorts) {
+        self.requests = ports.requests;
+        self.answers = ports.answers;
+    }
+
+    /// Begins a phase at a cycle of the core's clock: with a function to enter, or idle. Counters start anew; what is cached stays.
+    pub fn begin(&mut self, function: Option<&Function>, cycle: u64) {
+        self.account.reset();
+        if let Some(caches) = &mut self.caches {
+            caches.reset_counters();
+        }
+        self.cycle = cycle;
+        self.planned = None;
+        self.polling = false;
+        self.stage = match function {
+            Some(function) => {
+                self.program.interpreter.enter(&mut self.context, function);
+                Stage::Step
+            }
+            None => Stage::Idle,
+        };
+    }
+
+    /// The instant at which the thread's part was over; `None` while it is not, and for a core without a thread.
+    pub fn finished(&self) -> Option<Time> {
+        (self.stage == Stage::Finished).then(|| self.clock.edge(self.cycle))
+    }
+
+    /// What the core counted in this phase.
+    pub fn account(&self) -> &CoreAccount {
+        &self.account
+    }
+
+    /// Its private caches.
+    pub fn caches(&self) -> Option<&PrivateCaches> {
+        self.caches.as_ref()
+    }
+
+    /// The line of the program's text that the core is at, where it has a thread.
+    pub fn source_line(&self) -> Option<u32> {
+        match self.stage {
+            Stage::Idle | Stage::Finished => None,
+            _ => Some(self.line_in_progress()),
+        }
+    }
+
+    /// Bytes of the host's memory that the core takes, its caches and counters included.
+    pub fn footprint(&self) -> usize {
+        std::mem::size_of::<Core>() + self.caches.as_ref().map_or(0, PrivateCaches::footprint) + self.account.footprint()
+    }
+
+    /// A message has come.
+    pub fn receive(&mut self, message: Message, port: &mut Port<'_, Message>) {
+        self.catch_up(port);
+        match message {
+            Message::Snoop { id, transaction, line, requestor } => self.snoop(id, transaction, line, requestor, port),
+            Message::Complete { transaction, line, shared, version, time } => {
+                self.complete(transaction, line, shared, version, time, port);
+            }
+            Message::Wake { time } => self.awake(time),
+            _ => {}
+        }
+        self.go(port);
+    }
+
+    /// The core planned to be woken.
+    pub fn wake(&mut self, port: &mut Port<'_, Message>) {
+        if self.planned.is_some_and(|time| time <= port.now()) {
+            self.planned = None;
+        }
+        self.go(port);
+    }
+
+    /// Does what lies before the present instant.
+    fn catch_up(&mut self, port: &mut Port<'_, Message>) {
+        let limit = self.clock.cycle_at_or_after(port.now());
+        self.advance_to(limit, port);
+    }
+
+    /// Goes on as far as nothing can reach the core that it has not seen.
+    fn go(&mut self, port: &mut Port<'_, Message>) {
+        if self.is_runnable() {
+            let limit = self.clock.cycle_at_or_after(port.horizon());
+            self.advance_to(limit, port);
+        }
+    }
+
+    fn is_runnable(&self) -> bool {
+        matches!(self.stage, Stage::Step | Stage::References | Stage::Synchronise(_) | Stage::Arriving)
+    }
+
+    fn advance_to(&mut self, limit: u64, port: &mut Port<'_, Message>) {
+        if !self.is_runnable() {
+            return;
+        }
+        let handle = Rc::clone(&self.shared);
+        let mut shared = handle.borrow_mut();
+        let pause = self.advance(&mut shared, limit, port.now());
+        shared.spend(std::mem::take(&mut self.account.unspent));
+        match pause {
+            // What the core does at that cycle reaches no one before its lookups are over.
+            Pause::Until(cycle) => self.plan(self.clock.edge(cycle).saturating_add(self.lag()), &mut shared, port),
+            Pause::At(cycle) => self.plan(self.clock.edge(cycle), &mut shared, port),
+            Pause::Ask { command, line, write_back } => self.ask(command, line, write_back, &mut shared, port),
+            Pause::Wrote(address) => {
+                let time = self.clock.edge(self.cycle);
+                if let Some(channel) = self.requests {
+                    port.send(channel, Message::Written { address, time }, port.now());
+                }
+                self.plan(time, &mut shared, port);
+            }
+            Pause::Blocked => {}
+            Pause::Finished => self.arrive(&mut shared, port),
+            Pause::Interrupted => {}
+        }
+        if shared.interruption.is_some() {
+            port.stop();
+        }
+    }
+
+    /// How much later than its local time the core may be woken: the request of a miss then still leaves in time.
+    fn lag(&self) -> Time {
+        self.lookups.saturating_sub(Time(2))
+    }
+
+    fn plan(&mut self, at: Time, shared: &mut Shared, port: &mut Port<'_, Message>) {
+        if at >= LATEST {
+            shared.interrupt(Interruption::TimeLimit);
+            return;
+        }
+        let at = at.max(port.now());
+        if self.planned.is_none_or(|planned| planned > at) {
+            self.planned = Some(at);
+            port.wake_at(at, 0);
+        }
+    }
+
+    /// Sends a request that leaves when the lookups are over, which is at the core's local time.
+    fn ask(
+        &mut self,
+        command: Command,
+        line: Line,
+        write_back: Option<Line>,
+        shared: &mut Shared,
+        port: &mut Port<'_, Message>,
+    ) {
+        let time = self.clock.edge(self.cycle);
+        if time >= LATEST {
+            shared.interrupt(Interruption::TimeLimit);
+            return;
+        }
+        shared.timelines[usize::from(self.number)].begin(time);
+        let Some(channel) = self.requests else { return };
+        let agent = self.number;
+        // A lookup takes longer than a picosecond, or no time at all: then the message comes a picosecond late and says so.
+        let early = Time(u64::from(self.lookups > Time(1)));
+        let departure = time.saturating_sub(early).max(port.now());
+        port.send(channel, Message::Request { agent, command, line, time }, departure);
+        if let Some(line) = write_back {
+            let command = Command::Coherent(Transaction::BusWb);
+            port.send(channel, Message::Request { agent, command, line, time }, departure);
+        }
+    }
+
+    fn arrive(&mut self, shared: &mut Shared, port: &mut Port<'_, Message>) {
+        let time = self.clock.edge(self.cycle);
+        if time > port.now() {
+            self.stage = Stage::Arriving;
+            self.plan(time, shared, port);
+            return;
+        }
+        self.stage = Stage::Finished;
+        shared.running -= 1;
+        if shared.running == 0 {
+            port.stop();
+        }
+    }
+
+    fn snoop(
+        &mut self,
+        id: TransactionId,
+        transaction: Transaction,
+        line: Line,
+        requestor: AgentNumber,
+        port: &mut Port<'_, Message>,
+    ) {
+        let Some(caches) = &mut self.caches else { return };
+        let handle = Rc::clone(&self.shared);
+        let shared = &mut *handle.borrow_mut();
+        let mut observer = observe(self.number, port.now(), &mut shared.agent_rows, &mut shared.versions);
+        match caches.snoop(line, transaction, requestor == self.number, &mut observer) {
+            Ok((answer, gone)) => {
+                if answer.matters()
+                    && let Some(channel) = self.answers
+                {
+                    port.send(channel, Message::Answer { id, agent: self.number, answer }, port.now());
+                }
+                if answer.left {
+                    self.try_again(port.now());
+                }
+                if gone && self.sleeps_on(line) {
+                    self.awake(port.now());
+                }
+            }
+            Err(broken) => {
+                shared.broken(port.now(), self.number, &broken);
+                port.stop();
+            }
+        }
+    }
+
+    fn sleeps_on(&self, line: Line) -> bool {
+        let (Stage::Sleeping { request, .. }, Some(caches)) = (self.stage, &self.caches) else { return false };
+        caches.line(request.address) == line
+    }
+
+    /// A write-back has left: a stalled access is looked up now.
+    fn try_again(&mut self, now: Time) {
+        if self.stage != Stage::Stalled {
+            return;
+        }
+        let cycle = self.clock.cycle_at_or_after(now).max(self.cycle);
+        let waited = self.clock.edge(cycle) - self.clock.edge(self.cycle);
+        let line = self.line_in_progress();
+        self.account.stall(line, cycle - self.cycle, |stack| stack.add(Owner::Queue, waited));
+        // What the operation costs was paid before it stalled.
+        self.cycle = cycle.wrapping_sub(self.cost_in_progress());
+        self.stage = match self.then {
+            Then::Synchronise(request) if self.next == self.end => Stage::Synchronise(request),
+            _ => Stage::References,
+        };
+    }
+
+    /// What an `await` waits for may have changed at an instant: its first lookup from then on is made.
+    fn awake(&mut self, time: Time) {
+        let Stage::Sleeping { request, next } = self.stage else { return };
+        let period = self.costs.branch + self.costs.atomic + self.costs.inner;
+        let change = self.clock.cycle_at_or_after(time);
+        let spins = if period == 0 { 0 } else { change.saturating_sub(next).div_ceil(period) };
+        let lookup = if period == 0 { next.max(change) } else { next + spins * period };
+        let line = self.line_in_progress();
+        let cycles = lookup - self.cycle;
+        self.account.spin(self.block, line, spins, cycles);
+        if let Some(caches) = &mut self.caches {
+            caches.count_hits(spins);
+        }
+        self.cycle = lookup.wrapping_sub(self.costs.atomic);
+        self.stage = Stage::Synchronise(request);
+    }
+
+    /// A transaction is over: the access that waited for it takes effect.
+    fn complete(
+        &mut self,
+        transaction: Option<Transaction>,
+        line: Line,
+        is_shared: bool,
+        version: u64,
+        time: Time,
+        port: &mut Port<'_, Message>,
+    ) {
+        let Stage::Waiting(pending) = self.stage else { return };
+        let handle = Rc::clone(&self.shared);
+        let shared = &mut *handle.borrow_mut();
+        if let (Some(caches), Some(transaction)) = (&mut self.caches, transaction) {
+            let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+            if let Err(broken) = caches.complete(line, transaction, is_shared, version, pending.write, &mut observer) {
+                shared.broken(time, self.number, &broken);
+                port.stop();
+                return;
+            }
+        }
+        self.charge_wait(time, shared);
+        match pending.request {
+            None => {
+                self.next += 1;
+                self.stage = Stage::References;
+            }
+            Some(request) => self.perform(request, shared),
+        }
+    }
+
+    /// The time from a request to the core's next cycle after its answer belongs to whom it passed on its way.
+    fn charge_wait(&mut self, time: Time, shared: &mut Shared) {
+        let cycle = self.clock.cycle_at_or_after(time).max(self.cycle);
+        let timeline = &mut shared.timelines[usize::from(self.number)];
+        timeline.mark(Owner::Network, self.clock.edge(cycle));
+        let line = self.line_in_progress();
+        let cycles = cycle - self.cycle;
+        if self.polling {
+            let elapsed = timeline.elapsed();
+            self.account.stall(line, cycles, |stack| stack.add(Owner::Synchronisation, elapsed));
+        } else {
+            let timeline = *timeline;
+            self.account.stall(line, cycles, |stack| stack.merge(timeline.stack()));
+        }
+        self.cycle = cycle;
+    }
+
+    /// The line of the program's text of the operation in progress.
+    fn line_in_progress(&self) -> u32 {
+        let code = &self.program.code;
+        let request = match (self.stage, self.then) {
+            (Stage::Synchronise(request) | Stage::Sleeping { request, .. }, _) => Some(request),
+            (Stage::Waiting(pending), _) => pending.request,
+            (Stage::Stalled, Then::Synchronise(request)) if self.next == self.end => Some(request),
+            _ => None,
+        };
+        if let Some(request) = request {
+            return code.sites[request.site as usize].line;
+        }
+        match self.program.table.references[..self.end as usize].get(self.next as usize) {
+            Some(reference) => reference.line,
+            None => {
+                let first = code.blocks[self.context.block() as usize].first;
+                code.sites[code.instruction_sites[first as usize] as usize].line
+            }
+        }
+    }
+
+    /// What the stalled operation cost before its lookup.
+    fn cost_in_progress(&self) -> u64 {
+        match self.program.table.references[..self.end as usize].get(self.next as usize) {
+            Some(reference) => u64::from(reference.cycles),
+            None => self.costs.atomic,
+        }
+    }
+
+    /// Says what the core waits for, where it has work that it cannot do.
+    pub fn waits(&self, report: &mut Vec<Wait>) {
+        let what = match self.stage {
+            Stage::Sleeping { request, .. } => format!("core {} awaits {}", self.number, self.describe_await(&request)),
+            Stage::Waiting(_) => format!("core {} waits for memory (line {})", self.number, self.line_in_progress()),
+            Stage::Stalled => format!("core {} waits for its write-back buffer (line {})", self.number, self.line_in_progress()),
+            _ => return,
+        };
+        report.push(Wait { who: None, whom: None, what });
+    }
+
+    /// `fork.serving[2] == 3 (line 9)`.
+    fn describe_await(&self, request: &Request) -> String {
+        let code = &self.program.code;
+        let place = code.describe_address(request.address).unwrap_or_else(|| format!("address {:#x}", request.address));
+        let line = code.sites[request.site as usize].line;
+        let SynchronisationKind::Await(comparison) = request.kind else { return format!("{place} (line {line})") };
+        let operand = run::describe_value(request.element, request.operand);
+        format!("{place} {} {operand} (line {line})", run::comparison_sign(comparison))
+    }
+}
+
+fn observe<'a>(
+    core: AgentNumber,
+    time: Time,
+    rows: &'a mut [u64],
+    versions: &'a mut Option<crate::components::versions::Versions>,
+) -> Observer<'a> {
+    Observer { time, core, rows, versions: versions.as_mut() }
+}

@@ -1,0 +1,175 @@
+//! What a core did in a phase: how often each block ran, and what cannot be worked out from that, by source line.
+//!
+//! Cycles in which the core works are counted by owner, in cycles; waits are counted by owner, in picoseconds. A clock's cycles are
+//! not equally long in picoseconds, so the working time as a whole, which is exact, is dealt to lines and owners by their cycles, with
+//! sums rounded at each step: the shares add up to the whole exactly, and each is right to a picosecond.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use crate::base::time::{Clock, Time};
+use crate::components::block::BlockTable;
+use crate::components::owner::{Owner, Stack};
+
+/// Costs of a source line beyond those of its blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LineCost {
+    /// Lookups in the first level that `await`s made beyond their first.
+    lookups: u64,
+    /// Cycles of lookups in the second level.
+    outer: u64,
+    /// Cycles of `busy`.
+    busy: u64,
+    /// Cycles spun.
+    spinning: u64,
+    /// Waits, by owner.
+    stalls: Stack,
+}
+
+/// What a core counted in one phase.
+#[derive(Clone, Debug)]
+pub struct CoreAccount {
+    /// How often each block ran.
+    pub blocks: Vec<u64>,
+    /// Operations of `busy` and of spins.
+    pub extra_operations: u64,
+    /// Accesses of spins, by block: each is one more of its synchronising operation.
+    extra_accesses: FxHashMap<u32, u64>,
+    lines: FxHashMap<u32, LineCost>,
+    /// Cycles of all waits.
+    stalled_cycles: u64,
+    /// Picoseconds of all waits.
+    stalled: Time,
+    /// Operations not yet taken off the run's limit.
+    pub(super) unspent: u64,
+}
+
+/// Totals of a core's phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub operations: u64,
+    pub accesses: u64,
+    pub flops: u64,
+    pub bytes: u64,
+}
+
+/// A core's time by source line and owner. What belongs to no line (idle time) is under line 0.
+pub type LineStacks = BTreeMap<u32, Stack>;
+
+/// The stacks do not add up: a fault of the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotConserved(pub String);
+
+impl CoreAccount {
+    pub(super) fn new(n_blocks: usize) -> CoreAccount {
+        CoreAccount {
+            blocks: vec![0; n_blocks],
+            extra_operations: 0,
+            extra_accesses: FxHashMap::default(),
+            lines: FxHashMap::default(),
+            stalled_cycles: 0,
+            stalled: Time::ZERO,
+            unspent: 0,
+        }
+    }
+
+    pub(super) fn reset(&mut self) {
+        *self = CoreAccount::new(self.blocks.len());
+    }
+
+    fn line(&mut self, line: u32) -> &mut LineCost {
+        self.lines.entry(line).or_default()
+    }
+
+    /// A wait of so many cycles of the core's clock, of which `charge` says to whom it belongs.
+    pub(super) fn stall(&mut self, line: u32, cycles: u64, charge: impl FnOnce(&mut Stack)) {
+        let mut stack = Stack::default();
+        charge(&mut stack);
+        self.stalled_cycles += cycles;
+        self.stalled += stack.total();
+        self.line(line).stalls.merge(&stack);
+    }
+
+    pub(super) fn second_lookup(&mut self, line: u32, cycles: u64) {
+        self.line(line).outer += cycles;
+    }
+
+    pub(super) fn busy(&mut self, line: u32, operations: u64, cycles: u64) {
+        self.extra_operations += operations;
+        self.unspent += operations;
+        self.line(line).busy += cycles;
+    }
+
+    /// An `await` looked again after `spins` lookups that hit in vain, `cycles` after it began to wait.
+    pub(super) fn spin(&mut self, block: u32, line: u32, spins: u64, cycles: u64) {
+        let operations = 2 * (spins + 1);
+        self.extra_operations += operations;
+        self.unspent = self.unspent.saturating_add(operations);
+        *self.extra_accesses.entry(block).or_default() += spins + 1;
+        let cost = self.line(line);
+        cost.spinning += cycles;
+        cost.lookups += 1;
+    }
+
+    /// Operations, accesses, float operations and bytes.
+    pub fn totals(&self, table: &BlockTable, bytes_of_block: impl Fn(u32) -> u64) -> Totals {
+        let mut totals = Totals { operations: self.extra_operations, ..Totals::default() };
+        for (block, &count) in self.blocks.iter().enumerate() {
+            totals.operations += count * u64::from(table.blocks[block].operations);
+            totals.accesses += count * table.totals[block].accesses;
+            totals.flops += count * table.totals[block].flops;
+            totals.bytes += count * table.totals[block].bytes;
+        }
+        for (&block, &accesses) in &self.extra_accesses {
+            totals.accesses += accesses;
+            totals.bytes += accesses * bytes_of_block(block);
+        }
+        totals
+    }
+
+    /// The time from cycle `begin` to `end` by line and owner, for a core whose first lookup takes `inner` cycles.
+    ///
+    /// # Errors
+    /// Where the cycles counted are not those that passed.
+    pub fn stacks(&self, table: &BlockTable, clock: Clock, inner: u64, begin: u64, end: u64) -> Result<LineStacks, NotConserved> {
+        let mut cycles: BTreeMap<(u32, Owner), u64> = BTreeMap::new();
+        for (block, &count) in self.blocks.iter().enumerate().filter(|&(_, &count)| count > 0) {
+            for share in table.shares(block) {
+                *cycles.entry((share.line, Owner::Base)).or_default() += count * share.base;
+                *cycles.entry((share.line, Owner::L1d)).or_default() += count * share.lookups * inner;
+            }
+        }
+        for (&line, cost) in &self.lines {
+            *cycles.entry((line, Owner::Base)).or_default() += cost.busy;
+            *cycles.entry((line, Owner::L1d)).or_default() += cost.lookups * inner;
+            *cycles.entry((line, Owner::L2)).or_default() += cost.outer;
+            *cycles.entry((line, Owner::Synchronisation)).or_default() += cost.spinning;
+        }
+        let worked: u64 = cycles.values().sum();
+        if worked + self.stalled_cycles != end - begin {
+            return Err(NotConserved(format!(
+                "{worked} cycles of work and {} of waiting were counted where {} passed",
+                self.stalled_cycles,
+                end - begin
+            )));
+        }
+        let time = (clock.edge(end) - clock.edge(begin)).saturating_sub(self.stalled);
+        let mut stacks = LineStacks::new();
+        let (mut before, mut dealt) = (0_u64, 0_u64);
+        for ((line, owner), share) in cycles {
+            before += share;
+            let until = (u128::from(time.0) * u128::from(before) / u128::from(worked.max(1))) as u64;
+            stacks.entry(line).or_default().add(owner, Time(until - dealt));
+            dealt = until;
+        }
+        for (&line, cost) in &self.lines {
+            stacks.entry(line).or_default().merge(&cost.stalls);
+        }
+        Ok(stacks)
+    }
+
+    pub(super) fn footprint(&self) -> usize {
+        8 * self.blocks.len() + self.lines.len() * std::mem::size_of::<(u32, LineCost)>()
+    }
+}

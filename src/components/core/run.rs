@@ -1,0 +1,291 @@
+//! The core's way through its program: blocks, references, synchronising operations, up to a limit of local time.
+
+use std::rc::Rc;
+
+use super::{Core, Path, Pending, Stage, Then, observe};
+use crate::base::address::{Address, Line};
+use crate::base::time::Time;
+use crate::coherence::order::Command;
+use crate::components::hierarchy::Lookup;
+use crate::components::shared::{Interruption, Shared};
+use crate::program::code::SynchronisationKind;
+use crate::program::interpret::{Request, Step, perform};
+use crate::program::tree::{Comparison, Type};
+
+/// As many blocks a core runs at a time: the engine sees it at least that often.
+const SLICE: u32 = 10_000;
+
+/// Why the core stops for now.
+pub(super) enum Pause {
+    /// Its next lookup is at this cycle, which others may come before.
+    Until(u64),
+    /// It wants to be woken at this cycle, no later.
+    At(u64),
+    /// It has to ask for something; the request leaves at its local time.
+    Ask { command: Command, line: Line, write_back: Option<Line> },
+    /// It wrote a word that others sleep on.
+    Wrote(Address),
+    /// Nothing before a message comes.
+    Blocked,
+    /// The thread's part is over at its local time.
+    Finished,
+    /// The run is over.
+    Interrupted,
+}
+
+impl Core {
+    /// Goes on until a lookup would be at cycle `limit` or later, or something else keeps the core.
+    pub(super) fn advance(&mut self, shared: &mut Shared, limit: u64, now: Time) -> Pause {
+        let program = Rc::clone(&self.program);
+        let mut slice = SLICE;
+        loop {
+            match self.stage {
+                Stage::Step => {
+                    if slice == 0 {
+                        return Pause::At(self.cycle);
+                    }
+                    slice -= 1;
+                    let step = program.interpreter.step(&mut self.context, &mut shared.memory);
+                    let (block, then) = match step {
+                        Step::Block(block) => (block, Then::Step),
+                        Step::Synchronise(request) => (request.block, Then::Synchronise(request)),
+                        Step::Busy { block, operations } => (block, Then::Busy(operations)),
+                        Step::Finished { block } => (block, Then::Finish),
+                        Step::Fault(fault) => {
+                            shared.interrupt(Interruption::Fault(fault));
+                            return Pause::Interrupted;
+                        }
+                    };
+                    let cost = &program.table.blocks[block as usize];
+                    self.account.blocks[block as usize] += 1;
+                    self.account.unspent += u64::from(cost.operations);
+                    (self.block, self.first, self.next, self.end, self.then) = (block, cost.first, cost.first, cost.end, then);
+                    self.stage = Stage::References;
+                }
+                Stage::References => {
+                    if let Some(pause) = self.walk(&program, shared, limit) {
+                        return pause;
+                    }
+                    self.cycle = self.cycle.wrapping_add(u64::from(program.table.blocks[self.block as usize].tail));
+                    if let Some(pause) = self.leave_block(shared) {
+                        return pause;
+                    }
+                }
+                Stage::Synchronise(request) => {
+                    if let Some(pause) = self.synchronise(request, shared, limit, now) {
+                        return pause;
+                    }
+                }
+                Stage::Arriving => return Pause::Finished,
+                Stage::Idle | Stage::Waiting(_) | Stage::Stalled | Stage::Sleeping { .. } | Stage::Finished => return Pause::Blocked,
+            }
+        }
+    }
+
+    /// Makes the references of the block in progress.
+    #[inline(always)]
+    fn walk(&mut self, program: &super::Loaded, shared: &mut Shared, limit: u64) -> Option<Pause> {
+        while self.next < self.end {
+            let reference = program.table.references[self.next as usize];
+            let at = self.cycle.wrapping_add(u64::from(reference.cycles));
+            let address = self.context.addresses[(self.next - self.first) as usize];
+            match &mut self.caches {
+                Some(caches) => {
+                    if at >= limit {
+                        return Some(Pause::Until(at));
+                    }
+                    let line = caches.line(address);
+                    if self.watched || !caches.touch(line, reference.write) {
+                        if let Some(pause) = self.look_up(line, reference.write, at, None, shared) {
+                            return Some(pause);
+                        }
+                    } else {
+                        self.cycle = at + self.costs.inner;
+                    }
+                }
+                None if self.path == Path::Free => self.cycle = at,
+                None => return Some(self.transact(address, at, reference.write, None)),
+            }
+            self.next += 1;
+        }
+        None
+    }
+
+    /// What follows the references of a block.
+    fn leave_block(&mut self, shared: &mut Shared) -> Option<Pause> {
+        match self.then {
+            Then::Step => self.stage = Stage::Step,
+            Then::Synchronise(request) => self.stage = Stage::Synchronise(request),
+            Then::Busy(operations) => {
+                if operations > shared.operations_left {
+                    shared.interrupt(Interruption::OperationLimit);
+                    return Some(Pause::Interrupted);
+                }
+                let cycles = operations * self.costs.integer;
+                let line = self.busy_line();
+                self.account.busy(line, operations, cycles);
+                self.cycle = self.cycle.saturating_add(cycles);
+                self.stage = Stage::Step;
+            }
+            Then::Finish => {
+                self.stage = Stage::Arriving;
+                return Some(Pause::Finished);
+            }
+        }
+        None
+    }
+
+    fn busy_line(&self) -> u32 {
+        let code = &self.program.code;
+        let block = code.blocks[self.block as usize];
+        code.sites[code.instruction_sites[(block.first + block.length - 1) as usize] as usize].line
+    }
+
+    /// An access with all that coherence asks. Leaves the core's local time behind the lookups, or says why it has to wait.
+    fn look_up(&mut self, line: Line, write: bool, at: u64, request: Option<Request>, shared: &mut Shared) -> Option<Pause> {
+        let caches = self.caches.as_mut()?;
+        let time = self.clock.edge(at);
+        let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+        let result = if self.watched && caches.touch(line, write) {
+            caches.watch(line, write, &mut observer).map(|()| Lookup::Inner)
+        } else {
+            caches.access(line, write, &mut observer)
+        };
+        let lookup = match result {
+            Ok(lookup) => lookup,
+            Err(broken) => {
+                shared.broken(time, self.number, &broken);
+                return Some(Pause::Interrupted);
+            }
+        };
+        match lookup {
+            Lookup::Inner => self.cycle = at + self.costs.inner,
+            Lookup::Outer => {
+                self.account.second_lookup(self.source_line_of(request), self.costs.outer);
+                self.cycle = at + self.costs.inner + self.costs.outer;
+            }
+            Lookup::Ask { transaction, write_back } => {
+                self.account.second_lookup(self.source_line_of(request), self.costs.outer);
+                self.cycle = at + self.costs.inner + self.costs.outer;
+                self.stage = Stage::Waiting(Pending { line, write, request });
+                return Some(Pause::Ask { command: Command::Coherent(transaction), line, write_back });
+            }
+            Lookup::Stall => {
+                self.cycle = at;
+                self.stage = Stage::Stalled;
+                return Some(Pause::Blocked);
+            }
+        }
+        None
+    }
+
+    fn source_line_of(&self, request: Option<Request>) -> u32 {
+        match request {
+            Some(request) => self.program.code.sites[request.site as usize].line,
+            None => self.program.table.references[self.next as usize].line,
+        }
+    }
+
+    /// An access that is a transaction of its own.
+    fn transact(&mut self, address: Address, at: u64, write: bool, request: Option<Request>) -> Pause {
+        let line = address / u64::from(super::WORD_BYTES);
+        self.cycle = at;
+        self.stage = Stage::Waiting(Pending { line, write, request });
+        let command = if write { Command::Write(super::WORD_BYTES) } else { Command::Read(super::WORD_BYTES) };
+        Pause::Ask { command, line, write_back: None }
+    }
+
+    /// Makes a synchronising operation, or says why it has to wait.
+    fn synchronise(&mut self, request: Request, shared: &mut Shared, limit: u64, now: Time) -> Option<Pause> {
+        let at = self.cycle.wrapping_add(self.costs.atomic);
+        if request.kind == SynchronisationKind::Fence {
+            self.cycle = at;
+            self.perform(request, shared);
+            return None;
+        }
+        let write = !matches!(request.kind, SynchronisationKind::Load | SynchronisationKind::Await(_));
+        match self.path {
+            Path::Cached => {
+                if at >= limit {
+                    return Some(Pause::Until(at));
+                }
+                let line = self.caches.as_ref()?.line(request.address);
+                if let Some(pause) = self.look_up(line, write, at, Some(request), shared) {
+                    return Some(pause);
+                }
+                self.perform(request, shared);
+            }
+            Path::Uncached => return Some(self.transact(request.address, at, write, Some(request))),
+            Path::Free => {
+                if self.clock.edge(at) > now {
+                    return Some(Pause::At(at));
+                }
+                self.cycle = at;
+                if self.perform_in_order(request, shared) {
+                    return Some(Pause::Wrote(request.address));
+                }
+            }
+        }
+        None
+    }
+
+    /// Binds the value of a synchronising operation, or finds that an `await` has to wait.
+    pub(super) fn perform(&mut self, request: Request, shared: &mut Shared) {
+        let performed = perform(&request, &mut shared.memory);
+        if performed.done {
+            self.polling = false;
+            self.program.interpreter.resume(&mut self.context, performed.value);
+            self.stage = Stage::Step;
+            return;
+        }
+        match self.path {
+            Path::Uncached => {
+                self.polling = true;
+                let cycles = self.costs.branch + self.costs.atomic;
+                let line = self.source_line_of(Some(request));
+                self.account.spin(self.block, line, 0, cycles);
+                self.cycle += self.costs.branch;
+                self.stage = Stage::Synchronise(request);
+            }
+            Path::Cached | Path::Free => {
+                let next = self.cycle + self.costs.branch + self.costs.atomic;
+                self.stage = Stage::Sleeping { request, next };
+            }
+        }
+    }
+
+    /// Without caches the engine's order is the order of synchronising operations. Returns whether a word was written that others
+    /// sleep on.
+    fn perform_in_order(&mut self, request: Request, shared: &mut Shared) -> bool {
+        self.perform(request, shared);
+        if let Stage::Sleeping { .. } = self.stage {
+            shared.sleepers.entry(request.address).or_default().push(self.number);
+            return false;
+        }
+        let writes = !matches!(request.kind, SynchronisationKind::Load | SynchronisationKind::Await(_));
+        writes && shared.sleepers.contains_key(&request.address)
+    }
+}
+
+/// `==`, `<`, ...
+pub(super) fn comparison_sign(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => "==",
+        Comparison::NotEqual => "!=",
+        Comparison::Less => "<",
+        Comparison::LessEqual => "<=",
+        Comparison::Greater => ">",
+        Comparison::GreaterEqual => ">=",
+    }
+}
+
+/// A register's bits as the text would write the value.
+pub(super) fn describe_value(r#type: Type, bits: u64) -> String {
+    match r#type {
+        Type::I64 => (bits as i64).to_string(),
+        Type::I32 => (bits as i32).to_string(),
+        Type::F64 => f64::from_bits(bits).to_string(),
+        Type::F32 => f32::from_bits(bits as u32).to_string(),
+        Type::Bool => (bits != 0).to_string(),
+    }
+}

@@ -1,0 +1,466 @@
+//! One core's private caches: one or two inclusive levels, kept coherent as one agent with one state per line.
+//!
+//! ```text
+//!   core --touch--> inner (L1d) --miss--> outer (L2) --miss--> requests to the bus
+//!                   state, dirty          state, version       <-- snoops, completions
+//! ```
+//!
+//! The outer level holds every line of the inner one (inclusion; Baer and Wang, ISCA 1988), so a line that leaves it leaves both. The
+//! state is the line's: both levels show it. Time is the core's business; this file says what happens, and counts it.
+
+use std::sync::Arc;
+
+use crate::base::address::Line;
+use crate::base::time::Time;
+use crate::coherence::agent::{Access, Agent, Answer, Copies};
+use crate::coherence::controller::{Impossible, Transaction, Transition};
+use crate::coherence::protocol::{AgentAction, AgentEvent, Permission, Protocol, State, Vocabulary};
+use crate::components::cache::{CacheArray, DIRTY, Permissions, READ, WRITE};
+use crate::components::spec::CacheSpec;
+use crate::components::versions::{Happened, Versions};
+
+/// What one level counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheCounters {
+    /// Accesses that found the line here, permission or not.
+    pub hits: u64,
+    pub read_misses: u64,
+    pub write_misses: u64,
+    /// Lines that made room for another (or for inclusion's sake).
+    pub evictions: u64,
+    /// Evicted lines that were written to the next level.
+    pub writebacks: u64,
+    /// Bytes of lines that came in.
+    pub bytes_read: u64,
+    /// Bytes of lines that went out.
+    pub bytes_written: u64,
+    /// Lines lost to another core's write.
+    pub invalidations: u64,
+    /// Stores that found the line here, without the permission to write it.
+    pub upgrades: u64,
+}
+
+impl CacheCounters {
+    /// Misses of either kind.
+    pub fn misses(&self) -> u64 {
+        self.read_misses + self.write_misses
+    }
+
+    fn miss(&mut self, write: bool) {
+        if write {
+            self.write_misses += 1;
+        } else {
+            self.read_misses += 1;
+        }
+    }
+}
+
+/// One level: an array and what it counted.
+#[derive(Clone, Debug)]
+pub struct Level {
+    pub array: CacheArray,
+    pub counters: CacheCounters,
+}
+
+#[derive(Clone, Debug)]
+struct Levels {
+    inner: Level,
+    outer: Option<Level>,
+    /// Bit `s`: a line in state `s` is newer than memory's.
+    dirty_states: u64,
+}
+
+/// Sees every transition: counts rows, and keeps the versions where there are any.
+pub struct Observer<'a> {
+    pub time: Time,
+    pub core: u16,
+    /// How often each row of the agents' table was taken.
+    pub rows: &'a mut [u64],
+    pub versions: Option<&'a mut Versions>,
+}
+
+/// Why the caches cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The protocol's table has no row.
+    Impossible(Line, Impossible),
+    /// Versions disagree, or two cores may write: the line and the sentence.
+    Incoherent(Line, String),
+}
+
+/// How a lookup ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// The first level had it.
+    Inner,
+    /// The second level had it.
+    Outer,
+    /// It has to be asked for; the victim's write-back, if there is one, goes along.
+    Ask { transaction: Transaction, write_back: Option<Line> },
+    /// It has to be tried again once a write-back has left.
+    Stall,
+}
+
+/// One core's private caches.
+#[derive(Clone, Debug)]
+pub struct PrivateCaches {
+    levels: Levels,
+    agent: Agent,
+    protocol: Arc<Protocol>,
+    permissions: Permissions,
+    line_bytes: u64,
+    line_shift: u32,
+}
+
+impl Levels {
+    fn outermost(&self) -> &Level {
+        self.outer.as_ref().unwrap_or(&self.inner)
+    }
+
+    fn outermost_mut(&mut self) -> &mut Level {
+        self.outer.as_mut().unwrap_or(&mut self.inner)
+    }
+
+    fn each(&mut self) -> impl Iterator<Item = &mut Level> {
+        std::iter::once(&mut self.inner).chain(&mut self.outer)
+    }
+}
+
+impl Copies for Levels {
+    fn state(&self, line: Line) -> State {
+        let array = &self.outermost().array;
+        array.find(line).map_or(State::INVALID, |slot| array.state(slot))
+    }
+
+    fn set_state(&mut self, line: Line, state: State) {
+        let keeps_dirty = self.dirty_states & 1 << state.0 != 0;
+        for level in self.each() {
+            let Some(slot) = level.array.find(line) else { continue };
+            if state == State::INVALID {
+                level.array.clear(slot);
+            } else {
+                level.array.set_state(slot, state);
+                if !keeps_dirty {
+                    level.array.set_dirty(slot, false);
+                }
+            }
+        }
+    }
+
+    fn version(&self, line: Line) -> u64 {
+        let array = &self.outermost().array;
+        array.find(line).map_or(0, |slot| array.version(slot))
+    }
+}
+
+impl Observer<'_> {
+    fn transition(&mut self, protocol: &Protocol, line: Line, taken: &Transition) -> Result<(), Broken> {
+        self.rows[protocol.agent.row_number(taken.from, taken.event)] += 1;
+        let Some(versions) = &mut self.versions else { return Ok(()) };
+        let (from, event, next) = (taken.from.0, taken.event.index() as u8, taken.next.0);
+        if taken.from != State::INVALID || taken.next != State::INVALID {
+            versions.note(self.time, line, Happened::Transition { core: self.core, from, event, next });
+        }
+        let may = |state: State| protocol.agent.state(state).permits == Permission::Write;
+        if may(taken.from) != may(taken.next) {
+            versions.may_write(self.core, line, may(taken.next)).map_err(|what| Broken::Incoherent(line, what))?;
+        }
+        Ok(())
+    }
+}
+
+impl PrivateCaches {
+    /// Empty caches.
+    ///
+    /// # Panics
+    /// Where there are none.
+    pub fn new(specs: &[CacheSpec], protocol: Arc<Protocol>, versions: bool) -> PrivateCaches {
+        let outermost = specs.len() - 1;
+        let level = |number: usize| Level {
+            array: CacheArray::new(&specs[number], versions && number == outermost),
+            counters: CacheCounters::default(),
+        };
+        let dirty_states = protocol.agent.states.iter().enumerate().fold(0, |set, (number, state)| set | u64::from(state.dirty) << number);
+        PrivateCaches {
+            levels: Levels { inner: level(0), outer: (outermost > 0).then(|| level(1)), dirty_states },
+            agent: Agent::default(),
+            permissions: permissions(&protocol),
+            protocol,
+            line_bytes: u64::from(specs[0].line_bytes),
+            line_shift: specs[0].line_bytes.ilog2(),
+        }
+    }
+
+    /// The line that an address lies in.
+    #[inline(always)]
+    pub fn line(&self, address: u64) -> Line {
+        address >> self.line_shift
+    }
+
+    /// Whether the first level has the line and the access may go on: all there is to do for most accesses, but for
+    /// [`PrivateCaches::watch`] where versions are kept.
+    #[inline(always)]
+    pub fn touch(&mut self, line: Line, write: bool) -> bool {
+        let needed = if write { WRITE } else { READ };
+        let hit = self.levels.inner.array.touch(line, needed, &self.permissions);
+        self.levels.inner.counters.hits += u64::from(hit);
+        hit
+    }
+
+    /// An access that [`PrivateCaches::touch`] did not let go on.
+    pub fn access(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
+        if self.agent.is_leaving(line) {
+            let (_, taken) = self.agent_access(line, write)?;
+            observer.transition(&self.protocol, line, &taken)?;
+            return Ok(Lookup::Stall);
+        }
+        let lookup = if let Some(slot) = self.levels.inner.array.find(line) {
+            let level = &mut self.levels.inner;
+            level.counters.hits += 1;
+            level.array.accessed(slot);
+            self.held(line, write, observer, Lookup::Inner)?
+        } else if let Some((level, slot)) =
+            self.levels.outer.as_mut().and_then(|level| level.array.find(line).map(|slot| (level, slot)))
+        {
+            self.levels.inner.counters.miss(write);
+            level.counters.hits += 1;
+            level.array.accessed(slot);
+            self.held(line, write, observer, Lookup::Outer)?
+        } else {
+            self.missing(line, write, observer)?
+        };
+        match lookup {
+            Lookup::Inner => self.take_effect(line, write, observer)?,
+            Lookup::Outer => {
+                self.fill_inner(line);
+                self.take_effect(line, write, observer)?;
+            }
+            _ => {}
+        }
+        Ok(lookup)
+    }
+
+    fn agent_access(&mut self, line: Line, write: bool) -> Result<(Access, Transition), Broken> {
+        self.agent
+            .access(&self.protocol.agent, &mut self.levels, line, write)
+            .map_err(|impossible| Broken::Impossible(line, impossible))
+    }
+
+    /// An access to a line that a level holds.
+    fn held(&mut self, line: Line, write: bool, observer: &mut Observer<'_>, level: Lookup) -> Result<Lookup, Broken> {
+        let (access, taken) = self.agent_access(line, write)?;
+        observer.transition(&self.protocol, line, &taken)?;
+        match access {
+            Access::Asked(transaction) => {
+                match (level, &mut self.levels.outer) {
+                    (Lookup::Outer, Some(outer)) => outer.counters.upgrades += 1,
+                    _ => self.levels.inner.counters.upgrades += 1,
+                }
+                Ok(Lookup::Ask { transaction, write_back: None })
+            }
+            Access::Performed => Ok(level),
+            Access::Stalled => Ok(Lookup::Stall),
+        }
+    }
+
+    /// An access to a line that no level holds.
+    fn missing(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
+        let (slot, victim) = self.levels.outermost().array.victim(line);
+        let state = self.levels.outermost().array.state(slot);
+        if victim.is_some() && !self.agent.has_place_for(&self.protocol.agent, state) {
+            return Ok(Lookup::Stall);
+        }
+        for level in self.levels.each() {
+            level.counters.miss(write);
+        }
+        let write_back = match victim {
+            Some(victim) => self.evict(victim, observer)?.then_some(victim),
+            None => None,
+        };
+        self.levels.outermost_mut().array.fill(slot, line, State::INVALID);
+        let (access, taken) = self.agent_access(line, write)?;
+        observer.transition(&self.protocol, line, &taken)?;
+        match access {
+            Access::Asked(transaction) => Ok(Lookup::Ask { transaction, write_back }),
+            Access::Performed | Access::Stalled => {
+                Err(Broken::Incoherent(line, format!("core {} used a line it does not hold", observer.core)))
+            }
+        }
+    }
+
+    /// A line leaves all levels. Returns whether the bus is to be asked to take it back.
+    fn evict(&mut self, line: Line, observer: &mut Observer<'_>) -> Result<bool, Broken> {
+        if self.levels.outer.is_some() {
+            let inner = &mut self.levels.inner;
+            if let Some(slot) = inner.array.find(line) {
+                inner.counters.evictions += 1;
+                if inner.array.is_dirty(slot) {
+                    inner.counters.writebacks += 1;
+                    inner.counters.bytes_written += self.line_bytes;
+                }
+            }
+        }
+        let (request, taken) = self
+            .agent
+            .evict(&self.protocol.agent, &mut self.levels, line)
+            .map_err(|impossible| Broken::Impossible(line, impossible))?;
+        observer.transition(&self.protocol, line, &taken)?;
+        let counters = &mut self.levels.outermost_mut().counters;
+        counters.evictions += 1;
+        counters.writebacks += u64::from(request.is_some());
+        Ok(request.is_some())
+    }
+
+    /// Copies a line of the outer level into the inner one.
+    fn fill_inner(&mut self, line: Line) {
+        let Some(outer) = &mut self.levels.outer else { return };
+        let inner = &mut self.levels.inner;
+        let Some(source) = outer.array.find(line) else { return };
+        if inner.array.find(line).is_some() {
+            return;
+        }
+        let (slot, victim) = inner.array.victim(line);
+        if let Some(victim) = victim {
+            inner.counters.evictions += 1;
+            if inner.array.is_dirty(slot) {
+                inner.counters.writebacks += 1;
+                inner.counters.bytes_written += self.line_bytes;
+                if let Some(slot) = outer.array.find(victim) {
+                    outer.array.set_dirty(slot, true);
+                }
+            }
+        }
+        inner.counters.bytes_read += self.line_bytes;
+        inner.array.fill(slot, line, outer.array.state(source));
+    }
+
+    /// An access takes effect.
+    fn take_effect(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<(), Broken> {
+        if write && let Some(slot) = self.levels.inner.array.find(line) {
+            self.levels.inner.array.set_dirty(slot, true);
+        }
+        self.watch(line, write, observer)
+    }
+
+    /// Where versions are kept: an access takes effect on the newest version, or the caches are broken.
+    #[inline]
+    pub fn watch(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<(), Broken> {
+        let Some(versions) = &mut observer.versions else { return Ok(()) };
+        let array = &mut self.levels.outermost_mut().array;
+        let Some(slot) = array.find(line) else {
+            return Err(Broken::Incoherent(line, format!("core {} used a line it does not hold", observer.core)));
+        };
+        let version = array.version(slot);
+        if write {
+            match versions.write(observer.time, observer.core, line, version) {
+                Ok(next) => array.set_version(slot, next),
+                Err(what) => return Err(Broken::Incoherent(line, what)),
+            }
+            Ok(())
+        } else {
+            versions.read(observer.core, line, version).map_err(|what| Broken::Incoherent(line, what))
+        }
+    }
+
+    /// A transaction of some agent is on the bus; `own` where it is this one's. `lost` in the answer's place says whether a readable
+    /// copy went.
+    pub fn snoop(
+        &mut self,
+        line: Line,
+        transaction: Transaction,
+        own: bool,
+        observer: &mut Observer<'_>,
+    ) -> Result<(Answer, bool), Broken> {
+        let n_levels: u32 = self.levels.each().map(|level| u32::from(level.array.find(line).is_some())).sum();
+        let in_inner = self.levels.inner.array.find(line).is_some();
+        let (answer, taken) = self
+            .agent
+            .snoop(&self.protocol.agent, &mut self.levels, line, transaction, own)
+            .map_err(|impossible| Broken::Impossible(line, impossible))?;
+        if taken.from == taken.next && taken.from == State::INVALID {
+            return Ok((answer, false));
+        }
+        observer.transition(&self.protocol, line, &taken)?;
+        let gone = (n_levels > 0 && taken.next == State::INVALID) || taken.actions.has(AgentAction::Amend);
+        if gone {
+            if in_inner {
+                self.levels.inner.counters.invalidations += 1;
+            }
+            if let Some(outer) = &mut self.levels.outer {
+                outer.counters.invalidations += 1;
+            }
+        }
+        if answer.flush || answer.write_back {
+            self.levels.outermost_mut().counters.bytes_written += self.line_bytes;
+        }
+        Ok((answer, gone))
+    }
+
+    /// What an access waited for is there: `version` where a line came. The access takes effect.
+    pub fn complete(
+        &mut self,
+        line: Line,
+        transaction: Transaction,
+        shared: bool,
+        version: u64,
+        write: bool,
+        observer: &mut Observer<'_>,
+    ) -> Result<(), Broken> {
+        let taken = self
+            .agent
+            .complete(&self.protocol.agent, &mut self.levels, line, transaction, shared)
+            .map_err(|impossible| Broken::Impossible(line, impossible))?;
+        observer.transition(&self.protocol, line, &taken)?;
+        if transaction != Transaction::BusUpgr {
+            let outermost = self.levels.outermost_mut();
+            outermost.counters.bytes_read += self.line_bytes;
+            if let Some(slot) = outermost.array.find(line) {
+                outermost.array.set_version(slot, version);
+            }
+            if let Some(versions) = &mut observer.versions {
+                versions.note(observer.time, line, Happened::Filled { core: observer.core, version });
+            }
+        }
+        self.fill_inner(line);
+        self.take_effect(line, write, observer)
+    }
+
+    /// Lookups in the first level that hit and were not made one by one: the spins of an `await`.
+    pub fn count_hits(&mut self, n: u64) {
+        self.levels.inner.counters.hits += n;
+    }
+
+    /// The levels, innermost first.
+    pub fn levels(&self) -> impl Iterator<Item = &Level> {
+        std::iter::once(&self.levels.inner).chain(&self.levels.outer)
+    }
+
+    /// Sets all counters to zero; what is cached stays.
+    pub fn reset_counters(&mut self) {
+        for level in self.levels.each() {
+            level.counters = CacheCounters::default();
+        }
+    }
+
+    /// Bytes of the host's memory they take.
+    pub fn footprint(&self) -> usize {
+        self.levels().map(|level| level.array.footprint()).sum::<usize>() + std::mem::size_of::<PrivateCaches>()
+    }
+}
+
+/// What may go on in each state without changing anything. A store needs the line to have been written here before, so that the first
+/// one marks it.
+fn permissions(protocol: &Protocol) -> Permissions {
+    let mut permissions = Permissions([0; 256]);
+    let table = &protocol.agent;
+    for number in 0..table.states.len() {
+        let state = State(number as u8);
+        let goes_on = |event| {
+            table.row(state, event).is_some_and(|row| row.next == state && row.actions.has(AgentAction::Perform))
+        };
+        let read = if goes_on(AgentEvent::Load) { READ } else { 0 };
+        permissions.0[number] = read;
+        permissions.0[number | usize::from(DIRTY)] = if goes_on(AgentEvent::Store) { read | WRITE } else { read };
+    }
+    permissions
+}

@@ -1,0 +1,229 @@
+//! An ideal interconnect: any number of transactions at once, snoops and transfers in no time. Transactions of one line still follow
+//! each other, in the order in which they come: that order is what coherence means.
+//!
+//! ```text
+//!   Request --> (line free) --> Snoop to all --> answers --> the owner's line, or memory's --> Complete
+//!      at t           t                t              t             t          t + latency
+//! ```
+//!
+//! All of it takes a few picoseconds of the engine's time and none of the model's: messages say which instant they mean.
+
+use std::collections::VecDeque;
+
+use crate::base::time::Time;
+use crate::coherence::controller::Transaction;
+use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
+use crate::components::bus::{AgentPort, BusCounters};
+use crate::components::message::{Message, SETTLE};
+use crate::components::owner::Owner;
+use crate::components::shared::SharedHandle;
+use crate::engine::{ChannelId, Port, Wait, Wake};
+
+/// The ideal interconnect.
+#[derive(Debug)]
+pub struct Ideal {
+    line_bytes: u32,
+    agents: Vec<AgentPort>,
+    memory: ChannelId,
+    shared: SharedHandle,
+
+    order: BusOrder,
+    /// When each transaction under way began, by its id.
+    begun: Vec<Time>,
+    for_memory: VecDeque<(Message, Option<TransactionId>)>,
+    counters: BusCounters,
+}
+
+impl Ideal {
+    /// An interconnect with nothing on it.
+    pub fn new(line_bytes: u32, agents: Vec<AgentPort>, memory: ChannelId, shared: SharedHandle) -> Ideal {
+        let order = BusOrder::new(agents.len(), usize::MAX);
+        Ideal {
+            line_bytes,
+            agents,
+            memory,
+            shared,
+            order,
+            begun: Vec::new(),
+            for_memory: VecDeque::new(),
+            counters: BusCounters::new(Time::ZERO),
+        }
+    }
+
+    /// What it counted. It is never busy.
+    pub fn counters(&self) -> &BusCounters {
+        &self.counters
+    }
+
+    /// Begins a phase: counters start anew.
+    pub fn begin(&mut self, at: Time) {
+        self.counters = BusCounters::new(at);
+    }
+
+    /// A message has come.
+    pub fn receive(&mut self, channel: ChannelId, message: Message, port: &mut Port<'_, Message>) {
+        match message {
+            Message::Request { agent, command, line, time } => {
+                if self.order.arrive(Request { agent, command, line, stamp: time.0 }) {
+                    self.begin_waiting(agent, Time::ZERO, port);
+                } else {
+                    port.release(channel);
+                }
+            }
+            Message::Answer { id, agent, answer } => {
+                port.release(channel);
+                if self.order.answer(id, agent, &answer) {
+                    port.release(self.agents[usize::from(agent)].requests);
+                }
+            }
+            Message::Line { id, version, time } => {
+                port.release(channel);
+                self.deliver(id, version, time, port);
+            }
+            Message::Written { address, time } => {
+                port.release(channel);
+                let sleepers = self.shared.borrow_mut().sleepers.remove(&address).unwrap_or_default();
+                for agent in sleepers {
+                    port.send(self.agents[usize::from(agent)].to, Message::Wake { time }, port.now());
+                }
+            }
+            _ => port.release(channel),
+        }
+    }
+
+    /// A transaction's answers are complete (its id is the token), or memory has a place again.
+    pub fn wake(&mut self, reason: Wake, port: &mut Port<'_, Message>) {
+        match reason {
+            Wake::Planned(id) => self.conclude(id, port),
+            Wake::Place(_) => {
+                // What waited for a place asks now.
+                for (message, _) in &mut self.for_memory {
+                    message.postpone(port.now());
+                }
+                self.send_to_memory(port);
+            }
+        }
+    }
+
+    /// Begins what an agent waits for, as far as it may; `free` is when the line was given free.
+    fn begin_waiting(&mut self, agent: AgentNumber, free: Time, port: &mut Port<'_, Message>) {
+        while let Some(request) = self.order.candidate(agent) {
+            let id = self.order.grant(request);
+            port.release(self.agents[usize::from(agent)].requests);
+            self.counters.begin_transaction(request.command);
+            let begin = free.max(Time(request.stamp));
+            if self.begun.len() <= id as usize {
+                self.begun.resize(id as usize + 1, Time::ZERO);
+            }
+            self.begun[id as usize] = begin;
+            if request.command != Command::Coherent(Transaction::BusWb) {
+                self.shared.borrow_mut().timelines[usize::from(agent)].mark(Owner::Queue, begin);
+            }
+            if let Command::Coherent(transaction) = request.command {
+                for agent in self.agents.iter().filter(|agent| agent.snoops) {
+                    let message = Message::Snoop { id, transaction, line: request.line, requestor: request.agent };
+                    port.send(agent.to, message, port.now());
+                }
+                port.wake_at(port.now() + SETTLE, id);
+            } else {
+                self.conclude(id, port);
+            }
+        }
+    }
+
+    /// The agents' answers are complete.
+    fn conclude(&mut self, id: TransactionId, port: &mut Port<'_, Message>) {
+        let under_way = *self.order.under_way(id);
+        let Request { agent, command, line, .. } = under_way.request;
+        let time = self.begun[id as usize];
+        match (command, under_way.supplied) {
+            (Command::Coherent(Transaction::BusUpgr), _) => self.deliver(id, 0, time, port),
+            (Command::Coherent(Transaction::BusWb), None) => self.end(id, time, port),
+            (Command::Coherent(Transaction::BusWb), Some(version)) => self.store(id, version, false, time, port),
+            (Command::Coherent(_), Some(version)) => self.deliver(id, version, time, port),
+            (Command::Write(_), _) => self.deliver(id, 0, time, port),
+            (Command::Coherent(_), None) => {
+                let bytes = self.line_bytes;
+                self.for_memory.push_back((Message::Fetch { id, agent, line, bytes, time }, None));
+                self.send_to_memory(port);
+            }
+            (Command::Read(bytes), _) => {
+                self.for_memory.push_back((Message::Fetch { id, agent, line, bytes, time }, None));
+                self.send_to_memory(port);
+            }
+        }
+    }
+
+    /// The requestor has what it asked for.
+    fn deliver(&mut self, id: TransactionId, version: u64, time: Time, port: &mut Port<'_, Message>) {
+        let under_way = *self.order.under_way(id);
+        let Request { agent, command, line, .. } = under_way.request;
+        let transaction = match command {
+            Command::Coherent(transaction) => Some(transaction),
+            _ => None,
+        };
+        let message = Message::Complete { transaction, line, shared: under_way.shared, version, time };
+        let departure = time.saturating_sub(Time(1)).max(port.now());
+        port.send(self.agents[usize::from(agent)].to, message, departure);
+        match command {
+            Command::Coherent(Transaction::BusUpgr) => self.end(id, time, port),
+            Command::Read(bytes) => {
+                self.counters.bytes += u64::from(bytes);
+                self.end(id, time, port);
+            }
+            Command::Write(_) => self.store(id, 0, false, time, port),
+            Command::Coherent(_) => {
+                if under_way.supplied.is_some() {
+                    self.counters.flushes += 1;
+                    self.store(id, version, true, time, port);
+                } else {
+                    self.counters.bytes += u64::from(self.line_bytes);
+                    self.end(id, time, port);
+                }
+            }
+        }
+    }
+
+    /// Memory takes the line; then the transaction is over.
+    fn store(&mut self, id: TransactionId, version: u64, flush: bool, time: Time, port: &mut Port<'_, Message>) {
+        let request = self.order.under_way(id).request;
+        let bytes = match request.command {
+            Command::Write(bytes) => bytes,
+            _ => self.line_bytes,
+        };
+        self.counters.bytes += u64::from(bytes);
+        self.for_memory.push_back((Message::Store { line: request.line, bytes, version, flush, time }, Some(id)));
+        self.send_to_memory(port);
+    }
+
+    fn send_to_memory(&mut self, port: &mut Port<'_, Message>) {
+        while let Some(&(message, ends)) = self.for_memory.front() {
+            if port.try_send(self.memory, message, port.now()).is_err() {
+                return;
+            }
+            self.for_memory.pop_front();
+            if let Some(id) = ends {
+                let time = self.begun[id as usize];
+                self.end(id, time, port);
+            }
+        }
+    }
+
+    /// A transaction is over: what waits for its line may begin.
+    fn end(&mut self, id: TransactionId, time: Time, port: &mut Port<'_, Message>) {
+        self.order.complete(id);
+        if self.order.is_waiting() {
+            for agent in 0..self.agents.len() as AgentNumber {
+                self.begin_waiting(agent, time, port);
+            }
+        }
+    }
+
+    /// Says what the interconnect waits for.
+    pub fn waits(&self, report: &mut Vec<Wait>) {
+        if self.order.n_under_way() > 0 {
+            let what = format!("the interconnect has {} transactions under way", self.order.n_under_way());
+            report.push(Wait { who: None, whom: None, what });
+        }
+    }
+}

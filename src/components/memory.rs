@@ -1,0 +1,200 @@
+//! Memory with a fixed latency and channels of a fixed bandwidth.
+//!
+//! ```text
+//!   Fetch, Store --> channel = line modulo channels --> service: bytes / bandwidth --> (Fetch) Line, latency after service began
+//! ```
+//!
+//! A request waits for its channel, holds it for its bytes over the channel's bandwidth, and is answered the latency after its service
+//! began: a pipelined memory, the latency of one request overlapping the service of the next. What a memory does to its copy is its
+//! side of the protocol, a table.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::base::address::Line;
+use crate::base::time::{PICOSECONDS_PER_SECOND, Time};
+use crate::coherence::protocol::{MemoryAction, MemoryEvent, Protocol, State};
+use crate::components::message::Message;
+use crate::components::owner::Owner;
+use crate::components::shared::SharedHandle;
+use crate::components::spec::MemorySpec;
+use crate::components::utilisation::Utilisation;
+use crate::engine::{ChannelId, Port};
+
+/// What a memory counted.
+#[derive(Clone, Debug)]
+pub struct MemoryCounters {
+    pub reads: u64,
+    pub writes: u64,
+    pub bytes_read: u64,
+    pub bytes_written: u64,
+    /// Time in service, summed over channels.
+    pub busy: Time,
+    /// Time that requests waited for their channel.
+    pub wait: Time,
+    pub utilisation: Utilisation,
+}
+
+impl MemoryCounters {
+    fn new(begin: Time) -> MemoryCounters {
+        MemoryCounters {
+            reads: 0,
+            writes: 0,
+            bytes_read: 0,
+            bytes_written: 0,
+            busy: Time::ZERO,
+            wait: Time::ZERO,
+            utilisation: Utilisation::new(begin),
+        }
+    }
+}
+
+/// The memory.
+#[derive(Debug)]
+pub struct Memory {
+    spec: MemorySpec,
+    protocol: Option<Arc<Protocol>>,
+    from: ChannelId,
+    to: ChannelId,
+    shared: SharedHandle,
+
+    /// When each channel is free.
+    free: Vec<Time>,
+    /// Lines that are not in the first state of memory's table.
+    states: FxHashMap<Line, State>,
+    /// The version of memory's copy, where versions are kept.
+    versions: FxHashMap<Line, u64>,
+    counters: MemoryCounters,
+}
+
+impl Memory {
+    /// A memory that is asked over one channel and answers over another.
+    pub fn new(
+        spec: MemorySpec,
+        protocol: Option<Arc<Protocol>>,
+        from: ChannelId,
+        to: ChannelId,
+        shared: SharedHandle,
+    ) -> Memory {
+        let channels = spec.channels();
+        Memory {
+            spec,
+            protocol,
+            from,
+            to,
+            shared,
+            free: vec![Time::ZERO; channels as usize],
+            states: FxHashMap::default(),
+            versions: FxHashMap::default(),
+            counters: MemoryCounters::new(Time::ZERO),
+        }
+    }
+
+    /// What it counted.
+    pub fn counters(&self) -> &MemoryCounters {
+        &self.counters
+    }
+
+    /// Begins a phase: counters start anew.
+    pub fn begin(&mut self, at: Time) {
+        self.counters = MemoryCounters::new(at);
+    }
+
+    /// A message has come.
+    pub fn receive(&mut self, message: Message, port: &mut Port<'_, Message>) {
+        match message {
+            Message::Fetch { id, agent, line, bytes, time } => {
+                self.counters.reads += 1;
+                self.counters.bytes_read += u64::from(bytes);
+                let supplies = self.act(line, MemoryEvent::Read).is_none_or(|actions| actions);
+                let start = self.serve(line, bytes, time, port);
+                let answer = start + self.spec.latency();
+                {
+                    let timeline = &mut self.shared.borrow_mut().timelines[usize::from(agent)];
+                    timeline.mark(Owner::Queue, start);
+                    timeline.mark(Owner::MemoryLocal, answer);
+                }
+                let version = if supplies { self.versions.get(&line).copied().unwrap_or(0) } else { 0 };
+                let departure = answer.saturating_sub(Time(1)).max(port.now());
+                port.send(self.to, Message::Line { id, version, time: answer }, departure);
+            }
+            Message::Store { line, bytes, version, flush, time } => {
+                self.counters.writes += 1;
+                self.counters.bytes_written += u64::from(bytes);
+                let event = if flush { MemoryEvent::Flush } else { MemoryEvent::WriteBack };
+                if self.act(line, event) == Some(true) && self.shared.borrow().versions.is_some() {
+                    self.versions.insert(line, version);
+                }
+                self.serve(line, bytes, time, port);
+            }
+            _ => port.release(self.from),
+        }
+    }
+
+    /// Takes the row of memory's table. Returns whether memory supplies or takes the line; `None` without caches.
+    fn act(&mut self, line: Line, event: MemoryEvent) -> Option<bool> {
+        let table = &self.protocol.as_ref()?.memory;
+        let state = self.states.get(&line).copied().unwrap_or(State::INVALID);
+        self.shared.borrow_mut().memory_rows[table.row_number(state, event)] += 1;
+        let row = table.row(state, event)?;
+        if row.next != state {
+            self.states.insert(line, row.next);
+        }
+        let action = if event == MemoryEvent::Read { MemoryAction::Supply } else { MemoryAction::Update };
+        Some(row.actions.has(action))
+    }
+
+    /// Serves a request in its channel; returns when service begins. The request's place is free from then on.
+    fn serve(&mut self, line: Line, bytes: u32, asked: Time, port: &mut Port<'_, Message>) -> Time {
+        let MemorySpec::Simple(spec) = &self.spec else {
+            port.release(self.from);
+            return asked;
+        };
+        let channel = &mut self.free[(line % u64::from(spec.channels)) as usize];
+        let start = asked.max(*channel);
+        let occupancy = u128::from(bytes) * u128::from(PICOSECONDS_PER_SECOND);
+        let occupancy = occupancy.div_ceil(u128::from(spec.bandwidth_bytes_per_second));
+        *channel = start.saturating_add(Time(occupancy as u64));
+        self.counters.busy += *channel - start;
+        self.counters.wait += start - asked;
+        self.counters.utilisation.add(start, *channel);
+        if start <= port.now() {
+            port.release(self.from);
+        } else {
+            port.wake_at(start, 0);
+        }
+        start
+    }
+
+    /// The service of a request begins, so its place is free.
+    pub fn wake(&mut self, port: &mut Port<'_, Message>) {
+        port.release(self.from);
+    }
+}
+
+impl MemorySpec {
+    /// Channels; one where bandwidth has no end.
+    pub fn channels(&self) -> u32 {
+        match self {
+            MemorySpec::Ideal => 1,
+            MemorySpec::Simple(spec) => spec.channels,
+        }
+    }
+
+    /// From the start of service to the answer.
+    pub fn latency(&self) -> Time {
+        match self {
+            MemorySpec::Ideal => Time::ZERO,
+            MemorySpec::Simple(spec) => spec.latency,
+        }
+    }
+
+    /// Requests that may be under way.
+    pub fn capacity(&self) -> u32 {
+        match self {
+            MemorySpec::Ideal => u32::MAX,
+            MemorySpec::Simple(spec) => spec.queue_capacity,
+        }
+    }
+}

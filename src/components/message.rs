@@ -1,0 +1,53 @@
+//! What the parts of a node send each other.
+//!
+//! ```text
+//!            Request ----------------->              Fetch, Store ->
+//!   agent                              interconnect                  memory
+//!            <- Snoop, Data, Done, Wake              <- Line
+//!            Answer ------------------>
+//! ```
+//!
+//! A message over a channel of the engine takes at least a picosecond, so that effects come after causes. Where the model says *no
+//! time*, the message says which instant it means (`time`), and who decides at an instant waits [`SETTLE`] for what is still on its
+//! way.
+
+use crate::base::address::Line;
+use crate::base::time::Time;
+use crate::coherence::agent::Answer;
+use crate::coherence::controller::Transaction;
+use crate::coherence::order::{AgentNumber, Command, TransactionId};
+
+/// How long after an instant everything that happens at that instant has come.
+pub const SETTLE: Time = Time(4);
+
+/// What the parts of a node send each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Agent to interconnect: the agent asks at `time`.
+    Request { agent: AgentNumber, command: Command, line: Line, time: Time },
+    /// Interconnect to agents: the transaction is on the bus.
+    Snoop { id: TransactionId, transaction: Transaction, line: Line, requestor: AgentNumber },
+    /// Agent to interconnect: what it has to say to that.
+    Answer { id: TransactionId, agent: AgentNumber, answer: Answer },
+    /// Interconnect to the requestor: its transaction is over at `time`; for a line, the `version` that came.
+    Complete { transaction: Option<Transaction>, line: Line, shared: bool, version: u64, time: Time },
+    /// Interconnect to memory: what it is asked at `time` to send. `agent` is who waits for it.
+    Fetch { id: TransactionId, agent: AgentNumber, line: Line, bytes: u32, time: Time },
+    /// Interconnect to memory: what it is given at `time`.
+    Store { line: Line, bytes: u32, version: u64, flush: bool, time: Time },
+    /// Memory to interconnect: what was asked for is there at `time`.
+    Line { id: TransactionId, version: u64, time: Time },
+    /// A core without caches to the interconnect: it wrote a word at `time` that others wait for.
+    Written { address: u64, time: Time },
+    /// Interconnect to a core: a word it waits for was written at `time`.
+    Wake { time: Time },
+}
+
+impl Message {
+    /// A request to memory that had to wait for a place until an instant asks then.
+    pub fn postpone(&mut self, until: Time) {
+        if let Message::Fetch { time, .. } | Message::Store { time, .. } = self {
+            *time = (*time).max(until);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The kinds of parts of a node, as the engine holds them.
+
+use crate::components::bus::Bus;
+use crate::components::core::Core;
+use crate::components::ideal::Ideal;
+use crate::components::memory::Memory;
+use crate::components::message::Message;
+use crate::components::traffic::TrafficSource;
+use crate::engine::{ChannelId, Component, Port, Wait, Wake};
+
+/// A part of a node.
+#[derive(Debug)]
+pub enum Part {
+    Core(Box<Core>),
+    Source(Box<TrafficSource>),
+    Bus(Box<Bus>),
+    Ideal(Box<Ideal>),
+    Memory(Box<Memory>),
+}
+
+impl Component for Part {
+    type Message = Message;
+
+    #[inline]
+    fn receive(&mut self, channel: ChannelId, message: Message, port: &mut Port<'_, Message>) {
+        match self {
+            Part::Core(core) => {
+                port.release(channel);
+                core.receive(message, port);
+            }
+            Part::Source(source) => {
+                port.release(channel);
+                source.receive(message);
+            }
+            Part::Bus(bus) => bus.receive(channel, message, port),
+            Part::Ideal(ideal) => ideal.receive(channel, message, port),
+            Part::Memory(memory) => memory.receive(message, port),
+        }
+    }
+
+    #[inline]
+    fn wake(&mut self, reason: Wake, port: &mut Port<'_, Message>) {
+        match self {
+            Part::Core(core) => core.wake(port),
+            Part::Source(source) => source.wake(reason, port),
+            Part::Bus(bus) => bus.wake(reason, port),
+            Part::Ideal(ideal) => ideal.wake(reason, port),
+            Part::Memory(memory) => memory.wake(port),
+        }
+    }
+
+    fn waits(&self, report: &mut Vec<Wait>) {
+        match self {
+            Part::Core(core) => core.waits(report),
+            Part::Source(source) => source.waits(report),
+            Part::Bus(bus) => bus.waits(report),
+            Part::Ideal(ideal) => ideal.waits(report),
+            Part::Memory(_) => {}
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the parts of a node have in common besides channels: the values of the program's memory, the watch over coherence, the timelines
+//! of waiting requests, and how the run stands. None of it carries simulated effects between parts; those go by message.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::base::address::Address;
+use crate::base::time::Time;
+use crate::coherence::order::AgentNumber;
+use crate::coherence::protocol::{Protocol, State, Vocabulary};
+use crate::components::hierarchy::Broken;
+use crate::components::owner::Timeline;
+use crate::components::versions::{Happened, Versions, Violation};
+use crate::program::code::Fault;
+use crate::program::memory::Memory;
+
+/// Why a run ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interruption {
+    /// The program is wrong.
+    Fault(Fault),
+    /// More operations than allowed.
+    OperationLimit,
+    /// Simulated time went past [`LATEST`].
+    TimeLimit,
+    /// The caches are not coherent.
+    Violation(Box<Violation>),
+    /// A traffic source's queue grew past its stated length.
+    Saturated {
+        /// Which agent of the interconnect.
+        agent: AgentNumber,
+        /// Requests waiting.
+        length: u64,
+    },
+}
+
+/// Runs end before this instant: 53 days of simulated time.
+pub const LATEST: Time = Time(1 << 62);
+
+/// What the parts of a node have in common.
+#[derive(Debug)]
+pub struct Shared {
+    /// The program's values.
+    pub memory: Memory,
+    /// Where coherence is watched.
+    pub versions: Option<Versions>,
+    /// The request that each agent waits for.
+    pub timelines: Vec<Timeline>,
+    /// Operations still allowed.
+    pub operations_left: u64,
+    /// Threads of the phase that have not arrived yet.
+    pub running: u32,
+    /// Set when the run ends before its time.
+    pub interruption: Option<Interruption>,
+    /// How often each row of the agents' table was taken, hits that change nothing aside.
+    pub agent_rows: Vec<u64>,
+    /// How often each row of memory's table was taken.
+    pub memory_rows: Vec<u64>,
+    /// On a machine without caches: who sleeps until a word is written.
+    pub sleepers: FxHashMap<Address, Vec<AgentNumber>>,
+    protocol: Option<Arc<Protocol>>,
+}
+
+/// A handle to what the parts share.
+pub type SharedHandle = Rc<RefCell<Shared>>;
+
+impl Shared {
+    /// The common state of a node with so many agents.
+    pub fn new(memory: Memory, n_agents: usize, protocol: Option<Arc<Protocol>>, checks: bool) -> Shared {
+        let rows = |n: Option<usize>| vec![0; n.unwrap_or(0)];
+        Shared {
+            memory,
+            versions: (checks && protocol.is_some()).then(Versions::default),
+            timelines: vec![Timeline::default(); n_agents],
+            operations_left: u64::MAX,
+            running: 0,
+            interruption: None,
+            agent_rows: rows(protocol.as_ref().map(|protocol| protocol.agent.n_rows())),
+            memory_rows: rows(protocol.as_ref().map(|protocol| protocol.memory.n_rows())),
+            sleepers: FxHashMap::default(),
+            protocol,
+        }
+    }
+
+    /// Takes operations off what is still allowed.
+    pub fn spend(&mut self, operations: u64) {
+        match self.operations_left.checked_sub(operations) {
+            Some(left) => self.operations_left = left,
+            None => {
+                self.operations_left = 0;
+                self.interrupt(Interruption::OperationLimit);
+            }
+        }
+    }
+
+    /// The run is over; the first reason counts.
+    pub fn interrupt(&mut self, interruption: Interruption) {
+        self.interruption.get_or_insert(interruption);
+    }
+
+    /// The run is over because caches or protocol are broken.
+    pub fn broken(&mut self, time: Time, core: u16, broken: &Broken) {
+        let Some(protocol) = self.protocol.clone() else { return };
+        let (line, what) = match broken {
+            Broken::Impossible(line, impossible) => (*line, format!("core {core}: {}", impossible.describe(&protocol))),
+            Broken::Incoherent(line, what) => (*line, what.clone()),
+        };
+        let name = |happened: &Happened| describe(happened, &protocol);
+        let history = self.versions.as_ref().map_or_else(Vec::new, |versions| versions.history(line, name));
+        self.interrupt(Interruption::Violation(Box::new(Violation { time, line, what, history })));
+    }
+}
+
+fn describe(happened: &Happened, protocol: &Protocol) -> String {
+    let state = |number: u8| &protocol.agent.state(State(number)).name;
+    match *happened {
+        Happened::Transition { core, from, event, next } => {
+            let event = crate::coherence::protocol::AgentEvent::ALL[usize::from(event)].0;
+            format!("core {core}: {} --{event}--> {}", state(from), state(next))
+        }
+        Happened::Written { core, version } => format!("core {core} writes version {version}"),
+        Happened::Filled { core, version } => format!("core {core} receives version {version}"),
+    }
+}

@@ -1,0 +1,83 @@
+//! How busy something was over time, in bounded space: stretches of equal length that double when the run outgrows them.
+
+use crate::base::time::Time;
+
+/// Stretches kept at most.
+const STRETCHES: usize = 2048;
+
+/// Busy time by stretch of the run.
+#[derive(Clone, Debug)]
+pub struct Utilisation {
+    begin: Time,
+    /// Length of a stretch.
+    stretch: Time,
+    busy: Vec<u64>,
+}
+
+impl Utilisation {
+    /// Nothing yet, from an instant on.
+    pub fn new(begin: Time) -> Utilisation {
+        Utilisation { begin, stretch: Time(1024), busy: Vec::new() }
+    }
+
+    /// It was busy from one instant to another. Several things of a kind may be busy at once.
+    pub fn add(&mut self, from: Time, to: Time) {
+        let (mut at, end) = (from.saturating_sub(self.begin).0, to.saturating_sub(self.begin).0);
+        while end > self.stretch.0.saturating_mul(STRETCHES as u64) {
+            self.double();
+        }
+        while at < end {
+            let number = (at / self.stretch.0) as usize;
+            let until = end.min((number as u64 + 1) * self.stretch.0);
+            if self.busy.len() <= number {
+                self.busy.resize(number + 1, 0);
+            }
+            self.busy[number] += until - at;
+            at = until;
+        }
+    }
+
+    fn double(&mut self) {
+        self.busy = self.busy.chunks(2).map(|pair| pair.iter().sum()).collect();
+        self.stretch = Time(self.stretch.0 * 2);
+    }
+
+    /// The busy share of each of `n` equally long stretches up to `end`, where `width` things can be busy at once. What a stretch kept
+    /// here shares with two of those is dealt by length.
+    pub fn shares(&self, end: Time, n: usize, width: u32) -> Vec<f64> {
+        let length = end.saturating_sub(self.begin).0 as f64 / n as f64;
+        let mut shares = vec![0.0; n];
+        if length <= 0.0 {
+            return shares;
+        }
+        for (number, &busy) in self.busy.iter().enumerate() {
+            let from = number as f64 * self.stretch.0 as f64;
+            let to = from + self.stretch.0 as f64;
+            let (first, last) = ((from / length) as usize, (to / length) as usize);
+            for (slot, share) in shares.iter_mut().enumerate().take(last + 1).skip(first) {
+                let overlap = to.min((slot + 1) as f64 * length) - from.max(slot as f64 * length);
+                *share += busy as f64 * overlap.max(0.0) / (to - from);
+            }
+        }
+        for share in &mut shares {
+            *share = (*share / (length * f64::from(width))).min(1.0);
+        }
+        shares
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_keep_their_sum_through_doubling() {
+        let mut use_of_bus = Utilisation::new(Time(5_000));
+        for k in 0..10_000_u64 {
+            use_of_bus.add(Time(5_000 + k * 1000), Time(5_000 + k * 1000 + 250));
+        }
+        let shares = use_of_bus.shares(Time(5_000 + 10_000_000), 50, 1);
+        assert_eq!(shares.len(), 50);
+        assert!(shares.iter().all(|share| (share - 0.25).abs() < 0.01), "{shares:?}");
+    }
+}

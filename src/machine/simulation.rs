@@ -1,0 +1,266 @@
+//! A node in motion: it runs a program phase by phase. Caches, memory and time go on from phase to phase; counters start anew.
+//!
+//! ```text
+//!   begin: threads enter at one instant     last arrival: the phase's time      what is still on its way arrives: conservation checks
+//!   |---------------------------------------|- - - - - - - - - - - - - - - - - |
+//! ```
+
+mod conservation;
+mod report;
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::base::time::Time;
+use crate::components::block::BlockTable;
+use crate::components::core::{Core, Loaded, NotConserved};
+use crate::components::part::Part;
+use crate::components::shared::{Interruption, Shared, SharedHandle};
+use crate::components::spec::{NodeSpec, SpecFault, TrafficSpec};
+use crate::components::versions::Violation;
+use crate::engine::{Engine, Outcome};
+use crate::machine::wire::{Places, wire};
+use crate::program::code::{Code, Fault, Function};
+use crate::program::interpret::Interpreter;
+use crate::program::memory::Memory;
+
+pub use report::{PhaseReport, TrafficReport};
+
+/// Operations a phase may carry out unless told otherwise.
+pub const DEFAULT_OPERATION_LIMIT: u64 = 100_000_000_000;
+
+/// Why a phase did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PhaseError {
+    /// The program is wrong; `Code::describe_fault` says where.
+    Fault(Fault),
+    /// Nothing can move, and work is left: who waits for what.
+    Stuck(Vec<String>),
+    /// More operations than allowed: the limit, and the line that each core with a thread was at.
+    OperationLimit { limit: u64, lines: Vec<(u32, u32)> },
+    /// More than 53 days of simulated time.
+    TimeLimit,
+    /// The caches are not coherent: the protocol is broken.
+    Violation(Box<Violation>),
+    /// A traffic source's queue grew past its stated length.
+    Saturated { agent: u32, length: u64 },
+    /// The figures contradict each other: a fault of the model, not of the program.
+    NotConserved(String),
+}
+
+impl fmt::Display for PhaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PhaseError::Fault(fault) => write!(f, "the program is wrong: {:?}", fault.kind),
+            PhaseError::Stuck(waits) => write!(f, "nothing can move: {}", waits.join("; ")),
+            PhaseError::OperationLimit { limit, lines } => {
+                write!(f, "the program did not end within {limit} operations")?;
+                for (core, line) in lines {
+                    write!(f, "; core {core} was at line {line}")?;
+                }
+                Ok(())
+            }
+            PhaseError::TimeLimit => f.write_str("the program did not end within 53 days of simulated time"),
+            PhaseError::Violation(violation) => write!(f, "the caches are not coherent: {violation}"),
+            PhaseError::Saturated { agent, length } => {
+                write!(f, "saturated: {length} requests of agent {agent} wait, and more arrive than leave")
+            }
+            PhaseError::NotConserved(what) => write!(f, "the figures contradict each other, a fault of Flynn's: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for PhaseError {}
+
+impl From<NotConserved> for PhaseError {
+    fn from(error: NotConserved) -> PhaseError {
+        PhaseError::NotConserved(error.0)
+    }
+}
+
+/// A node with a program.
+#[derive(Debug)]
+pub struct Node {
+    engine: Engine<Part>,
+    places: Places,
+    spec: NodeSpec,
+    program: Rc<Loaded>,
+    shared: SharedHandle,
+    operation_limit: u64,
+}
+
+impl Node {
+    /// A node that is to run a program; all caches are empty. Thread `t` runs on core `t`.
+    ///
+    /// # Errors
+    /// What cannot be built, or is too small for the program.
+    pub fn new(spec: &NodeSpec, code: Arc<Code>, memory: Memory) -> Result<Node, Vec<SpecFault>> {
+        let mut faults = spec.faults();
+        if code.threads > spec.cores {
+            faults.push(SpecFault {
+                key: "cores".to_string(),
+                message: format!("the program has {} threads and the node {} cores", code.threads, spec.cores),
+                help: Some("each thread needs a core of its own: run fewer threads, or give the node more cores".to_string()),
+            });
+        }
+        if code.arena.size > spec.memory_bytes {
+            faults.push(SpecFault {
+                key: "memory.size".to_string(),
+                message: format!("the program needs {} bytes and the memory has {}", code.arena.size, spec.memory_bytes),
+                help: Some("make the memory larger, or the program's arrays smaller".to_string()),
+            });
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Node::build(spec, code, memory, &[], 0))
+    }
+
+    /// A node whose interconnect carries nothing but the requests of traffic sources.
+    ///
+    /// # Errors
+    /// What cannot be built.
+    pub fn with_traffic(spec: &NodeSpec, traffic: &[TrafficSpec], seed: u64) -> Result<Node, Vec<SpecFault>> {
+        let faults: Vec<SpecFault> = spec.faults().into_iter().chain(traffic.iter().flat_map(TrafficSpec::faults)).collect();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let memory = Memory::new(&crate::program::code::Arena::default()).expect("an empty arena has room");
+        Ok(Node::build(spec, Arc::new(Code::default()), memory, traffic, seed))
+    }
+
+    fn build(spec: &NodeSpec, code: Arc<Code>, memory: Memory, traffic: &[TrafficSpec], seed: u64) -> Node {
+        let n_agents = spec.cores as usize + traffic.len();
+        let protocol = spec.protocol.clone().filter(|_| !spec.caches.is_empty());
+        let shared = Rc::new(RefCell::new(Shared::new(memory, n_agents, protocol, spec.checks)));
+        let table = BlockTable::new(&code, &spec.core);
+        let program = Rc::new(Loaded { interpreter: Interpreter::new(&code), table, code });
+        let (engine, places) = wire(spec, &program, &shared, traffic, seed);
+        Node { engine, places, spec: spec.clone(), program, shared, operation_limit: DEFAULT_OPERATION_LIMIT }
+    }
+
+    /// Operations that each phase may carry out.
+    pub fn limit_operations(&mut self, limit: u64) {
+        self.operation_limit = limit;
+    }
+
+    /// Whether cores may run ahead of the engine. It changes how fast Flynn is, and no result.
+    pub fn set_run_ahead(&mut self, run_ahead: bool) {
+        self.engine.set_run_ahead(run_ahead);
+    }
+
+    /// The program's values.
+    pub fn memory(&self) -> Ref<'_, Memory> {
+        Ref::map(self.shared.borrow(), |shared| &shared.memory)
+    }
+
+    /// The program's values, to be changed between phases: that takes no simulated time.
+    pub fn memory_mut(&mut self) -> RefMut<'_, Memory> {
+        RefMut::map(self.shared.borrow_mut(), |shared| &mut shared.memory)
+    }
+
+    /// Bytes of the host's memory that the cores take, caches included, the program's values not.
+    pub fn footprint(&self) -> usize {
+        self.cores().map(Core::footprint).sum()
+    }
+
+    /// Runs a function of the program from a common beginning to the last arrival.
+    ///
+    /// # Errors
+    /// Why it did not come to its end. The node is then of no further use.
+    pub fn run(&mut self, function: &Function) -> Result<PhaseReport, PhaseError> {
+        let clock = self.spec.core.clock;
+        let cycle = clock.cycle_at_or_after(self.engine.now());
+        let begin = clock.edge(cycle);
+        let threads = if function.parallel { self.program.code.threads } else { 1 };
+        {
+            let mut shared = self.shared.borrow_mut();
+            shared.operations_left = self.operation_limit;
+            shared.running = threads;
+        }
+        let messages = self.engine.messages();
+        self.begin(begin, |number, core| core.begin((number < threads).then_some(function), cycle));
+        for number in 0..threads {
+            self.engine.start(self.places.core(number), begin, 0);
+        }
+        self.go_on(threads)?;
+        let end = self.cores().filter_map(Core::finished).max().unwrap_or(begin);
+        let report = self.report(cycle, end, messages)?;
+        self.engine.run(u64::MAX);
+        self.check_conservation(&report)?;
+        Ok(report)
+    }
+
+    /// Lets the traffic sources make their requests.
+    ///
+    /// # Errors
+    /// Where a queue grows past its stated length.
+    pub fn run_traffic(&mut self) -> Result<TrafficReport, PhaseError> {
+        let begin = self.engine.now();
+        self.begin(begin, |_, _| {});
+        let mut arrivals = Vec::new();
+        for part in self.engine.parts_mut() {
+            if let Part::Source(source) = part {
+                arrivals.push(source.first_arrival(begin));
+            }
+        }
+        for (number, arrival) in (0..).zip(arrivals) {
+            if let Some(at) = arrival {
+                self.engine.start(self.places.source(number), at, 0);
+            }
+        }
+        self.go_on(0)?;
+        Ok(self.report_traffic(begin))
+    }
+
+    /// Counters start anew.
+    fn begin(&mut self, at: Time, core_begins: impl Fn(u32, &mut Core)) {
+        for (number, part) in (0..).zip(self.engine.parts_mut()) {
+            match part {
+                Part::Core(core) => core_begins(number, core),
+                Part::Bus(bus) => bus.begin(at),
+                Part::Ideal(ideal) => ideal.begin(at),
+                Part::Memory(memory) => memory.begin(at),
+                Part::Source(_) => {}
+            }
+        }
+    }
+
+    /// Runs the engine until all threads have arrived, or, where there are none, until nothing is left to do.
+    fn go_on(&mut self, threads: u32) -> Result<(), PhaseError> {
+        let outcome = self.engine.run(u64::MAX);
+        if let Some(interruption) = self.shared.borrow_mut().interruption.take() {
+            return Err(self.interrupted(interruption));
+        }
+        match outcome {
+            Outcome::Stuck(waits) => Err(PhaseError::Stuck(waits.into_iter().map(|wait| wait.what).collect())),
+            Outcome::Quiescent if threads > 0 => Err(PhaseError::NotConserved("threads are lost".to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    fn interrupted(&self, interruption: Interruption) -> PhaseError {
+        match interruption {
+            Interruption::Fault(fault) => PhaseError::Fault(fault),
+            Interruption::OperationLimit => {
+                let lines = (0..).zip(self.cores()).filter_map(|(number, core)| Some((number, core.source_line()?))).collect();
+                PhaseError::OperationLimit { limit: self.operation_limit, lines }
+            }
+            Interruption::TimeLimit => PhaseError::TimeLimit,
+            Interruption::Violation(violation) => PhaseError::Violation(violation),
+            Interruption::Saturated { agent, length } => PhaseError::Saturated { agent: u32::from(agent), length },
+        }
+    }
+
+    fn cores(&self) -> impl Iterator<Item = &Core> {
+        self.engine.parts().iter().filter_map(|part| match part {
+            Part::Core(core) => Some(&**core),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

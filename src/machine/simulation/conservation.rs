@@ -1,0 +1,58 @@
+//! What must hold of the figures of every phase, whatever the program and the machine. A violation is a fault of the model and fails
+//! the run.
+
+use super::{Node, PhaseError, PhaseReport};
+use crate::components::bus::BusCounters;
+use crate::components::part::Part;
+
+fn same(what: &str, left: u64, right: u64) -> Result<(), PhaseError> {
+    if left == right { Ok(()) } else { Err(PhaseError::NotConserved(format!("{what}: {left} and {right}"))) }
+}
+
+impl Node {
+    /// Checks a phase after everything on its way has arrived.
+    pub(super) fn check_conservation(&self, report: &PhaseReport) -> Result<(), PhaseError> {
+        if let Some(wait) = self.engine.waits().into_iter().next() {
+            return Err(PhaseError::NotConserved(format!("after the end, {}", wait.what)));
+        }
+        for (number, (core, stack)) in self.cores().zip(&report.stacks).enumerate() {
+            same(&format!("the stack of core {number} and the phase's time, in ps"), stack.total().0, report.time.0)?;
+            let Some(caches) = core.caches() else { continue };
+            let mut accesses = self.core_totals(core).accesses;
+            for (level, spec) in caches.levels().zip(&self.spec.caches) {
+                let counted = level.counters.hits + level.counters.misses();
+                same(&format!("hits and misses of core {number}'s {}, and accesses", spec.name), counted, accesses)?;
+                accesses = level.counters.misses();
+            }
+        }
+        self.check_bytes()
+    }
+
+    /// What caches took in came from memory or from other caches, what they gave went to memory.
+    fn check_bytes(&self) -> Result<(), PhaseError> {
+        let line = u64::from(self.spec.line_bytes());
+        let (mut read, mut written) = (0, 0);
+        for level in self.cores().filter_map(|core| core.caches()?.levels().last()) {
+            read += level.counters.bytes_read;
+            written += level.counters.bytes_written;
+        }
+        let mut interconnect: Option<&BusCounters> = None;
+        let mut memory = None;
+        for part in self.engine.parts() {
+            match part {
+                Part::Bus(bus) => interconnect = Some(bus.counters()),
+                Part::Ideal(ideal) => interconnect = Some(ideal.counters()),
+                Part::Memory(part) => memory = Some(part.counters()),
+                Part::Core(_) | Part::Source(_) => {}
+            }
+        }
+        let (Some(interconnect), Some(memory)) = (interconnect, memory) else { return Ok(()) };
+        if self.spec.caches.is_empty() {
+            return same("bytes over the interconnect and of memory", interconnect.bytes, memory.bytes_read + memory.bytes_written);
+        }
+        same("bytes that caches read and their sources", read, memory.bytes_read + line * interconnect.flushes)?;
+        same("bytes that caches and memory wrote", written, memory.bytes_written)?;
+        let write_backs = written - line * interconnect.flushes;
+        same("bytes over the interconnect and their ends", interconnect.bytes, read + write_backs)
+    }
+}

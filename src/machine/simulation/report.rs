@@ -1,0 +1,199 @@
+//! What a phase gives: its time, every counter by its path, costs by source line, utilisation over time.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use super::{Node, PhaseError};
+use crate::base::time::Time;
+use crate::components::bus::BusCounters;
+use crate::components::core::{Core, LineStacks, Totals};
+use crate::components::hierarchy::CacheCounters;
+use crate::components::memory::MemoryCounters;
+use crate::components::owner::{Owner, Stack};
+use crate::components::part::Part;
+use crate::components::traffic::TrafficCounters;
+
+/// Stretches of a utilisation timeline.
+const STRETCHES: usize = 100;
+
+/// What one phase did.
+#[derive(Clone, Debug)]
+pub struct PhaseReport {
+    /// From the common beginning to the last arrival.
+    pub time: Time,
+    /// Every counter by its path: `node[0].core[1].l1d.read_misses`.
+    pub metrics: IndexMap<String, u64>,
+    /// Time of all cores by source line and owner. Idle time, which belongs to no line, is under line 0.
+    pub lines: LineStacks,
+    /// Each core's time by owner.
+    pub stacks: Vec<Stack>,
+    /// The busy share of 100 equally long stretches of the phase, by what was busy.
+    pub timelines: IndexMap<String, Vec<f64>>,
+    /// Operations, accesses, float operations and bytes of all cores.
+    pub totals: Totals,
+    /// Messages between parts.
+    pub messages: u64,
+}
+
+/// What traffic sources met.
+#[derive(Clone, Debug)]
+pub struct TrafficReport {
+    /// From the beginning to the end of the last request.
+    pub time: Time,
+    /// By source.
+    pub sources: Vec<TrafficCounters>,
+    /// Time in which the data bus moved data.
+    pub data_bus_busy: Time,
+}
+
+impl Node {
+    /// What a phase did that began at a cycle of the cores' clock and ended at an instant.
+    pub(super) fn report(&self, cycle: u64, end: Time, messages: u64) -> Result<PhaseReport, PhaseError> {
+        let begin = self.spec.core.clock.edge(cycle);
+        let mut report = PhaseReport {
+            time: end - begin,
+            metrics: IndexMap::new(),
+            lines: BTreeMap::new(),
+            stacks: Vec::new(),
+            timelines: IndexMap::new(),
+            totals: Totals::default(),
+            messages: self.engine.messages() - messages,
+        };
+        for (number, core) in self.cores().enumerate() {
+            let lines = self.core_lines(core, cycle, end)?;
+            self.report_core(number, core, begin, &lines, &mut report);
+        }
+        for part in self.engine.parts() {
+            match part {
+                Part::Bus(bus) => report.interconnect(bus.counters(), end),
+                Part::Ideal(ideal) => report.interconnect(ideal.counters(), end),
+                Part::Memory(memory) => report.memory(memory.counters(), end, self.spec.memory.channels()),
+                Part::Core(_) | Part::Source(_) => {}
+            }
+        }
+        Ok(report)
+    }
+
+    /// A core's time by line and owner; idle from its finish to the end, or all the time where it had no thread.
+    fn core_lines(&self, core: &Core, cycle: u64, end: Time) -> Result<LineStacks, PhaseError> {
+        let clock = self.spec.core.clock;
+        let finish = core.finished();
+        let last = finish.map_or(cycle, |time| clock.cycle_at(time));
+        let inner = self.spec.caches.first().map_or(0, |cache| u64::from(cache.latency_cycles));
+        let mut lines = core.account().stacks(&self.program.table, clock, inner, cycle, last)?;
+        let idle = end.saturating_sub(clock.edge(last));
+        lines.entry(0).or_default().add(Owner::Idle, idle);
+        Ok(lines)
+    }
+
+    pub(super) fn core_totals(&self, core: &Core) -> Totals {
+        let code = &self.program.code;
+        let bytes_of_block = |block: u32| code.block(block).last().map_or(0, |instruction| code.bytes(instruction));
+        core.account().totals(&self.program.table, bytes_of_block)
+    }
+
+    fn report_core(&self, number: usize, core: &Core, begin: Time, lines: &LineStacks, report: &mut PhaseReport) {
+        let totals = self.core_totals(core);
+        let mut stack = Stack::default();
+        for (&line, of_line) in lines {
+            stack.merge(of_line);
+            report.lines.entry(line).or_default().merge(of_line);
+        }
+        report.totals.operations += totals.operations;
+        report.totals.accesses += totals.accesses;
+        report.totals.flops += totals.flops;
+        report.totals.bytes += totals.bytes;
+        let path = format!("node[0].core[{number}]");
+        let metrics = &mut report.metrics;
+        metrics.insert(format!("{path}.operations"), totals.operations);
+        metrics.insert(format!("{path}.accesses"), totals.accesses);
+        metrics.insert(format!("{path}.flops"), totals.flops);
+        let finish = core.finished().map_or(0, |time| (time - begin).0);
+        metrics.insert(format!("{path}.finish_ps"), finish);
+        for (name, owner) in Owner::ALL {
+            metrics.insert(format!("{path}.stack.{name}_ps"), stack.of(owner).0);
+        }
+        report.stacks.push(stack);
+        let levels = core.caches().into_iter().flat_map(|caches| caches.levels());
+        for (level, spec) in levels.zip(&self.spec.caches) {
+            report.cache(&format!("{path}.{}", spec.name.to_lowercase()), &level.counters);
+        }
+    }
+
+    pub(super) fn report_traffic(&self, begin: Time) -> TrafficReport {
+        let mut report = TrafficReport { time: self.engine.now() - begin, sources: Vec::new(), data_bus_busy: Time::ZERO };
+        for part in self.engine.parts() {
+            match part {
+                Part::Source(source) => report.sources.push(*source.counters()),
+                Part::Bus(bus) => report.data_bus_busy = bus.counters().busy,
+                _ => {}
+            }
+        }
+        report
+    }
+}
+
+impl PhaseReport {
+    fn insert(&mut self, path: &str, values: &[(&str, u64)]) {
+        for (name, value) in values {
+            self.metrics.insert(format!("{path}.{name}"), *value);
+        }
+    }
+
+    fn cache(&mut self, path: &str, counters: &CacheCounters) {
+        self.insert(
+            path,
+            &[
+                ("accesses", counters.hits + counters.misses()),
+                ("hits", counters.hits),
+                ("misses", counters.misses()),
+                ("read_misses", counters.read_misses),
+                ("write_misses", counters.write_misses),
+                ("fetch_misses", 0),
+                ("evictions", counters.evictions),
+                ("writebacks", counters.writebacks),
+                ("bytes_read", counters.bytes_read),
+                ("bytes_written", counters.bytes_written),
+                ("invalidations", counters.invalidations),
+                ("upgrades", counters.upgrades),
+            ],
+        );
+    }
+
+    fn interconnect(&mut self, counters: &BusCounters, end: Time) {
+        self.insert(
+            "node[0].interconnect",
+            &[
+                ("busy_ps", counters.busy.0),
+                ("address_busy_ps", counters.address_busy.0),
+                ("wait_ps", counters.wait.0),
+                ("transactions", counters.transactions()),
+                ("bus_rd", counters.bus_rd),
+                ("bus_rdx", counters.bus_rdx),
+                ("bus_upgr", counters.bus_upgr),
+                ("bus_wb", counters.bus_wb),
+                ("uncached", counters.uncached),
+                ("flushes", counters.flushes),
+                ("bytes", counters.bytes),
+            ],
+        );
+        let shares = counters.utilisation.shares(end, STRETCHES, 1);
+        self.timelines.insert("node[0].interconnect".to_string(), shares);
+    }
+
+    fn memory(&mut self, counters: &MemoryCounters, end: Time, channels: u32) {
+        self.insert(
+            "node[0].memory",
+            &[
+                ("reads", counters.reads),
+                ("writes", counters.writes),
+                ("bytes_read", counters.bytes_read),
+                ("bytes_written", counters.bytes_written),
+                ("busy_ps", counters.busy.0),
+                ("wait_ps", counters.wait.0),
+            ],
+        );
+        self.timelines.insert("node[0].memory".to_string(), counters.utilisation.shares(end, STRETCHES, channels));
+    }
+}

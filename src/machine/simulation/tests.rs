@@ -1,0 +1,69 @@
+//! Nodes run small programs written by hand, so that a test knows every access and every cycle.
+
+mod assembly;
+mod timing;
+
+use std::sync::Arc;
+
+use crate::base::diagnostic::SourceText;
+use crate::base::time::{Clock, Time};
+use crate::coherence::load::load;
+use crate::coherence::protocol::Protocol;
+use crate::components::spec::{
+    Arbitration, BusSpec, CacheSpec, CoreSpec, InterconnectSpec, MemorySpec, NodeSpec, Replacement, SimpleMemorySpec,
+};
+
+/// The protocols as shipped.
+pub fn msi() -> Arc<Protocol> {
+    Arc::new(load(&SourceText::new("msi.toml", include_str!("../../../models/protocols/msi.toml"))).unwrap())
+}
+
+pub fn mesi() -> Arc<Protocol> {
+    Arc::new(load(&SourceText::new("mesi.toml", include_str!("../../../models/protocols/mesi.toml"))).unwrap())
+}
+
+pub fn megahertz(megahertz: u64) -> Clock {
+    Clock::from_hertz(megahertz * 1_000_000, 1).unwrap()
+}
+
+pub fn cache(name: &str, sets: u64, ways: u32, latency_cycles: u32) -> CacheSpec {
+    CacheSpec {
+        name: name.to_string(),
+        size_bytes: sets * u64::from(ways) * 64,
+        line_bytes: 64,
+        ways,
+        latency_cycles,
+        replacement: Replacement::Lru,
+    }
+}
+
+pub fn bus(clock: Clock) -> BusSpec {
+    BusSpec {
+        clock,
+        width_bytes: 16,
+        arbitration: Arbitration::RoundRobin,
+        address_cycles: 1,
+        snoop_cycles: 2,
+        outstanding: 8,
+    }
+}
+
+/// A node of 2.6 GHz cores with small caches on a 1.3 GHz bus.
+pub fn node(cores: u32) -> NodeSpec {
+    NodeSpec {
+        name: "node".to_string(),
+        cores,
+        core: CoreSpec { clock: megahertz(2600), costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1] },
+        caches: vec![cache("L1d", 4, 2, 4), cache("L2", 8, 4, 12)],
+        interconnect: InterconnectSpec::Bus(bus(megahertz(1300))),
+        memory: MemorySpec::Simple(SimpleMemorySpec {
+            latency: Time(60_000),
+            bandwidth_bytes_per_second: 25_600_000_000,
+            channels: 2,
+            queue_capacity: 16,
+        }),
+        memory_bytes: 1 << 30,
+        protocol: Some(mesi()),
+        checks: true,
+    }
+}

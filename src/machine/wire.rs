@@ -1,0 +1,151 @@
+//! The wiring of a node: which parts there are, and which channels join them. All of it in one place.
+//!
+//! ```text
+//!   core 0 .. core n-1      source 0 .. source m-1
+//!     ||  \answers              ||
+//!     ||requests, to            ||
+//!   ======================================   interconnect: a bus, or an ideal one
+//!                     ||
+//!                   memory
+//! ```
+
+use std::rc::Rc;
+
+use crate::base::random::stream;
+use crate::base::time::Time;
+use crate::coherence::agent::WRITE_BACK_PLACES;
+use crate::components::bus::{AgentPort, Bus};
+use crate::components::core::{Core, CorePorts, Loaded};
+use crate::components::ideal::Ideal;
+use crate::components::memory::Memory;
+use crate::components::message::SETTLE;
+use crate::components::part::Part;
+use crate::components::shared::SharedHandle;
+use crate::components::spec::{InterconnectSpec, NodeSpec, TrafficSpec};
+use crate::components::traffic::TrafficSource;
+use crate::engine::{ChannelId, Engine, PartId};
+
+/// Every message takes at least this long; what it means by its arrival it says itself.
+const HOP: Time = Time(1);
+/// Requests of a core that can be on their way or waiting: the access, and write-backs, each with its predecessor withdrawn but still
+/// on its way.
+const REQUEST_PLACES: u32 = 1 + 2 * WRITE_BACK_PLACES as u32;
+/// Messages of the interconnect that can be on their way to one agent beyond a transaction each.
+const SPARE_PLACES: u32 = 4;
+
+/// A channel that is to be.
+struct Planned {
+    from: PartId,
+    to: PartId,
+    capacity: u32,
+}
+
+/// Channels in the order of their ids.
+#[derive(Default)]
+struct Plan(Vec<Planned>);
+
+impl Plan {
+    fn channel(&mut self, from: PartId, to: PartId, capacity: u32) -> ChannelId {
+        self.0.push(Planned { from, to, capacity });
+        ChannelId((self.0.len() - 1) as u32)
+    }
+}
+
+/// Where a node's parts are in its engine: cores first, then sources.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    pub cores: u32,
+    pub sources: u32,
+}
+
+impl Places {
+    /// The part of a core.
+    pub fn core(self, number: u32) -> PartId {
+        PartId(number)
+    }
+
+    /// The part of a traffic source.
+    pub fn source(self, number: u32) -> PartId {
+        PartId(self.cores + number)
+    }
+
+    /// The part of the interconnect.
+    pub fn interconnect(self) -> PartId {
+        PartId(self.cores + self.sources)
+    }
+
+    /// The part of the memory.
+    pub fn memory(self) -> PartId {
+        PartId(self.cores + self.sources + 1)
+    }
+}
+
+/// Makes a node's parts and joins them.
+pub fn wire(
+    spec: &NodeSpec,
+    program: &Rc<Loaded>,
+    shared: &SharedHandle,
+    traffic: &[TrafficSpec],
+    seed: u64,
+) -> (Engine<Part>, Places) {
+    let places = Places { cores: spec.cores, sources: traffic.len() as u32 };
+    let (hub, memory) = (places.interconnect(), places.memory());
+    let mut plan = Plan::default();
+    let mut parts = Vec::new();
+    let mut agents = Vec::new();
+    let under_way = match &spec.interconnect {
+        InterconnectSpec::Ideal => (spec.cores + places.sources) * REQUEST_PLACES,
+        InterconnectSpec::Bus(bus) => bus.outstanding,
+    };
+
+    for number in 0..spec.cores {
+        let part = places.core(number);
+        let requests = plan.channel(part, hub, REQUEST_PLACES);
+        let answers = plan.channel(part, hub, under_way);
+        let to = plan.channel(hub, part, under_way + SPARE_PLACES);
+        let mut core = Core::new(number as u16, spec, Rc::clone(program), Rc::clone(shared));
+        core.connect(CorePorts { requests: Some(requests), answers: Some(answers) });
+        agents.push(AgentPort { requests, to, snoops: !spec.caches.is_empty() });
+        parts.push(Part::Core(Box::new(core)));
+    }
+    for (number, source) in (0..).zip(traffic) {
+        let part = places.source(number);
+        let requests = plan.channel(part, hub, 1);
+        let to = plan.channel(hub, part, under_way + SPARE_PLACES);
+        let random = stream(seed, &format!("node[0].source[{number}]"));
+        let agent = (spec.cores + number) as u16;
+        let source = TrafficSource::new(agent, source.clone(), requests, Rc::clone(shared), random);
+        agents.push(AgentPort { requests, to, snoops: false });
+        parts.push(Part::Source(Box::new(source)));
+    }
+    let to_memory = plan.channel(hub, memory, spec.memory.capacity());
+    let from_memory = plan.channel(memory, hub, under_way + SPARE_PLACES);
+    parts.push(match &spec.interconnect {
+        InterconnectSpec::Ideal => Part::Ideal(Box::new(Ideal::new(spec.line_bytes(), agents, to_memory, Rc::clone(shared)))),
+        InterconnectSpec::Bus(bus) => {
+            Part::Bus(Box::new(Bus::new(bus.clone(), spec.line_bytes(), agents, to_memory, Rc::clone(shared))))
+        }
+    });
+    let (kind, protocol) = (spec.memory.clone(), spec.protocol.clone());
+    parts.push(Part::Memory(Box::new(Memory::new(kind, protocol, to_memory, from_memory, Rc::clone(shared)))));
+
+    let mut engine = Engine::new(parts);
+    for channel in plan.0 {
+        engine.add_channel(channel.from, channel.to, HOP, channel.capacity);
+    }
+    for number in 0..spec.cores {
+        engine.track_arrivals(places.core(number));
+    }
+    engine.set_lookahead(lookahead(spec));
+    (engine, places)
+}
+
+/// How soon anything that happens can reach a core that runs: it becomes a transaction, which agents see an address phase later.
+fn lookahead(spec: &NodeSpec) -> Time {
+    match &spec.interconnect {
+        InterconnectSpec::Ideal => HOP,
+        InterconnectSpec::Bus(bus) => {
+            bus.clock.edge(u64::from(bus.address_cycles)).saturating_sub(SETTLE + HOP).max(HOP)
+        }
+    }
+}
