@@ -93,8 +93,7 @@ impl AgentRow<'_> {
     /// A load or a store: it is performed, asks, or stalls; one of them.
     fn access(&self) -> Option<String> {
         let (state, event) = (self.name(), self.event.name());
-        let allowed =
-            [AgentAction::Perform, AgentAction::Stall, AgentAction::BusRd, AgentAction::BusRdX, AgentAction::BusUpgr];
+        let allowed = [AgentAction::Perform, AgentAction::Stall, AgentAction::BusRd, AgentAction::BusRdX, AgentAction::BusUpgr];
         if let Some(misplaced) = self.misplaced(&allowed) {
             return Some(misplaced);
         }
@@ -111,14 +110,20 @@ impl AgentRow<'_> {
                 return Some(format!("a {event} is performed in {state}, which does not permit it"));
             }
             if self.next().permits < needed {
-                return Some(format!("a {event} is performed in {state} and leads to {}, which does not permit it", self.next().name));
+                return Some(format!(
+                    "a {event} is performed in {state} and leads to {}, which does not permit it",
+                    self.next().name
+                ));
             }
         } else if self.has(AgentAction::Stall) {
             if self.row.next != self.state {
                 return Some(format!("a {event} that stalls in {state} must stay in {state}, not go to {}", self.next().name));
             }
         } else if !self.next().transient {
-            return Some(format!("a {event} in {state} asks the bus, so the next state must be transient; {} is not", self.next().name));
+            return Some(format!(
+                "a {event} in {state} asks the bus, so the next state must be transient; {} is not",
+                self.next().name
+            ));
         }
         None
     }
@@ -129,7 +134,10 @@ impl AgentRow<'_> {
         }
         let asks = self.has(AgentAction::BusWb);
         if asks && !self.next().transient {
-            return Some(format!("the write-back waits for the bus, so the next state must be transient; {} is not", self.next().name));
+            return Some(format!(
+                "the write-back waits for the bus, so the next state must be transient; {} is not",
+                self.next().name
+            ));
         }
         if !asks && self.row.next != State::INVALID {
             let first = &self.table.state(State::INVALID).name;
@@ -147,7 +155,11 @@ impl AgentRow<'_> {
             return Some(misplaced);
         }
         if !self.has(AgentAction::Perform) {
-            return Some(format!("`{}` ends the core's wait in {}, so it must `perform` the access", self.event.name(), self.name()));
+            return Some(format!(
+                "`{}` ends the core's wait in {}, so it must `perform` the access",
+                self.event.name(),
+                self.name()
+            ));
         }
         if self.next().permits == Permission::Nothing {
             return Some(format!("the access is performed, but {} permits nothing", self.next().name));
@@ -156,10 +168,8 @@ impl AgentRow<'_> {
     }
 
     fn snoop(&self) -> Option<String> {
-        let own = matches!(
-            self.event,
-            AgentEvent::OwnBusRd | AgentEvent::OwnBusRdX | AgentEvent::OwnBusUpgr | AgentEvent::OwnBusWb
-        );
+        let own =
+            matches!(self.event, AgentEvent::OwnBusRd | AgentEvent::OwnBusRdX | AgentEvent::OwnBusUpgr | AgentEvent::OwnBusWb);
         let allowed: &[AgentAction] = match self.event {
             AgentEvent::OwnBusWb => &[AgentAction::WriteBack],
             _ if own => &[],
@@ -184,10 +194,10 @@ impl AgentRow<'_> {
 fn permissions_are_used(table: &Table<AgentEvent>, places: &Places, faults: &mut Diagnostics) {
     for (number, state) in table.states.iter().enumerate() {
         for (event, needed) in [(AgentEvent::Load, Permission::Read), (AgentEvent::Store, Permission::Write)] {
-            let performs =
-                table.row(State(number as u8), event).is_some_and(|row| row.actions.has(AgentAction::Perform));
+            let performs = table.row(State(number as u8), event).is_some_and(|row| row.actions.has(AgentAction::Perform));
             if state.permits >= needed && !performs {
-                let message = format!("{} permits a {}, but its row for that event does not `perform` it", state.name, event.name());
+                let message =
+                    format!("{} permits a {}, but its row for that event does not `perform` it", state.name, event.name());
                 faults.push(places.states[number].fault(message));
             }
         }
@@ -202,7 +212,9 @@ pub(super) fn memory(table: &Table<MemoryEvent>, places: &Places, faults: &mut D
             (MemoryEvent::Read, MemoryAction::Supply, "no agent supplies the line, so memory must `supply` it"),
             (MemoryEvent::WriteBack, MemoryAction::Update, "the line comes back, so memory must take it: `update`"),
         ] {
-            let (Some(row), Some(place)) = (table.row(state, event), &places.rows[table.row_number(state, event)]) else { continue };
+            let (Some(row), Some(place)) = (table.row(state, event), &places.rows[table.row_number(state, event)]) else {
+                continue;
+            };
             if !row.actions.has(action) {
                 faults.push(place.fault(why));
             }

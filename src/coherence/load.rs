@@ -91,7 +91,9 @@ impl Reader {
         match &entry.value.data {
             Data::Text(text) => Some((text.clone(), entry.value.place.clone())),
             _ => {
-                self.fault(entry.value.place.fault(format!("`{path}` must be text in quotes, not {}", entry.value.kind())).key(path));
+                self.fault(
+                    entry.value.place.fault(format!("`{path}` must be text in quotes, not {}", entry.value.kind())).key(path),
+                );
                 None
             }
         }
@@ -316,7 +318,8 @@ impl<E: Vocabulary, A: Vocabulary> RowReader<'_, E, A> {
             match (row, listed) {
                 (None, None) => {
                     let message = format!("state {state} says nothing of the event `{name}`");
-                    let help = format!("add a row for it, or list it under `impossible`: a table says all that can happen to {state}");
+                    let help =
+                        format!("add a row for it, or list it under `impossible`: a table says all that can happen to {state}");
                     reader.fault(place.fault(message).key(path).help(help));
                 }
                 (Some(row), Some((_, listed))) => {
@@ -333,7 +336,9 @@ impl<E: Vocabulary, A: Vocabulary> RowReader<'_, E, A> {
         let event = reader.word(text, place, E::ALL, "event")?;
         if !self.events.iter().any(|listed| listed.index() == event.index()) {
             let message = format!("the event `{text}` is not among those the table lists");
-            reader.fault(place.fault(message).help(format!("add it to `{}.events`, which then needs a row in every state", self.side)));
+            reader.fault(
+                place.fault(message).help(format!("add it to `{}.events`, which then needs a row in every state", self.side)),
+            );
         }
         Some(event)
     }

@@ -112,7 +112,10 @@ impl BusOrder {
 
     /// Whether a transaction of the line is under way.
     fn is_busy(&self, line: Line) -> bool {
-        self.under_way.iter().flatten().any(|other| other.request.line == line && matches!(other.request.command, Command::Coherent(_)))
+        self.under_way
+            .iter()
+            .flatten()
+            .any(|other| other.request.line == line && matches!(other.request.command, Command::Coherent(_)))
     }
 
     /// What an agent could be granted now: its waiting access, or else its oldest write-back.
@@ -121,9 +124,12 @@ impl BusOrder {
             return None;
         }
         let agent = &self.agents[usize::from(agent)];
-        agent.access.iter().chain(&agent.write_backs).copied().find(|request| {
-            !matches!(request.command, Command::Coherent(_)) || !self.is_busy(request.line)
-        })
+        agent
+            .access
+            .iter()
+            .chain(&agent.write_backs)
+            .copied()
+            .find(|request| !matches!(request.command, Command::Coherent(_)) || !self.is_busy(request.line))
     }
 
     /// A request that [`BusOrder::candidate`] offered goes on the bus.

@@ -41,10 +41,8 @@ mod tests {
     use crate::coherence::order::Command;
 
     fn order(kind: Arbitration, stamps: &[u64]) -> Vec<AgentNumber> {
-        let mut waiting: Vec<Request> = (0..)
-            .zip(stamps)
-            .map(|(agent, &stamp)| Request { agent, command: Command::Read(8), line: 0, stamp })
-            .collect();
+        let mut waiting: Vec<Request> =
+            (0..).zip(stamps).map(|(agent, &stamp)| Request { agent, command: Command::Read(8), line: 0, stamp }).collect();
         let mut arbiter = Arbiter::new(kind);
         let mut served = Vec::new();
         // Agent 1 asks again at once, every time.

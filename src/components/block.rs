@@ -130,9 +130,7 @@ impl BlockTable {
 fn has_place(code: &Code, instruction: &Instruction) -> bool {
     match instruction {
         Instruction::Load { .. } | Instruction::Store { .. } => true,
-        Instruction::Synchronise { operation, .. } => {
-            code.synchronisations[*operation as usize].kind != SynchronisationKind::Fence
-        }
+        Instruction::Synchronise { operation, .. } => code.synchronisations[*operation as usize].kind != SynchronisationKind::Fence,
         _ => false,
     }
 }

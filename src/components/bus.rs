@@ -256,8 +256,8 @@ impl Bus {
             Some(_) => None,
             None => self.ready.iter().map(|transfer| self.spec.clock.cycle_at_or_after(transfer.ready).max(cycle + 1)).min(),
         };
-        let address = (self.order.is_waiting() && (self.address_free > cycle || !all_eligible))
-            .then(|| self.address_free.max(cycle + 1));
+        let address =
+            (self.order.is_waiting() && (self.address_free > cycle || !all_eligible)).then(|| self.address_free.max(cycle + 1));
         if let Some(next) = [window, transfer, data, address].into_iter().flatten().min() {
             self.plan(next, port);
         }

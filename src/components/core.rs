@@ -77,7 +77,10 @@ enum Stage {
     /// An access waits for a place in the write-back buffer.
     Stalled,
     /// An `await` sleeps; its next lookup would be at this cycle.
-    Sleeping { request: Request, next: u64 },
+    Sleeping {
+        request: Request,
+        next: u64,
+    },
     /// The thread's part is over, and the engine has yet to come to that instant.
     Arriving,
     Finished,
@@ -170,9 +173,7 @@ impl Core {
             outer: latency(1),
         };
         let caches = match &spec.protocol {
-            Some(protocol) if !spec.caches.is_empty() => {
-                Some(PrivateCaches::new(&spec.caches, Arc::clone(protocol), spec.checks))
-            }
+            Some(protocol) if !spec.caches.is_empty() => Some(PrivateCaches::new(&spec.caches, Arc::clone(protocol), spec.checks)),
             _ => None,
         };
         let path = match (&caches, spec.is_free()) {
@@ -348,14 +349,7 @@ impl Core {
     }
 
     /// Sends a request that leaves when the lookups are over, which is at the core's local time.
-    fn ask(
-        &mut self,
-        command: Command,
-        line: Line,
-        write_back: Option<Line>,
-        shared: &mut Shared,
-        port: &mut Port<'_, Message>,
-    ) {
+    fn ask(&mut self, command: Command, line: Line, write_back: Option<Line>, shared: &mut Shared, port: &mut Port<'_, Message>) {
         let time = self.clock.edge(self.cycle);
         if time >= LATEST {
             shared.interrupt(Interruption::TimeLimit);

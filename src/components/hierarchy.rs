@@ -180,7 +180,8 @@ impl PrivateCaches {
             array: CacheArray::new(&specs[number], versions && number == outermost),
             counters: CacheCounters::default(),
         };
-        let dirty_states = protocol.agent.states.iter().enumerate().fold(0, |set, (number, state)| set | u64::from(state.dirty) << number);
+        let dirty_states =
+            protocol.agent.states.iter().enumerate().fold(0, |set, (number, state)| set | u64::from(state.dirty) << number);
         PrivateCaches {
             levels: Levels { inner: level(0), outer: (outermost > 0).then(|| level(1)), dirty_states },
             agent: Agent::default(),
@@ -455,9 +456,7 @@ fn permissions(protocol: &Protocol) -> Permissions {
     let table = &protocol.agent;
     for number in 0..table.states.len() {
         let state = State(number as u8);
-        let goes_on = |event| {
-            table.row(state, event).is_some_and(|row| row.next == state && row.actions.has(AgentAction::Perform))
-        };
+        let goes_on = |event| table.row(state, event).is_some_and(|row| row.next == state && row.actions.has(AgentAction::Perform));
         let read = if goes_on(AgentEvent::Load) { READ } else { 0 };
         permissions.0[number] = read;
         permissions.0[number | usize::from(DIRTY)] = if goes_on(AgentEvent::Store) { read | WRITE } else { read };

@@ -70,13 +70,7 @@ pub struct Memory {
 
 impl Memory {
     /// A memory that is asked over one channel and answers over another.
-    pub fn new(
-        spec: MemorySpec,
-        protocol: Option<Arc<Protocol>>,
-        from: ChannelId,
-        to: ChannelId,
-        shared: SharedHandle,
-    ) -> Memory {
+    pub fn new(spec: MemorySpec, protocol: Option<Arc<Protocol>>, from: ChannelId, to: ChannelId, shared: SharedHandle) -> Memory {
         let channels = spec.channels();
         Memory {
             spec,

@@ -371,7 +371,11 @@ impl TrafficSpec {
         }
         if self.saturation_length == 0 {
             let message = "a queue of no length is always too long";
-            faults.push(SpecFault::new("traffic.saturation_length", message, "10000 tells a queue that grows from one that varies"));
+            faults.push(SpecFault::new(
+                "traffic.saturation_length",
+                message,
+                "10000 tells a queue that grows from one that varies",
+            ));
         }
         faults
     }

@@ -54,13 +54,7 @@ pub struct TrafficSource {
 
 impl TrafficSource {
     /// A source that draws from a stream of its own.
-    pub fn new(
-        number: AgentNumber,
-        spec: TrafficSpec,
-        requests: ChannelId,
-        shared: SharedHandle,
-        random: Stream,
-    ) -> TrafficSource {
+    pub fn new(number: AgentNumber, spec: TrafficSpec, requests: ChannelId, shared: SharedHandle, random: Stream) -> TrafficSource {
         let to_arrive = spec.requests;
         TrafficSource {
             number,

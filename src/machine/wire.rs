@@ -144,8 +144,6 @@ pub fn wire(
 fn lookahead(spec: &NodeSpec) -> Time {
     match &spec.interconnect {
         InterconnectSpec::Ideal => HOP,
-        InterconnectSpec::Bus(bus) => {
-            bus.clock.edge(u64::from(bus.address_cycles)).saturating_sub(SETTLE + HOP).max(HOP)
-        }
+        InterconnectSpec::Bus(bus) => bus.clock.edge(u64::from(bus.address_cycles)).saturating_sub(SETTLE + HOP).max(HOP),
     }
 }

@@ -77,7 +77,9 @@ impl Core {
                     }
                 }
                 Stage::Arriving => return Pause::Finished,
-                Stage::Idle | Stage::Waiting(_) | Stage::Stalled | Stage::Sleeping { .. } | Stage::Finished => return Pause::Blocked,
+                Stage::Idle | Stage::Waiting(_) | Stage::Stalled | Stage::Sleeping { .. } | Stage::Finished => {
+                    return Pause::Blocked;
+                }
             }
         }
     }

@@ -38,14 +38,7 @@ pub fn cache(name: &str, sets: u64, ways: u32, latency_cycles: u32) -> CacheSpec
 }
 
 pub fn bus(clock: Clock) -> BusSpec {
-    BusSpec {
-        clock,
-        width_bytes: 16,
-        arbitration: Arbitration::RoundRobin,
-        address_cycles: 1,
-        snoop_cycles: 2,
-        outstanding: 8,
-    }
+    BusSpec { clock, width_bytes: 16, arbitration: Arbitration::RoundRobin, address_cycles: 1, snoop_cycles: 2, outstanding: 8 }
 }
 
 /// A node of 2.6 GHz cores with small caches on a 1.3 GHz bus.

@@ -12,7 +12,9 @@ fn smoke() {
             eprintln!("{name} {value}");
         }
     }
-    let report = run(&node(2), &[vec![Op::Load(0), Op::Add(1), Op::Busy(100), Op::Put(8, 1)], vec![Op::AwaitAtLeast(8, 1), Op::Add(1)]]).unwrap();
+    let report =
+        run(&node(2), &[vec![Op::Load(0), Op::Add(1), Op::Busy(100), Op::Put(8, 1)], vec![Op::AwaitAtLeast(8, 1), Op::Add(1)]])
+            .unwrap();
     for (name, value) in &report.metrics {
         if *value != 0 {
             eprintln!("{name} {value}");
