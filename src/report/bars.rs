@@ -60,7 +60,7 @@ impl Bars {
 
     fn label_width(&self) -> f64 {
         let widest = self.bars.iter().map(|bar| human::text_width(&bar.label, LETTERS)).fold(0.0, f64::max);
-        widest.min(WIDEST_LABEL) + GAP
+        widest.min(WIDEST_LABEL) + 1.6 * GAP
     }
 
     fn end_width(&self) -> f64 {

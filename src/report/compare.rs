@@ -181,14 +181,16 @@ impl Group<'_> {
 
     fn results(&self) -> String {
         let first = &self.runs[0].facts.record.result;
-        if self.runs.iter().all(|run| run.facts.record.result.checksum == first.checksum) {
+        let results = || self.runs.iter().map(|run| &run.facts.record.result);
+        if results().all(|result| result.checksum == first.checksum) {
             return format!("All {} computed the same result, bit for bit (checksum {}).", self.runs.len(), first.checksum);
         }
         match first.equality {
-            Equality::Exact => "The results are not the same, though this program's must be: see each run.".to_owned(),
-            Equality::Tolerance(tolerance) => format!(
-                "The checksums differ: the order of float operations does. This program's results count as equal within {tolerance:e} relative."
+            Equality::Tolerance(tolerance) if results().all(|result| close(&first.values, &result.values, tolerance)) => format!(
+                "The results are equal within {tolerance:e} relative, which is what this program promises: the runs add its floats in \
+                 different orders."
             ),
+            _ => "The results differ, though this program promises equal ones: look for a race between its threads.".to_owned(),
         }
     }
 
@@ -272,6 +274,18 @@ impl Group<'_> {
     }
 }
 
+/// Whether two runs' values are the same, floats within a relative tolerance.
+fn close(a: &[Json], b: &[Json], tolerance: f64) -> bool {
+    let near = |a: f64, b: f64| (a - b).abs() <= tolerance * a.abs().max(b.abs());
+    a.len() == b.len()
+        && a.iter().zip(b).all(|(a, b)| match (a, b) {
+            (Json::Number(x), Json::Number(y)) if x.is_f64() && y.is_f64() => {
+                x.as_f64().zip(y.as_f64()).is_some_and(|(x, y)| near(x, y))
+            }
+            _ => a == b,
+        })
+}
+
 /// Which owners the time between two runs goes to; those that make up less than a hundredth of it are left out.
 fn gap(fastest: &Run<'_>, slowest: &Run<'_>) -> Option<Gap> {
     let whole = slowest.mean.total() - fastest.mean.total();
@@ -347,6 +361,24 @@ mod tests {
         let twins = [sample::record(4), sample::record(4)];
         assert_eq!(labels(&twins), ["4 cores on a bus (run 1)", "4 cores on a bus (run 2)"]);
         with_groups(&twins, |groups| assert_eq!(groups[0].words().headline, "All take the same time."));
+    }
+
+    #[test]
+    fn results_are_compared_as_the_program_promises() {
+        let said = |values: [Json; 2], equality: Equality| {
+            let mut records = [sample::record(1), sample::record(2)];
+            for (record, (value, checksum)) in records.iter_mut().zip(values.into_iter().zip(["a", "b"])) {
+                record.result.values = vec![value];
+                record.result.checksum = checksum.to_owned();
+                record.result.equality = equality;
+            }
+            with_groups(&records, |groups| groups[0].words().results)
+        };
+        let near = || [1.0.into(), (1.0 + 1e-12).into()];
+        assert!(said(near(), Equality::Tolerance(1e-9)).starts_with("The results are equal within 1e-9"));
+        assert!(said(near(), Equality::Tolerance(1e-13)).starts_with("The results differ"));
+        assert!(said(near(), Equality::Exact).starts_with("The results differ"));
+        assert!(said([1.into(), 2.into()], Equality::Tolerance(1.0)).starts_with("The results differ"), "integers are exact");
     }
 
     #[test]

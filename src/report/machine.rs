@@ -28,7 +28,7 @@ const SIDE_WIDTH: f64 = 150.0;
 const CORE_HEIGHT: f64 = 58.0;
 const CACHE_HEIGHT: f64 = 38.0;
 const LINK: f64 = 8.0;
-const BUS_HEIGHT: f64 = 50.0;
+const BUS_HEIGHT: f64 = 66.0;
 const MEMORY_HEIGHT: f64 = 98.0;
 const TITLE_HEIGHT: f64 = 28.0;
 const LEGEND_HEIGHT: f64 = 44.0;
@@ -229,10 +229,6 @@ impl Node<'_> {
         let Some(counters) = self.part("interconnect") else { return String::new() };
         let transactions = counter(counters, "transactions");
         let mut work = Vec::new();
-        if let (Some(&data), Some(&addresses)) = (counters.get("busy_ps"), counters.get("address_busy_ps")) {
-            let busy = |busy_ps| share(busy_ps, self.time_ps).map_or(String::new(), rounded);
-            work.push(format!("data {}, addresses {}", busy(data), busy(addresses)));
-        }
         if counters.contains_key("transactions") {
             work.push(format!("{} transactions", human::count(transactions)));
         }
@@ -249,14 +245,21 @@ impl Node<'_> {
         let busy = self.interconnect_busy();
         let (fill, ink) = inks(busy);
         svg.rect(bus, 5.0, fill, Some(MUTED));
-        let headline = match busy {
-            Some(busy) => format!("{}: busy {}", self.interconnect_kind(), rounded(busy)),
-            None => self.interconnect_kind(),
-        };
+        let busy = busy.map_or(String::new(), |busy| format!(": busy {}{}", rounded(busy), self.wires_busy()));
+        let headline = format!("{}{busy}", self.interconnect_kind());
         svg.text((bus.centre(), bus.y + 21.0), &headline, bus.width - 8.0, bold(13.0, ink, Anchor::Middle));
-        let facts: Vec<String> =
-            [self.interconnect_facts(), self.interconnect_work()].into_iter().filter(|s| !s.is_empty()).collect();
-        svg.text((bus.centre(), bus.y + 39.0), &facts.join("; "), bus.width - 8.0, letters(12.0, ink, Anchor::Middle));
+        for (i, line) in [self.interconnect_facts(), self.interconnect_work()].into_iter().enumerate() {
+            svg.text((bus.centre(), bus.y + 39.0 + 16.0 * i as f64), &line, bus.width - 8.0, letters(12.0, ink, Anchor::Middle));
+        }
+    }
+
+    /// The busy shares of the wires for data and for addresses, where both are counted.
+    fn wires_busy(&self) -> String {
+        let busy = |name| share(*self.part("interconnect")?.get(name)?, self.time_ps).map(rounded);
+        match (busy("busy_ps"), busy("address_busy_ps")) {
+            (Some(data), Some(addresses)) => format!(" (data {data}, addresses {addresses})"),
+            _ => String::new(),
+        }
     }
 
     /// Draws shared caches and memory beside the interconnect.

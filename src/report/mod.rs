@@ -20,7 +20,7 @@ pub mod human;
 mod listing;
 mod machine;
 mod page;
-mod palette;
+pub mod palette;
 #[cfg(test)]
 mod sample;
 mod stacks;

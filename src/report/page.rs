@@ -249,7 +249,11 @@ fn evidence_value(record: &Record, path: &str) -> Option<String> {
     let end = format!(".{path}");
     let parts: Vec<u64> = record.metrics.iter().filter(|(whole, _)| whole.ends_with(&end)).map(|(_, value)| *value).collect();
     let sum = parts.iter().fold(0u64, |sum, value| sum.saturating_add(*value));
-    (!parts.is_empty()).then(|| format!("{}, summed over {}", metric(path, sum), human::plural(parts.len(), "part")))
+    match parts.len() {
+        0 => None,
+        1 => Some(metric(path, sum)),
+        n => Some(format!("{}, summed over {}", metric(path, sum), human::plural(n, "part"))),
+    }
 }
 
 /// A metric's value in the unit that its name ends in.

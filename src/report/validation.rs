@@ -8,6 +8,10 @@ use super::figure::{
 use super::human;
 use super::palette::{ACCENT, ALARM, Ink, MUTED, PAPER, RULE, TEXT};
 use crate::experiment::record::ValidationCase;
+use crate::experiment::validate::summary;
+
+/// The verdict on a case whose measurement says something.
+const MEASURED: &str = "measured";
 
 /// At most so many rows in the figure of errors.
 const MOST_ROWS: usize = 60;
@@ -36,15 +40,27 @@ fn is_drawn(case: &&ValidationCase) -> bool {
     [case.predicted_seconds, case.measured_seconds].iter().all(|time| time.is_finite() && *time > 0.0) && case.error.is_finite()
 }
 
-/// The colour of a case: a different result is an alarm, whatever the time says.
+/// The colour of a case: a different result is an alarm, whatever the time says; noise is grey.
 fn ink(case: &ValidationCase) -> Ink {
-    if case.equal { ACCENT } else { ALARM }
+    match case.equal {
+        false => ALARM,
+        true if case.verdict == MEASURED => ACCENT,
+        true => MUTED,
+    }
+}
+
+/// The middle half of the measurements as a share of the time.
+fn spread(case: &ValidationCase) -> f64 {
+    if case.measured_spread.is_finite() { case.measured_spread.max(0.0) } else { 0.0 }
 }
 
 fn legend(cases: &[&ValidationCase]) -> Vec<(Ink, String)> {
-    let mut legend = vec![(ACCENT, "prediction, results equal".to_owned())];
+    let mut legend = vec![(ACCENT, "prediction".to_owned())];
+    if cases.iter().any(|case| ink(case) == MUTED) {
+        legend.push((MUTED, "measurement too noisy to judge it".to_owned()));
+    }
     if cases.iter().any(|case| !case.equal) {
-        legend.push((ALARM, "prediction, results differ".to_owned()));
+        legend.push((ALARM, "results differ".to_owned()));
     }
     legend.push((RULE, "spread of the measurements (middle half)".to_owned()));
     legend
@@ -52,14 +68,28 @@ fn legend(cases: &[&ValidationCase]) -> Vec<(Ink, String)> {
 
 /// How the predictions did as a whole.
 pub fn sentence(cases: &[ValidationCase]) -> String {
-    let within = |limit: f64| cases.iter().filter(|case| case.error.abs() <= limit).count();
-    let different = cases.iter().filter(|case| !case.equal).count();
-    let results = match different {
-        0 => "Simulator and host computed equal results in every case.".to_owned(),
-        n => format!("In {n} of them the results differ, which is a fault."),
+    let summary = summary(cases);
+    let n_judged = cases.iter().filter(|case| case.verdict == MEASURED).count();
+    let errors = match n_judged {
+        0 => "No case was measured well enough to be judged.".to_owned(),
+        n => format!(
+            "Over {} the error is {} in the median, {} on average and {} at worst; the average with its sign is {}.",
+            human::plural(n, "judged case"),
+            human::percent(summary.median_error),
+            human::percent(summary.mean_error),
+            human::percent(summary.worst_error),
+            human::signed_percent(summary.bias)
+        ),
     };
-    let n_cases = human::plural(cases.len(), "case");
-    format!("Of {n_cases}, {} are predicted within 10 %, {} within 25 %. {results}", within(0.10), within(0.25))
+    let noisy = match summary.inconclusive {
+        0 => String::new(),
+        n => format!(" {} too noisy on this computer to say.", if n == 1 { "One is".to_owned() } else { format!("{n} are") }),
+    };
+    let results = match summary.unequal {
+        0 => "Simulator and host computed equal results in every case.".to_owned(),
+        n => format!("In {} the results differ, which is a fault.", human::plural(n, "case")),
+    };
+    format!("{errors}{noisy} {results}")
 }
 
 /// Every case as numbers.
@@ -96,7 +126,8 @@ pub fn figures(cases: &[ValidationCase]) -> Result<Vec<Figure>, RenderError> {
 
 fn errors(cases: &[ValidationCase], drawn: &[&ValidationCase]) -> Result<Figure, RenderError> {
     let shown = &drawn[..drawn.len().min(MOST_ROWS)];
-    let worst = drawn.iter().max_by(|a, b| a.error.abs().total_cmp(&b.error.abs()));
+    let judged = drawn.iter().filter(|case| case.verdict == MEASURED);
+    let worst = judged.max_by(|a, b| a.error.abs().total_cmp(&b.error.abs()));
     let worst = worst.map_or(String::new(), |case| {
         format!(" The farthest off is {} with {}.", short_name(case), human::signed_percent(case.error))
     });
@@ -105,7 +136,8 @@ fn errors(cases: &[ValidationCase], drawn: &[&ValidationCase]) -> Result<Figure,
         title: "How far off each prediction was".to_owned(),
         description: format!(
             "A row for every case. The point is the error of the prediction: right of the middle it was too slow, left of it too \
-             fast. The band is the spread of the measurements: an error within it cannot be told from noise.{worst}"
+             fast. The band is the middle half of the measurements; it begins at zero because errors count from their lower \
+             quartile. A prediction within the band cannot be told from noise.{worst}"
         ),
         table: table(cases),
     };
@@ -118,9 +150,7 @@ fn errors(cases: &[ValidationCase], drawn: &[&ValidationCase]) -> Result<Figure,
 }
 
 fn draw_errors(area: &Area<'_>, cases: &[&ValidationCase], top: u32) -> Result<(), RenderError> {
-    let reach = |case: &&ValidationCase| {
-        case.error.abs().max(if case.measured_spread.is_finite() { case.measured_spread / 2.0 } else { 0.0 })
-    };
+    let reach = |case: &&ValidationCase| case.error.abs().max(spread(case));
     // Beyond 200 % a point stands at the edge: its number is beside it.
     let end = cases.iter().map(reach).fold(0.1, f64::max).min(2.0) * 105.0;
     let mut chart = ChartBuilder::on(area)
@@ -146,16 +176,20 @@ fn draw_errors(area: &Area<'_>, cases: &[&ValidationCase], top: u32) -> Result<(
     chart.draw_series([PathElement::new(vec![(0.0, 0.0), (0.0, n_cases)], colour(MUTED).stroke_width(2))])?;
     for (i, case) in cases.iter().enumerate() {
         let y = n_cases - i as f64 - 0.5;
-        let half = if case.measured_spread.is_finite() { (case.measured_spread * 50.0).clamp(0.0, end) } else { 0.0 };
-        chart.draw_series([Rectangle::new([(-half, y - 0.22), (half, y + 0.22)], colour(RULE).filled())])?;
+        let band = [(0.0, y - 0.22), ((spread(case) * 100.0).min(end), y + 0.22)];
+        chart.draw_series([Rectangle::new(band, colour(RULE).filled())])?;
         let x = (case.error * 100.0).clamp(-end, end);
         chart.draw_series([PathElement::new(vec![(0.0, y), (x, y)], colour(ink(case)).stroke_width(2))])?;
         chart.draw_series([Circle::new((x, y), 5, colour(ink(case)).filled())])?;
         let middle = f64::from(top) + (i as f64 + 0.5) * PITCH;
         let label = human::fit(&format!("{}  {}", i + 1, short_name(case)), LABEL_WIDTH - 14.0, LETTERS);
         write(area, &label, &letters(LETTERS, TEXT, Anchor::End), (LABEL_WIDTH - 10.0, middle))?;
-        let differ = if case.equal { "" } else { ", results differ" };
-        let end_label = format!("{}, {}{differ}", human::signed_percent(case.error), case.verdict);
+        let note = match case.verdict.as_str() {
+            MEASURED if case.equal => String::new(),
+            MEASURED => ", results differ".to_owned(),
+            verdict => format!(", {verdict}"),
+        };
+        let end_label = format!("{}{note}", human::signed_percent(case.error));
         let end_label = human::fit(&end_label, END_WIDTH - 16.0, LETTERS);
         write(area, &end_label, &letters(LETTERS, TEXT, Anchor::Start), (f64::from(WIDTH) - END_WIDTH + 12.0, middle))?;
     }
@@ -207,8 +241,7 @@ fn draw_scatter(area: &Area<'_>, cases: &[&ValidationCase]) -> Result<(), Render
     let mut taken: Vec<(i32, i32)> = Vec::new();
     for (i, case) in cases.iter().enumerate() {
         let (x, y) = (case.measured_seconds * 1e12, case.predicted_seconds * 1e12);
-        let spread = if case.measured_spread.is_finite() { case.measured_spread.clamp(0.0, 1.0) } else { 0.0 };
-        let (from, to) = (x * (1.0 - spread / 2.0), x * (1.0 + spread / 2.0));
+        let (from, to) = (x, x * (1.0 + spread(case)));
         chart.draw_series([PathElement::new(vec![(from.max(low), y), (to.min(high), y)], colour(ink(case)).stroke_width(2))])?;
         chart.draw_series([Circle::new((x, y), 5, colour(ink(case)).filled())])?;
         chart.draw_series([Circle::new((x, y), 5, colour(PAPER).stroke_width(1))])?;
@@ -238,7 +271,7 @@ mod tests {
         assert_eq!(rows.len(), 6);
         assert_eq!(rows[0][4].replace('\u{a0}', " "), "+7.1 %");
         assert!(rows[5][6].starts_with("differ: 5f0c"), "{:?}", rows[5]);
-        assert!(figures[0].svg.contains("results differ") && figures[0].svg.contains(&ALARM.light.hex()));
+        assert!(figures[0].svg.contains("wrong result") && figures[0].svg.contains(&ALARM.light.hex()));
     }
 
     #[test]
