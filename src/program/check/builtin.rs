@@ -1,14 +1,14 @@
 //! The functions that are always there.
 
-use super::constant;
 use super::convert::{Typed, a_type, known};
 use super::expression::{apply_binary, apply_unary};
 use super::scope::{Meaning, Phase};
 use super::{Checked, Checker};
 use crate::base::diagnostic::{Span, nearest};
+use crate::program::operators;
 use crate::program::syntax::{self, Name};
 use crate::program::tree::{
-    BinaryOperator, Expression, ExpressionKind, Order, ReduceOperator, Type, UnaryOperator, UpdateOperation,
+    BinaryOperator, Comparison, Expression, ExpressionKind, Order, ReduceOperator, Type, UnaryOperator, UpdateOperation,
 };
 use crate::program::vocabulary;
 
@@ -117,7 +117,7 @@ impl Checker<'_> {
         let typed = self.expression(argument)?;
         let to = if typed.r#type() == Type::F32 { Type::F32 } else { Type::F64 };
         let literal = typed.literal;
-        Ok(Typed { expression: self.to_type(typed, to, &format!("what `{name}` takes"))?, literal })
+        Ok(Typed { expression: self.coerce(typed, to, &format!("what `{name}` takes"))?, literal })
     }
 
     fn extreme(
@@ -139,7 +139,7 @@ impl Checker<'_> {
         let any_single = [&a, &b, &c].into_iter().any(|typed| typed.r#type() == Type::F32);
         let to = if single && any_single { Type::F32 } else { Type::F64 };
         let what = "what `fma` takes";
-        let (a, b, c) = (self.to_type(a, to, what)?, self.to_type(b, to, what)?, self.to_type(c, to, what)?);
+        let (a, b, c) = (self.coerce(a, to, what)?, self.coerce(b, to, what)?, self.coerce(c, to, what)?);
         let kind = ExpressionKind::FusedMultiplyAdd(Box::new(a), Box::new(b), Box::new(c));
         Ok(Typed::firm(Expression { kind, r#type: to, span }))
     }
@@ -294,7 +294,7 @@ impl Checker<'_> {
         let low = self.value_of(&bounds[0], element, "the array")?;
         let high = self.value_of(&bounds[1], element, "the array")?;
         if let (Some(low), Some(high)) = (known(&low), known(&high))
-            && constant::compare(crate::program::tree::Comparison::Less, low, high) == Some(false)
+            && !operators::compare(element, Comparison::Less, low.bits(), high.bits())
         {
             let span = bounds[0].span.to(bounds[1].span);
             return self.fault(span, "no number lies between these bounds", "`random(lo, hi)` is at least lo and below hi");

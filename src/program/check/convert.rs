@@ -1,8 +1,9 @@
 //! Types of operands: literals adopt the type they meet, integers become floats where they meet them, narrow types widen. Whatever
 //! could lose something is written.
 
-use super::{Checked, Checker, constant};
+use super::{Checked, Checker};
 use crate::base::diagnostic::Span;
+use crate::program::operators;
 use crate::program::tree::{Expression, ExpressionKind, Type, Value};
 
 /// An expression, and whether it is made of literals alone and still free in its type.
@@ -73,14 +74,14 @@ impl Checker<'_> {
         match (value, to) {
             (Value::I64(value), Type::I32) => i32::try_from(value).ok().map(Value::I32),
             (Value::I64(_), Type::I64 | Type::F64 | Type::F32) | (Value::F64(_), Type::F64 | Type::F32) => {
-                constant::convert(value, to)
+                Some(converted_value(value, to))
             }
             _ => None,
         }
     }
 
     /// The expression as a value of type `to`; `what` says what takes it, such as "`a`".
-    pub(super) fn to_type(&mut self, typed: Typed, to: Type, what: &str) -> Checked<Expression> {
+    pub(super) fn coerce(&mut self, typed: Typed, to: Type, what: &str) -> Checked<Expression> {
         let Typed { expression, literal } = typed;
         let from = expression.r#type;
         let span = expression.span;
@@ -127,8 +128,8 @@ impl Checker<'_> {
             let message = format!("{} and {} do not go together", a_type(type_a), a_type(type_b));
             return self.fault(span, message, "a truth value becomes a number by `i64(...)`; a number is compared: `x != 0`");
         };
-        let a = self.to_type(a, meeting, "this operand")?;
-        let b = self.to_type(b, meeting, "this operand")?;
+        let a = self.coerce(a, meeting, "this operand")?;
+        let b = self.coerce(b, meeting, "this operand")?;
         Ok((a, b, literal))
     }
 
@@ -156,8 +157,12 @@ impl Checker<'_> {
 /// The expression in another type, computed at once where it is known. The caller knows that there is such a conversion.
 fn converted(expression: Expression, to: Type) -> Expression {
     let span = expression.span;
-    match known(&expression).and_then(|value| constant::convert(value, to)) {
-        Some(value) => constant_expression(value, span),
+    match known(&expression) {
+        Some(value) => constant_expression(converted_value(value, to), span),
         None => Expression { kind: ExpressionKind::Convert(Box::new(expression)), r#type: to, span },
     }
+}
+
+fn converted_value(value: Value, to: Type) -> Value {
+    Value::from_bits(to, operators::canonical(to, operators::convert(value.r#type(), to, value.bits())))
 }

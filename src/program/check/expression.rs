@@ -2,8 +2,9 @@
 
 use super::convert::{Typed, a_type, constant_expression, known, known_integer};
 use super::scope::{Meaning, Phase};
-use super::{Checked, Checker, constant};
+use super::{Checked, Checker};
 use crate::base::diagnostic::Span;
+use crate::program::operators;
 use crate::program::syntax::{self, LiteralValue};
 use crate::program::tree::{BinaryOperator, Comparison, Expression, ExpressionKind, ObjectKind, Order, Type, UnaryOperator, Value};
 
@@ -16,7 +17,7 @@ impl Checker<'_> {
     /// An expression of a type; `what` says what takes it.
     pub(super) fn value_of(&mut self, syntax: &syntax::Expression, r#type: Type, what: &str) -> Checked<Expression> {
         let typed = self.expression(syntax)?;
-        self.to_type(typed, r#type, what)
+        self.coerce(typed, r#type, what)
     }
 
     /// A number that counts or indexes something.
@@ -191,9 +192,8 @@ impl Checker<'_> {
         if a.r#type == Type::Bool && !matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
             return self.fault(span, "truth values have no order", "they are compared with `==` and `!=`");
         }
-        if let (Some(a), Some(b)) = (known(&a), known(&b))
-            && let Some(value) = constant::compare(comparison, a, b)
-        {
+        if let (Some(known_a), Some(known_b)) = (known(&a), known(&b)) {
+            let value = operators::compare(a.r#type, comparison, known_a.bits(), known_b.bits());
             return Ok(Typed::firm(constant_expression(Value::Bool(value), span)));
         }
         let kind = ExpressionKind::Compare(comparison, Box::new(a), Box::new(b));
@@ -205,7 +205,7 @@ impl Checker<'_> {
         if matches!(operator, BinaryOperator::ShiftLeft | BinaryOperator::ShiftRight) {
             self.operator_allowed(operator, a.r#type(), span)?;
             let literal = a.literal && b.literal;
-            let count = self.to_type(b, Type::I64, "the count of a shift")?;
+            let count = self.coerce(b, Type::I64, "the count of a shift")?;
             return Ok(apply_binary(operator, a.expression, count, literal, span));
         }
         let divisor_is_literal = b.literal;
@@ -259,20 +259,25 @@ impl Checker<'_> {
 /// `operator a`, of a type that has it; computed at once where the operand is known.
 pub(super) fn apply_unary(operator: UnaryOperator, a: Typed, span: Span) -> Typed {
     let Typed { expression, literal } = a;
-    if let Some(value) = known(&expression).and_then(|value| constant::unary(operator, value)) {
-        return Typed { expression: constant_expression(value, span), literal };
-    }
     let r#type = expression.r#type;
+    if let Some(value) = known(&expression) {
+        let bits = operators::unary(r#type, operator, value.bits());
+        return Typed { expression: folded(r#type, bits, span), literal };
+    }
     Typed::firm(Expression { kind: ExpressionKind::Unary(operator, Box::new(expression)), r#type, span })
 }
 
 /// `a operator b`, of a type that has it; computed at once where both operands are known.
 pub(super) fn apply_binary(operator: BinaryOperator, a: Expression, b: Expression, literal: bool, span: Span) -> Typed {
-    if let (Some(known_a), Some(known_b)) = (known(&a), known(&b))
-        && let Some(value) = constant::binary(operator, known_a, known_b)
-    {
-        return Typed { expression: constant_expression(value, span), literal };
-    }
     let r#type = a.r#type;
+    if let (Some(known_a), Some(known_b)) = (known(&a), known(&b))
+        && let Some(bits) = operators::binary(r#type, operator, known_a.bits(), known_b.bits())
+    {
+        return Typed { expression: folded(r#type, bits, span), literal };
+    }
     Typed::firm(Expression { kind: ExpressionKind::Binary(operator, Box::new(a), Box::new(b)), r#type, span })
+}
+
+fn folded(r#type: Type, bits: u64, span: Span) -> Expression {
+    constant_expression(Value::from_bits(r#type, operators::canonical(r#type, bits)), span)
 }

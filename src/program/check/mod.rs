@@ -11,7 +11,6 @@
 
 mod array_statement;
 mod builtin;
-mod constant;
 mod convert;
 mod declaration;
 mod expression;
@@ -21,6 +20,7 @@ mod parallel;
 mod place;
 mod scope;
 mod statement;
+mod synchronise;
 
 use std::collections::{BTreeMap, BTreeSet};
 

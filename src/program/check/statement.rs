@@ -152,12 +152,12 @@ impl Checker<'_> {
         let variable = self.locals[local.0 as usize].clone();
         let what = format!("`{}`", variable.name);
         let value = match operator {
-            None => self.to_type(value, variable.r#type, &what)?,
+            None => self.coerce(value, variable.r#type, &what)?,
             Some(operator) => {
                 let old = Expression { kind: ExpressionKind::Local(local), r#type: variable.r#type, span };
                 let whole = span.to(value.expression.span);
                 let result = self.arithmetic(operator, Typed::firm(old), value, whole)?;
-                self.to_type(result, variable.r#type, &what)?
+                self.coerce(result, variable.r#type, &what)?
             }
         };
         Ok(StatementKind::Assign { local, value })
@@ -226,12 +226,12 @@ impl Checker<'_> {
         what: &str,
     ) -> Checked<StatementKind> {
         let Some(operator) = operator else {
-            return Ok(StatementKind::Store { place, value: self.to_type(value, element, what)? });
+            return Ok(StatementKind::Store { place, value: self.coerce(value, element, what)? });
         };
         self.operator_allowed(operator, element, place.span)?;
         let literal = value.literal;
         let is_shift = matches!(operator, BinaryOperator::ShiftLeft | BinaryOperator::ShiftRight);
-        let value = self.to_type(value, if is_shift { Type::I64 } else { element }, what)?;
+        let value = self.coerce(value, if is_shift { Type::I64 } else { element }, what)?;
         if literal {
             self.reject_division_by_zero(operator, &value)?;
         }

@@ -1,5 +1,6 @@
 //! Tests of the notation's front end: parser and checker together.
 
+mod broken;
 mod good;
 mod texts;
 
