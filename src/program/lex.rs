@@ -38,10 +38,13 @@ pub const SYMBOLS: [&str; 38] = [
 /// Separators; apart from [`SYMBOLS`] only because they stand alone.
 const SEPARATORS: [&str; 3] = [",", ";", ":"];
 
+/// Faults after which the rest of a text is not read.
+const MAXIMUM_FAULTS: usize = 40;
+
 /// The tokens of a text. Faults are reported as well; what is left can still be parsed.
 pub fn lex(source: &SourceText) -> (Vec<Token>, Diagnostics) {
     let mut lexer = Lexer { source, text: &source.text, position: 0, tokens: Vec::new(), diagnostics: Vec::new() };
-    while lexer.position < lexer.text.len() {
+    while lexer.position < lexer.text.len() && lexer.diagnostics.len() < MAXIMUM_FAULTS {
         lexer.token();
     }
     lexer.push(TokenKind::End, lexer.position);
@@ -78,8 +81,19 @@ impl Lexer<'_> {
                 self.skip_line();
                 self.report(start, start + 2, "`//` does not begin a comment").help = Some("comments begin with `#`".into());
             }
+            b'"' | b'\'' => self.string(first),
             _ => self.symbol(),
         }
+    }
+
+    /// Something between quotes: to the next quote, or to the end of the line.
+    fn string(&mut self, quote: u8) {
+        let start = self.position;
+        let rest = &self.text.as_bytes()[start + 1..];
+        let length = rest.iter().position(|&byte| byte == quote || byte == b'\n').unwrap_or(rest.len());
+        let closed = rest.get(length) == Some(&quote);
+        self.position = start + 1 + length + usize::from(closed);
+        self.report(start, self.position, "there are no strings in a program").help = Some("comments begin with `#`".into());
     }
 
     fn symbol(&mut self) {
@@ -97,9 +111,10 @@ impl Lexer<'_> {
             return;
         }
         // Skip all of a foreign stretch at once, so that a word in another script is one fault.
-        let skipped = rest.find(|c: char| c.is_ascii() && !matches!(c, '\'' | '"' | '`' | '\\' | '@' | '$' | '.' | '\0'));
+        let skipped = rest.find(|c: char| c.is_ascii() && !matches!(c, '`' | '\\' | '@' | '$' | '.' | '\0'));
         self.position += skipped.unwrap_or(rest.len()).max(rest.chars().next().map_or(1, char::len_utf8));
-        let found: String = self.text[start..self.position].chars().take(12).flat_map(char::escape_debug).collect();
+        let found: String =
+            self.text[start..self.position].chars().take(12).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         self.report(start, self.position, format!("`{found}` is not part of the notation"));
         let help = match found.starts_with('.') {
             true => "a float has digits on both sides of its dot: `1.0`, `0.5`",

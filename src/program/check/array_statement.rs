@@ -13,6 +13,7 @@
 use super::convert::{constant_expression, known_integer};
 use super::linear::Linear;
 use super::parallel::shared_out;
+use super::place::Wanted;
 use super::scope::LocalRole;
 use super::statement::{CheckedRange, nested_loops};
 use super::{Checked, Checker, Reported};
@@ -55,7 +56,7 @@ impl Checker<'_> {
     ) -> Checked<()> {
         let (left, whole) = spans;
         self.parallel_for_allowed(left)?;
-        let object = self.object(&base.text, base.span, "an array")?;
+        let object = self.object(&base.text, base.span, Wanted::Array)?;
         let ObjectKind::Array { element, .. } = self.objects[object.0 as usize].kind else {
             let message = format!("`{}` is {} and has no parts", base.text, self.object_noun(object));
             return self.fault(left, message, "arrays are declared at the top: `array a: f64[n]`");
@@ -63,7 +64,7 @@ impl Checker<'_> {
         self.note_store(element, left);
         let slice = self.slice_of(base, object, indices, left)?;
         let outer_context = self.context;
-        let context = self.shared_loop_context(whole);
+        let context = self.shared_loop_context(left);
         let mut statement = ArrayStatement { object, ranges: Vec::new(), span: left, before: Vec::new() };
         let indices = self.destination(slice, &mut statement, context.region);
         self.array_statement = Some(statement);

@@ -2,9 +2,9 @@
 
 use super::convert::{Typed, a_type, known};
 use super::expression::{apply_binary, apply_unary};
-use super::scope::{Meaning, Phase};
-use super::{Checked, Checker};
-use crate::base::diagnostic::{Span, nearest};
+use super::scope::{MAXIMUM_CANDIDATES, Meaning, Phase, suggestion};
+use super::{Checked, Checker, Reported};
+use crate::base::diagnostic::Span;
 use crate::program::operators;
 use crate::program::syntax::{self, Name};
 use crate::program::tree::{
@@ -262,7 +262,7 @@ impl Checker<'_> {
         };
         let Meaning::Function(id, _) = meaning else {
             if let Meaning::Broken(_) = meaning {
-                return Err(super::Reported);
+                return Err(Reported);
             }
             let message = format!("`{}` is not a function", function.text);
             return self.fault(
@@ -275,10 +275,13 @@ impl Checker<'_> {
     }
 
     fn unknown_function<T>(&mut self, function: &Name) -> Checked<T> {
+        if self.is_full() {
+            return Err(Reported);
+        }
         let message = format!("there is no function `{}`", function.text);
-        let own = self.signatures.iter().map(|signature| signature.name.text.as_str());
+        let own = self.signatures.iter().take(MAXIMUM_CANDIDATES).map(|signature| signature.name.text.as_str());
         let given = vocabulary::FUNCTIONS.iter().chain([&vocabulary::COMPARE_EXCHANGE]).map(|(name, ..)| *name);
-        let help = match nearest(&function.text, own.chain(given)) {
+        let help = match suggestion(&function.text, own.chain(given)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("declare it at the top: `fn {}(x: f64) -> f64 {{ ... }}`", function.text),
         };

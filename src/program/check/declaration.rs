@@ -111,11 +111,18 @@ impl Checker<'_> {
         match &item.kind {
             ItemKind::Function(_) => Ok(()),
             ItemKind::Array { .. } | ItemKind::Shared { .. } => self.object_declaration(item),
-            _ => self.fault(
-                Span { start: item.span.start, end: item.span.start + self.text(item.span).find([' ', '\n']).unwrap_or(1) as u32 },
-                "a run-time text has arrays, scalars and functions only",
-                "what is to happen stands in its functions",
-            ),
+            other => {
+                if let ItemKind::Parameter { name, .. } | ItemKind::Synchroniser { name, .. } | ItemKind::Queue { name, .. } = other
+                {
+                    self.declare_broken(name);
+                }
+                let word = self.text(item.span).split_whitespace().next().map_or(0, str::len) as u32;
+                self.fault(
+                    Span { end: item.span.start + word, ..item.span },
+                    "a run-time text has arrays, scalars and functions only",
+                    "what is to happen stands in its functions",
+                )
+            }
         }
     }
 
@@ -257,6 +264,7 @@ impl Checker<'_> {
             return Ok(());
         }
         self.main_lets.remove(&name.text);
+        self.constant_lets.insert(name.span.start);
         let before = std::mem::replace(&mut self.threads_are_constant, true);
         let checked = self.value(value);
         self.threads_are_constant = before;

@@ -58,16 +58,16 @@ impl Checker<'_> {
     pub(super) fn expression(&mut self, syntax: &syntax::Expression) -> Checked<Typed> {
         self.size += 1;
         let span = syntax.span;
-        match &syntax.kind {
-            syntax::ExpressionKind::Literal(value) => self.literal(*value, span),
-            syntax::ExpressionKind::Name(name) => self.name(name, span),
-            syntax::ExpressionKind::Index { base, indices } => self.element(base, indices, span),
-            syntax::ExpressionKind::Call { function, arguments } => self.call(function, arguments, span),
-            syntax::ExpressionKind::Unary(operator, operand) => self.unary(*operator, operand, span),
-            syntax::ExpressionKind::Binary(operator, a, b) => self.binary(*operator, a, b, span),
-            syntax::ExpressionKind::Atomic { place, order } => self.atomic_load(place, *order, span),
-            syntax::ExpressionKind::Wait(_) => self.not_built("wait", span),
-        }
+        self.nested(|checker| match &syntax.kind {
+            syntax::ExpressionKind::Literal(value) => checker.literal(*value, span),
+            syntax::ExpressionKind::Name(name) => checker.name(name, span),
+            syntax::ExpressionKind::Index { base, indices } => checker.element(base, indices, span),
+            syntax::ExpressionKind::Call { function, arguments } => checker.call(function, arguments, span),
+            syntax::ExpressionKind::Unary(operator, operand) => checker.unary(*operator, operand, span),
+            syntax::ExpressionKind::Binary(operator, a, b) => checker.binary(*operator, a, b, span),
+            syntax::ExpressionKind::Atomic { place, order } => checker.atomic_load(place, *order, span),
+            syntax::ExpressionKind::Wait(_) => checker.not_built("wait", span),
+        })
     }
 
     fn literal(&mut self, value: LiteralValue, span: Span) -> Checked<Typed> {

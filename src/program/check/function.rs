@@ -1,20 +1,16 @@
-//! Functions: their names and types, their bodies, and the rules of calling them.
+//! Functions: their names and types, their bodies, and calls of them.
 //!
 //! A function is checked once, without knowing from where it is called, and inlined at every call. So what it needs of its
-//! surroundings is collected as [`Facts`], and every call is judged at the end, when all facts are known.
+//! surroundings is collected as [`Facts`], and every call is judged at the end, when all facts are known (in `call`).
 
+use super::call::CallSite;
 use super::convert::Typed;
-use super::scope::{Context, LocalRole, Meaning, Phase, Team};
+use super::scope::{Context, LocalRole, Meaning, Phase};
 use super::{Checked, Checker, Reported};
 use crate::base::diagnostic::{Diagnostic, Span};
 use crate::program::syntax::{self, File, ItemKind, Name, StatementKind};
 use crate::program::tree::{Expression, ExpressionKind, Function, FunctionId, Type};
 use crate::program::vocabulary;
-
-/// The deepest chain of calls.
-const MAXIMUM_CALL_DEPTH: u32 = 32;
-/// The most statements and expressions of a program once all calls are inlined.
-const MAXIMUM_INLINED_SIZE: u64 = 1_000_000;
 
 /// What a call of a function looks like.
 #[derive(Clone, Debug)]
@@ -34,6 +30,8 @@ pub(super) struct FunctionState {
     pub facts: Facts,
     /// Statements and expressions of the body, calls not inlined.
     pub size: u64,
+    /// How deep they are nested.
+    pub depth: u32,
 }
 
 /// What a body does that depends on where it runs; each with the place that does it.
@@ -49,23 +47,6 @@ pub(super) struct Facts {
     pub writes: Option<Span>,
     /// Stores a float.
     pub writes_float: bool,
-}
-
-/// A call in the text.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CallSite {
-    pub callee: FunctionId,
-    pub span: Span,
-    pub context: Context,
-}
-
-impl CallSite {
-    fn caller(&self) -> Option<FunctionId> {
-        match self.context.phase {
-            Phase::Function(caller) => Some(caller),
-            _ => None,
-        }
-    }
 }
 
 impl Checker<'_> {
@@ -105,6 +86,7 @@ impl Checker<'_> {
         for (index, (function, span)) in functions.enumerate() {
             let id = FunctionId(index as u32);
             let size = self.size;
+            let deepest = std::mem::take(&mut self.deepest);
             let region = self.new_region();
             self.facts = Facts::default();
             let checked = self.within(Context::new(Phase::Function(id), region), |checker| {
@@ -114,6 +96,7 @@ impl Checker<'_> {
             state.checked = checked.ok();
             state.facts = self.facts;
             state.size = self.size - size;
+            state.depth = std::mem::replace(&mut self.deepest, deepest);
         }
     }
 
@@ -180,7 +163,7 @@ impl Checker<'_> {
         span: Span,
     ) -> Checked<Expression> {
         let signature = self.signatures[id.0 as usize].clone();
-        self.calls.push(CallSite { callee: id, span, context: self.context });
+        self.calls.push(CallSite { callee: id, span, context: self.context, depth: self.depth + 1 });
         if signature.broken {
             return Err(Reported);
         }
@@ -202,128 +185,5 @@ impl Checker<'_> {
         }
         let kind = ExpressionKind::Call { function: id, arguments: checked };
         Ok(Expression { kind, r#type: signature.value.unwrap_or(Type::I64), span })
-    }
-
-    /// Judges all calls: no recursion, no explosion, and every function where it may run.
-    pub(super) fn finish_calls(&mut self) {
-        let Ok(order) = self.callees_first() else { return };
-        let calls = std::mem::take(&mut self.calls);
-        let mut depths = vec![1u32; self.functions.len()];
-        let mut sizes: Vec<u64> = self.functions.iter().map(|function| function.size).collect();
-        for caller in order {
-            for call in calls.iter().filter(|call| call.caller() == Some(caller)) {
-                let (caller, callee) = (caller.0 as usize, call.callee.0 as usize);
-                depths[caller] = depths[caller].max(depths[callee] + 1);
-                sizes[caller] = sizes[caller].saturating_add(sizes[callee]);
-                let facts = self.functions[callee].facts;
-                self.functions[caller].facts.inherit(facts, call);
-            }
-        }
-        for call in &calls {
-            let _ = self.call_allowed(call);
-        }
-        let own: u64 = self.size;
-        let inlined = calls.iter().filter(|call| call.caller().is_none()).map(|call| sizes[call.callee.0 as usize]);
-        let total = inlined.fold(own, u64::saturating_add).max(sizes.iter().copied().max().unwrap_or(0));
-        let deepest = depths.iter().copied().max().unwrap_or(0);
-        let worst = calls.iter().max_by_key(|call| sizes[call.callee.0 as usize]).map(|call| call.span);
-        if total > MAXIMUM_INLINED_SIZE || deepest > MAXIMUM_CALL_DEPTH {
-            let message = match total > MAXIMUM_INLINED_SIZE {
-                true => "functions are inlined, and inlined this program is too long".to_string(),
-                false => format!("functions call functions more than {MAXIMUM_CALL_DEPTH} deep"),
-            };
-            self.report(Diagnostic::at(self.source, worst, message).help("call in a loop instead of calling from many places"));
-        }
-    }
-
-    /// The functions in such an order that what a function calls comes before it.
-    fn callees_first(&mut self) -> Checked<Vec<FunctionId>> {
-        let mut callees: Vec<Vec<CallSite>> = vec![Vec::new(); self.functions.len()];
-        for call in &self.calls {
-            if let Some(caller) = call.caller() {
-                callees[caller.0 as usize].push(*call);
-            }
-        }
-        let mut order = Vec::new();
-        let mut done = vec![false; callees.len()];
-        for start in 0..callees.len() {
-            // Depth first, with the path on a stack of its own: the functions on it and how many of their calls were followed.
-            let mut path = vec![(start, 0)];
-            while let Some(&mut (function, ref mut followed)) = path.last_mut() {
-                if done[function] || *followed == callees[function].len() {
-                    if !std::mem::replace(&mut done[function], true) {
-                        order.push(FunctionId(function as u32));
-                    }
-                    path.pop();
-                    continue;
-                }
-                let call = callees[function][*followed];
-                *followed += 1;
-                let callee = call.callee.0 as usize;
-                if let Some(first) = path.iter().position(|&(function, _)| function == callee) {
-                    let chain: Vec<usize> = path[first..].iter().map(|&(function, _)| function).chain([callee]).collect();
-                    return self.recursion(&chain, call.span);
-                }
-                path.push((callee, 0));
-            }
-        }
-        Ok(order)
-    }
-
-    fn recursion<T>(&mut self, chain: &[usize], span: Span) -> Checked<T> {
-        let mut names: Vec<String> = chain.iter().map(|&id| format!("`{}`", self.signatures[id].name.text)).collect();
-        if names.len() > 8 {
-            names.splice(4..names.len() - 3, ["...".to_string()]);
-        }
-        let message = format!("functions are inlined, so none may call itself: {}", names.join(" calls "));
-        self.fault(span, message, "write a loop; recursion is for tasks (`spawn`)")
-    }
-
-    /// Whether the function may run where it is called.
-    fn call_allowed(&mut self, call: &CallSite) -> Checked<()> {
-        let facts = self.functions[call.callee.0 as usize].facts;
-        let name = self.signatures[call.callee.0 as usize].name.text.clone();
-        let context = call.context;
-        let in_function = matches!(context.phase, Phase::Function(_));
-        let team = context.team;
-        if context.lock.is_some() && facts.writes_float {
-            self.order_dependent = true;
-        }
-        let collective = facts.forks.or(facts.shares).or(facts.barrier);
-        let problem = match () {
-            () if context.lock.is_some() && collective.is_some() => {
-                Some((collective, "needs all threads of the team, and one thread holds a lock here"))
-            }
-            () if facts.forks.is_some() && team.is_some() => Some((facts.forks, "forks a team, and already runs in one here")),
-            () if facts.shares.is_some() && team == Some(Team::Loop) => {
-                Some((facts.shares, "has a `parallel for`, and one iteration of another calls it here"))
-            }
-            () if facts.barrier.is_some() && team != Some(Team::Body) && !(team.is_none() && in_function) => {
-                Some((facts.barrier, "has a `barrier`, which needs the body of a `parallel`"))
-            }
-            () if facts.writes.is_some() && matches!(context.phase, Phase::Results | Phase::Declarations) => {
-                Some((facts.writes, "changes memory, which only the timed part and `setup` may do"))
-            }
-            () => None,
-        };
-        let Some((place, sentence)) = problem else { return Ok(()) };
-        let diagnostic = Diagnostic::at(self.source, call.span, format!("`{name}` {sentence}"));
-        Err(self.report(match place {
-            Some(place) => diagnostic.related(place, "because of this"),
-            None => diagnostic,
-        }))
-    }
-}
-
-impl Facts {
-    /// Adds what a call brings with it.
-    fn inherit(&mut self, callee: Facts, call: &CallSite) {
-        self.writes = self.writes.or(callee.writes.map(|_| call.span));
-        self.writes_float |= callee.writes_float;
-        if call.context.team.is_none() {
-            self.barrier = self.barrier.or(callee.barrier.map(|_| call.span));
-            self.shares = self.shares.or(callee.shares.map(|_| call.span));
-            self.forks = self.forks.or(callee.forks.map(|_| call.span));
-        }
     }
 }

@@ -11,6 +11,7 @@
 
 mod array_statement;
 mod builtin;
+mod call;
 mod convert;
 mod declaration;
 mod expression;
@@ -32,7 +33,8 @@ use crate::program::tree::{
     StatementKind, Type, Work,
 };
 use array_statement::ArrayStatement;
-use function::{CallSite, Facts, FunctionState, Signature};
+use call::CallSite;
+use function::{Facts, FunctionState, Signature};
 use scope::{Context, LocalFacts, Meaning};
 
 /// What a program is checked with.
@@ -126,6 +128,8 @@ struct Checker<'a> {
     scopes: Vec<BTreeMap<String, Meaning>>,
     /// Names that some statement assigns: a `let` of theirs is not constant.
     assigned: BTreeSet<String>,
+    /// `let`s that are constants, whether right or at fault: where their names begin.
+    constant_lets: BTreeSet<u32>,
     /// `let`s of the timed part's top level that are not constant.
     main_lets: BTreeMap<String, Span>,
     context: Context,
@@ -140,6 +144,9 @@ struct Checker<'a> {
     order_dependent: bool,
     /// Statements and expressions checked so far.
     size: u64,
+    /// Blocks and expressions that are being checked, one in the other; and the most of the function so far.
+    depth: u32,
+    deepest: u32,
 }
 
 /// What programs and run-time texts have in common.
@@ -167,6 +174,7 @@ impl<'a> Checker<'a> {
             facts: Facts::default(),
             scopes: vec![BTreeMap::new()],
             assigned: BTreeSet::new(),
+            constant_lets: BTreeSet::new(),
             main_lets: BTreeMap::new(),
             context: Context::default(),
             regions: 0,
@@ -175,6 +183,8 @@ impl<'a> Checker<'a> {
             not_built: BTreeSet::new(),
             order_dependent: false,
             size: 0,
+            depth: 0,
+            deepest: 0,
         }
     }
 
@@ -307,8 +317,8 @@ impl<'a> Checker<'a> {
                 let diagnostic = Diagnostic::at(self.source, item.span, "`work` is claimed twice");
                 self.report(diagnostic.related(first.span, "here for the first time"));
             }
-            let flops = self.constant_count(flops, "the flops of `work`");
-            let bytes = self.constant_count(bytes, "the bytes of `work`");
+            let flops = self.constant_count(flops, "the number of flops");
+            let bytes = self.constant_count(bytes, "the number of bytes");
             if let (Ok(flops), Ok(bytes)) = (flops, bytes) {
                 work = Some(Work { flops, bytes, span: item.span });
             }
@@ -316,8 +326,22 @@ impl<'a> Checker<'a> {
         work
     }
 
+    /// Checks something one level deeper.
+    fn nested<T>(&mut self, check: impl FnOnce(&mut Self) -> T) -> T {
+        self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
+        let result = check(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Whether so many faults are reported that no more are sought.
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MAXIMUM_FAULTS
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) -> Reported {
-        if self.diagnostics.len() < MAXIMUM_FAULTS {
+        if !self.is_full() {
             self.diagnostics.push(diagnostic);
         }
         Reported

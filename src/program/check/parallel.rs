@@ -1,6 +1,7 @@
 //! Teams and shared-out loops, and what may stand in them; and the constructs that are not built yet, by name.
 
 use super::convert::known_integer;
+use super::place::Wanted;
 use super::scope::{Context, LocalRole, Meaning, Phase, Team};
 use super::statement::nested_loops;
 use super::{Checked, Checker, Reported};
@@ -62,7 +63,7 @@ impl Checker<'_> {
         let head = Span { start: span.start, end: span.start + "parallel for".len() as u32 };
         let allowed = self.parallel_for_allowed(head);
         let (reductions, schedule) = self.clauses(clauses);
-        let context = self.shared_loop_context(span);
+        let context = self.shared_loop_context(head);
         self.too_many_ranges(ranges)?;
         let Some((first, inner)) = ranges.split_first() else { return Err(Reported) };
         let bounds = self.bounds(first);
@@ -149,7 +150,7 @@ impl Checker<'_> {
     }
 
     fn reduction_target(&mut self, operator: ReduceWord, name: &Name) -> Checked<ObjectId> {
-        let object = self.object(&name.text, name.span, "what is reduced")?;
+        let object = self.object(&name.text, name.span, Wanted::Scalar)?;
         let ObjectKind::Shared { element, .. } = self.objects[object.0 as usize].kind else {
             let message = format!("what is reduced is a `shared` scalar, and `{}` is {}", name.text, self.object_noun(object));
             return self.fault(name.span, message, "declare `shared total: f64 = 0.0` and reduce into it");

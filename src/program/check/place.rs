@@ -9,6 +9,16 @@ use crate::program::tree::{Expression, ExpressionKind, ObjectId, ObjectKind, Pla
 
 use super::convert::constant_expression;
 
+/// What a name should mean.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted {
+    Place,
+    Array,
+    Scalar,
+    /// The word that declares it.
+    Synchroniser(&'static str),
+}
+
 impl Checker<'_> {
     /// What an object holds, as a sentence names it.
     pub(super) fn object_noun(&self, object: ObjectId) -> &'static str {
@@ -37,18 +47,20 @@ impl Checker<'_> {
         self.fault(span, message, help)
     }
 
-    /// The object that a name means.
-    pub(super) fn object(&mut self, name: &str, span: Span, wanted: &str) -> Checked<ObjectId> {
+    /// The object that a name means; `wanted` is what should have been declared.
+    pub(super) fn object(&mut self, name: &str, span: Span, wanted: Wanted) -> Checked<ObjectId> {
+        let help = match wanted {
+            Wanted::Place => format!("declare `shared {name}: f64 = 0.0` or `array {name}: f64[n]` at the top"),
+            Wanted::Array => format!("declare `array {name}: f64[n]` at the top"),
+            Wanted::Scalar => format!("declare `shared {name}: f64 = 0.0` at the top"),
+            Wanted::Synchroniser(noun) => format!("declare `{noun} m` at the top"),
+        };
         match self.look_up(name, span)? {
             Meaning::Object(object) => Ok(object),
-            Meaning::Local(_) => self.fault(
-                span,
-                format!("`{name}` lives in a register, not in memory"),
-                format!("{wanted} is declared at the top: `shared {name}: i64 = 0` or `array {name}: i64[n]`"),
-            ),
-            Meaning::Constant { .. } => {
-                self.fault(span, format!("`{name}` is a constant, not a place in memory"), format!("{wanted} is needed here"))
+            Meaning::Local(_) | Meaning::Constant { is_let: true, .. } => {
+                self.fault(span, format!("`{name}` lives in a register, not in memory"), help)
             }
+            Meaning::Constant { .. } => self.fault(span, format!("`{name}` is a parameter, not a place in memory"), help),
             Meaning::Function(..) => {
                 self.fault(span, format!("`{name}` is a function"), format!("call it with its arguments: `{name}(...)`"))
             }
@@ -58,17 +70,16 @@ impl Checker<'_> {
 
     /// An element or a shared scalar, and its type; `user` says who needs it.
     pub(super) fn memory_place(&mut self, syntax: &syntax::Expression, user: &str) -> Checked<(Place, Type)> {
-        let wanted = "a place in memory";
         match &syntax.kind {
             syntax::ExpressionKind::Name(name) => {
-                let object = self.object(name, syntax.span, wanted)?;
+                let object = self.object(name, syntax.span, Wanted::Place)?;
                 match self.objects[object.0 as usize].kind {
                     ObjectKind::Shared { element, .. } => Ok((Place { object, indices: Vec::new(), span: syntax.span }, element)),
                     _ => self.not_a_value(name, object, syntax.span),
                 }
             }
             syntax::ExpressionKind::Index { base, indices } => {
-                let object = self.object(&base.text, base.span, wanted)?;
+                let object = self.object(&base.text, base.span, Wanted::Array)?;
                 let element = self.element_type(base, object)?;
                 let indices = self.indices(base, object, indices, syntax.span)?;
                 Ok((Place { object, indices, span: syntax.span }, element))
@@ -129,7 +140,7 @@ impl Checker<'_> {
 
     /// `a[i]` as a value; in an array statement `a[lo..hi]` is the element that belongs to the iteration.
     pub(super) fn element(&mut self, base: &Name, indices: &[Index], span: Span) -> Checked<Typed> {
-        let object = self.object(&base.text, base.span, "an array")?;
+        let object = self.object(&base.text, base.span, Wanted::Array)?;
         let element = self.element_type(base, object)?;
         let is_slice = indices.iter().any(|index| matches!(index, Index::Range { .. }));
         let indices = match is_slice && self.array_statement.is_some() {
@@ -147,7 +158,7 @@ impl Checker<'_> {
     pub(super) fn slice(&mut self, syntax: &syntax::Expression, user: &str) -> Checked<(Slice, Type)> {
         match &syntax.kind {
             syntax::ExpressionKind::Name(name) => {
-                let object = self.object(name, syntax.span, "an array")?;
+                let object = self.object(name, syntax.span, Wanted::Array)?;
                 let ObjectKind::Array { element, .. } = self.objects[object.0 as usize].kind else {
                     let message = format!("{user} an array, and `{name}` is {}", self.object_noun(object));
                     return self.fault(syntax.span, message, "arrays are declared at the top: `array a: f64[n]`");
@@ -157,7 +168,7 @@ impl Checker<'_> {
                 Ok((Slice { object, dimensions, span: syntax.span }, element))
             }
             syntax::ExpressionKind::Index { base, indices } => {
-                let object = self.object(&base.text, base.span, "an array")?;
+                let object = self.object(&base.text, base.span, Wanted::Array)?;
                 let element = self.element_type(base, object)?;
                 Ok((self.slice_of(base, object, indices, syntax.span)?, element))
             }

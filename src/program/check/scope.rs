@@ -9,7 +9,7 @@ use crate::program::tree::{FunctionId, Local, LocalId, ObjectId, Type, Value};
 use crate::program::vocabulary;
 
 /// Names that are looked through for the nearest one.
-const MAXIMUM_CANDIDATES: usize = 2000;
+pub(super) const MAXIMUM_CANDIDATES: usize = 2000;
 
 /// What a name means.
 #[derive(Clone, Copy, Debug)]
@@ -113,7 +113,7 @@ impl Checker<'_> {
             let message = format!("`{}` is a name the notation gives", name.text);
             return self.fault(name.span, message, format!("choose another name, such as `my_{}`", name.text));
         }
-        if let Some(first) = self.find(&name.text) {
+        if let Some(first) = self.find(&name.text).filter(|first| !self.may_be_hidden(*first, name)) {
             let mut diagnostic = Diagnostic::at(self.source, name.span, format!("`{}` is declared already", name.text));
             if let Some(span) = self.meaning_span(first) {
                 diagnostic = diagnostic.related(span, "here for the first time");
@@ -125,6 +125,18 @@ impl Checker<'_> {
         }
         self.innermost().insert(name.text.clone(), meaning);
         Ok(())
+    }
+
+    /// A `let` of the timed part that happens to be constant can be seen everywhere, but stands in nobody's way where any other `let`
+    /// of the timed part would not be seen.
+    fn may_be_hidden(&self, first: Meaning, name: &Name) -> bool {
+        match first {
+            Meaning::Constant { is_let: true, span, .. } => {
+                let elsewhere = self.context.phase != Phase::Main || name.span.start < span.start;
+                elsewhere && self.scopes.last().is_some_and(|scope| !scope.contains_key(&name.text))
+            }
+            _ => false,
+        }
     }
 
     /// Marks a name whose declaration is at fault, so that its uses are not reported as well.
@@ -176,13 +188,16 @@ impl Checker<'_> {
     }
 
     fn unknown_name(&mut self, name: &str, span: Span) -> Reported {
+        if self.is_full() {
+            return Reported;
+        }
         if let Some(&declared) = self.main_lets.get(name) {
             return self.out_of_reach(name, span, declared);
         }
         let mut diagnostic = Diagnostic::at(self.source, span, format!("nothing is called `{name}`"));
         let names = self.scopes.iter().rev().flat_map(|scope| scope.keys()).map(String::as_str);
         let given = vocabulary::GIVEN_NAMES.into_iter().chain(["true", "false"]);
-        if let Some(meant) = nearest(name, names.take(MAXIMUM_CANDIDATES).chain(given)) {
+        if let Some(meant) = suggestion(name, names.take(MAXIMUM_CANDIDATES).chain(given)) {
             diagnostic = diagnostic.help(format!("did you mean `{meant}`?"));
         } else if vocabulary::order(name).is_some() {
             diagnostic = diagnostic.help("memory orders stand at the end of an `atomic` operation");
@@ -195,9 +210,10 @@ impl Checker<'_> {
     /// A variable of the timed part, used elsewhere or before it is declared.
     fn out_of_reach(&mut self, name: &str, span: Span, declared: Span) -> Reported {
         let (message, help) = match self.context.phase {
-            Phase::Main | Phase::Results => {
-                (format!("`{name}` is declared further down, or in a block of its own"), "declare it first")
-            }
+            Phase::Main | Phase::Results => (
+                format!("`{name}` is declared further down, in line {}", self.line(declared)),
+                "declare a variable before it is used",
+            ),
             Phase::Function(_) => (
                 format!("a function does not see the variable `{name}` of the timed part"),
                 "hand it over as a parameter of the function",
@@ -225,4 +241,9 @@ impl Checker<'_> {
         }
         .filter(|span| span.end > 0)
     }
+}
+
+/// The nearest of some names. A name of one letter is near to all others of one letter, so it has none.
+pub(super) fn suggestion<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    if name.len() < 2 { None } else { nearest(name, candidates) }
 }

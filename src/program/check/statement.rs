@@ -30,15 +30,20 @@ impl Checker<'_> {
     }
 
     pub(super) fn block_into(&mut self, block: &Block, into: &mut Vec<Statement>) {
-        self.scoped(|checker| {
-            for statement in &block.statements {
-                let _ = checker.statement(statement, into);
-            }
+        self.nested(|checker| {
+            checker.scoped(|checker| {
+                for statement in &block.statements {
+                    let _ = checker.statement(statement, into);
+                }
+            });
         });
     }
 
     /// Checks a statement and appends what it means.
     pub(super) fn statement(&mut self, statement: &syntax::Statement, into: &mut Vec<Statement>) -> Checked<()> {
+        if self.is_full() {
+            return Err(Reported);
+        }
         self.size += 1;
         let span = statement.span;
         let kind = match &statement.kind {
@@ -76,9 +81,7 @@ impl Checker<'_> {
 
     /// A new variable; nothing where it is a constant that is known already.
     fn let_statement(&mut self, name: &Name, value: &syntax::Expression) -> Checked<Option<StatementKind>> {
-        if let Some(Meaning::Constant { span, is_let: true, .. } | Meaning::Broken(span)) = self.quiet_look_up(&name.text)
-            && span == name.span
-        {
+        if self.constant_lets.contains(&name.span.start) {
             return Ok(None);
         }
         let Ok(value) = self.value(value) else {

@@ -2,6 +2,7 @@
 
 use super::convert::Typed;
 use super::expression::apply_unary;
+use super::place::Wanted;
 use super::scope::Context;
 use super::{Checked, Checker};
 use crate::base::diagnostic::Span;
@@ -107,7 +108,7 @@ impl Checker<'_> {
     }
 
     /// A mutex or a semaphore, one of many where it has an extent.
-    fn synchroniser_place(&mut self, syntax: &syntax::Expression, noun: &str, word: &str) -> Checked<Place> {
+    fn synchroniser_place(&mut self, syntax: &syntax::Expression, noun: &'static str, word: &str) -> Checked<Place> {
         let span = syntax.span;
         let (name, name_span, index) = match &syntax.kind {
             syntax::ExpressionKind::Name(name) => (name, span, None),
@@ -117,7 +118,7 @@ impl Checker<'_> {
             },
             _ => return self.fault(span, format!("`{word}` takes a {noun}"), format!("declare `{noun} m` at the top")),
         };
-        let object = self.object(name, name_span, &format!("a {noun}"))?;
+        let object = self.object(name, name_span, Wanted::Synchroniser(noun))?;
         let right = match self.objects[object.0 as usize].kind {
             ObjectKind::Mutex => noun == "mutex",
             ObjectKind::Semaphore { .. } => noun == "semaphore",

@@ -11,7 +11,7 @@ impl Parser<'_> {
     pub(super) fn items(&mut self) -> Vec<Item> {
         let mut items = Vec::new();
         loop {
-            self.brackets = 0;
+            self.brackets.clear();
             let token = self.peek();
             match token.kind {
                 TokenKind::End => return items,
@@ -200,9 +200,19 @@ impl Parser<'_> {
         Ok(ItemKind::Work { flops, bytes })
     }
 
+    /// `else` where no `if` is.
+    fn reject_else(&mut self) -> Parsed<()> {
+        if !self.at_word("else") {
+            return Ok(());
+        }
+        let diagnostic = Diagnostic::at(self.source, self.peek().span, "this `else` belongs to no `if`");
+        self.fail(diagnostic.help("`else` follows the `}` of an `if`"))
+    }
+
     /// The word that the next statement begins with, a misspelt one put right (and reported); `None` where it begins otherwise or with
     /// a name.
     pub(super) fn leading_word(&mut self) -> Parsed<Option<String>> {
+        self.reject_else()?;
         let token = self.peek();
         if token.kind != TokenKind::Word {
             return Ok(None);

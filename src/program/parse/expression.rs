@@ -178,6 +178,11 @@ impl Parser<'_> {
                 Ok(Tall::leaf(ExpressionKind::Wait(Box::new(handle)), self.span_from(token.span)))
             }
             _ if is_call && (text == "exchange" || !vocabulary::is_reserved(&text)) => self.call(),
+            _ if vocabulary::is_reserved(&text) && self.line_ended() => {
+                // A statement begins: the bracket was forgotten that would have ended the one before.
+                let open = self.brackets.last().copied().unwrap_or(token.span);
+                self.never_closed(open)
+            }
             _ if vocabulary::is_reserved(&text) => {
                 let diagnostic = Diagnostic::at(self.source, token.span, format!("`{text}` does not stand in an expression"));
                 self.fail(diagnostic.help(format!("`{text}` is a word of the notation")))

@@ -1,6 +1,6 @@
 //! Statements of tasks, queues, messages, pipelines and accelerators.
 
-use super::{Parsed, Parser};
+use super::{Failed, Parsed, Parser};
 use crate::base::diagnostic::Span;
 use crate::program::lex::TokenKind;
 use crate::program::syntax::{CollectiveKind, Expression, Name, Pipeline, Stage, StatementKind};
@@ -123,19 +123,25 @@ impl Parser<'_> {
         let depth = self.optional("depth")?;
         let open = self.expect("{", help)?;
         let mut stages = Vec::new();
+        let mut broken = false;
         loop {
             while self.peek().kind == TokenKind::Newline || self.at_symbol(";") {
                 self.take();
             }
             if self.accept("}") {
-                return Ok(StatementKind::Pipeline(Box::new(Pipeline { range, depth, stages })));
+                return if broken { Err(Failed) } else { Ok(StatementKind::Pipeline(Box::new(Pipeline { range, depth, stages }))) };
             }
             if self.peek().kind == TokenKind::End {
-                let diagnostic = crate::base::diagnostic::Diagnostic::at(self.source, open, "this `{` is never closed");
-                return self.fail(diagnostic.help("close the pipeline with `}`"));
+                return self.never_closed(open);
             }
-            self.expect_word("stage", help)?;
-            stages.push(self.stage()?);
+            let begin = self.position;
+            match self.expect_word("stage", help).and_then(|_| self.stage()) {
+                Ok(stage) => stages.push(stage),
+                Err(Failed) => {
+                    broken = true;
+                    self.recover(begin);
+                }
+            }
         }
     }
 

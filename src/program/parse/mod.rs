@@ -29,7 +29,7 @@ pub fn parse(source: &SourceText) -> Result<File, Diagnostics> {
         return Err(vec![Diagnostic::at(source, None, message)]);
     }
     let (tokens, diagnostics) = lex(source);
-    let mut parser = Parser { source, tokens, position: 0, brackets: 0, depth: 0, stopped: false, diagnostics };
+    let mut parser = Parser::new(source, tokens, diagnostics);
     let items = parser.items();
     if parser.diagnostics.is_empty() {
         return Ok(File { summary: summary(&source.text), items });
@@ -43,7 +43,7 @@ pub fn parse(source: &SourceText) -> Result<File, Diagnostics> {
 pub fn parse_literal(text: &str) -> Option<LiteralValue> {
     let source = SourceText::new("", text);
     let (tokens, diagnostics) = lex(&source);
-    let mut parser = Parser { source: &source, tokens, position: 0, brackets: 0, depth: 0, stopped: false, diagnostics };
+    let mut parser = Parser::new(&source, tokens, diagnostics);
     let literal = parser.literal("").ok()?;
     (parser.diagnostics.is_empty() && parser.peek().kind == TokenKind::End).then_some(literal.value)
 }
@@ -66,19 +66,26 @@ struct Parser<'a> {
     /// The next token's index; line ends before it may still have to be passed over.
     position: usize,
     /// Open brackets; within them line ends do not count.
-    brackets: usize,
+    brackets: Vec<Span>,
     /// Blocks and expressions that are being read.
     depth: usize,
     /// Nothing more is read: the nesting is too deep or there are too many faults.
     stopped: bool,
     diagnostics: Diagnostics,
+    /// How many of the faults are the lexer's, which come first.
+    lexical: usize,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(source: &'a SourceText, tokens: Vec<Token>, diagnostics: Diagnostics) -> Parser<'a> {
+        let lexical = diagnostics.len();
+        Parser { source, tokens, position: 0, brackets: Vec::new(), depth: 0, stopped: false, diagnostics, lexical }
+    }
+
     /// The index of the next token that counts.
     fn next_index(&self) -> usize {
         let mut index = self.position;
-        while self.brackets > 0 && self.tokens[index].kind == TokenKind::Newline {
+        while !self.brackets.is_empty() && self.tokens[index].kind == TokenKind::Newline {
             index += 1;
         }
         index
@@ -158,21 +165,34 @@ impl Parser<'_> {
 
     /// Takes the bracket that closes the one at `open`.
     fn close(&mut self, symbol: &str, open: Span, help: &str) -> Parsed<Span> {
-        let next = self.next_index();
-        let line_ended = self.tokens[self.position..next].iter().any(|token| token.kind == TokenKind::Newline);
-        if !self.at_symbol(symbol) && (line_ended || self.tokens[next].kind == TokenKind::End) {
-            let message = format!("this `{}` is never closed", self.text(open));
-            return self.fail(Diagnostic::at(self.source, open, message).help(format!("close it with `{symbol}`")));
+        if !self.at_symbol(symbol) && (self.line_ended() || self.peek().kind == TokenKind::End) {
+            return self.never_closed(open);
         }
         let close = self.expect(symbol, help)?;
-        self.brackets -= 1;
+        self.brackets.pop();
         Ok(close)
+    }
+
+    /// Whether the next token stands on a later line than the one before it.
+    fn line_ended(&self) -> bool {
+        self.tokens[self.position..self.next_index()].iter().any(|token| token.kind == TokenKind::Newline)
+    }
+
+    fn never_closed<T>(&mut self, open: Span) -> Parsed<T> {
+        let symbol = self.text(open);
+        let close = match symbol {
+            "(" => ")",
+            "[" => "]",
+            _ => "}",
+        };
+        let message = format!("this `{symbol}` is never closed");
+        self.fail(Diagnostic::at(self.source, open, message).help(format!("close it with `{close}`")))
     }
 
     /// Takes an opening bracket; line ends do not count up to [`Parser::close`].
     fn open(&mut self, symbol: &str, help: &str) -> Parsed<Span> {
         let open = self.expect(symbol, help)?;
-        self.brackets += 1;
+        self.brackets.push(open);
         Ok(open)
     }
 
@@ -216,7 +236,8 @@ impl Parser<'_> {
         match token.kind {
             TokenKind::Newline | TokenKind::End => {
                 let index = self.tokens.partition_point(|other| other.span.start < token.span.start);
-                let end = index.checked_sub(1).map_or(0, |before| self.tokens[before].span.end);
+                let before = self.tokens[..index].iter().rev().find(|before| before.kind != TokenKind::Newline);
+                let end = before.map_or(0, |before| before.span.end);
                 Span { start: end, end: end.max(token.span.end.min(end + 1)) }
             }
             _ => token.span,
@@ -238,13 +259,23 @@ impl Parser<'_> {
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
-        if self.stopped {
+        if self.stopped || self.line_is_faulty(&diagnostic) {
             return;
         }
         self.diagnostics.push(diagnostic);
         if self.diagnostics.len() >= MAXIMUM_FAULTS {
             self.stop();
         }
+    }
+
+    /// Whether the lexer found a fault in the same line: then this is its consequence.
+    fn line_is_faulty(&self, diagnostic: &Diagnostic) -> bool {
+        let Some(span) = diagnostic.span else { return false };
+        let faults = self.diagnostics[..self.lexical].iter().filter_map(|fault| fault.span).map(|fault| fault.start);
+        let before = faults.clone().take_while(|&fault| fault <= span.start).last();
+        let after = faults.clone().find(|&fault| fault > span.start);
+        let same_line = |a: u32, b: u32| !self.source.text[a as usize..b as usize].contains('\n');
+        before.is_some_and(|fault| same_line(fault, span.start)) || after.is_some_and(|fault| same_line(span.start, fault))
     }
 
     fn stop(&mut self) {
@@ -278,7 +309,7 @@ impl Parser<'_> {
             index += 1;
         }
         if self.tokens[index].kind != TokenKind::Symbol("{") {
-            return self.expected(&format!("`{{` and the body of `{owner}`"), "");
+            return self.expected(&format!("`{{` and the body of `{owner}`"), "a block stands between `{` and `}`");
         }
         self.position = index + 1;
         self.open_block(self.tokens[index].span)
@@ -289,8 +320,7 @@ impl Parser<'_> {
         self.nested(|parser| {
             let statements = parser.statements();
             if !parser.at_symbol("}") {
-                let message = "this `{` is never closed";
-                return parser.fail(Diagnostic::at(parser.source, open, message).help("close the block with `}`"));
+                return parser.never_closed(open);
             }
             parser.take();
             Ok(Block { statements, span: parser.span_from(open) })
@@ -301,7 +331,7 @@ impl Parser<'_> {
     fn statements(&mut self) -> Vec<Statement> {
         let mut statements = Vec::new();
         loop {
-            self.brackets = 0;
+            self.brackets.clear();
             while self.at_symbol(";") || self.peek().kind == TokenKind::Newline {
                 self.take();
             }
@@ -335,10 +365,14 @@ impl Parser<'_> {
 
     /// Passes over the rest of a broken statement that began at token `begin`. Blocks in it are read for their own faults.
     fn recover(&mut self, begin: usize) {
-        self.brackets = 0;
+        let in_brackets = !self.brackets.is_empty();
+        self.brackets.clear();
         loop {
             let token = self.peek();
             match token.kind {
+                TokenKind::Symbol(";") if in_brackets => {
+                    self.take();
+                }
                 TokenKind::Newline | TokenKind::End | TokenKind::Symbol(";" | "}") => return,
                 TokenKind::Symbol("{") => {
                     self.take();

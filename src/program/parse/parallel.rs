@@ -44,7 +44,8 @@ impl Parser<'_> {
         if self.peek().kind == TokenKind::Word {
             return self.expected("`reduce(...)`, `schedule(...)` or `{`", "");
         }
-        Ok(StatementKind::ParallelFor { ranges, clauses, body: self.block("parallel for")? })
+        let body = self.loop_body(&ranges, "parallel for")?;
+        Ok(StatementKind::ParallelFor { ranges, clauses, body })
     }
 
     fn reduce_clause(&mut self) -> Parsed<ClauseKind> {

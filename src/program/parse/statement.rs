@@ -136,7 +136,17 @@ impl Parser<'_> {
             return Ok(StatementKind::ForQueue { variable, queue, body: self.block("for")? });
         }
         let ranges = self.ranges("for")?;
-        Ok(StatementKind::For { ranges, body: self.block("for")? })
+        let body = self.loop_body(&ranges, "for")?;
+        Ok(StatementKind::For { ranges, body })
+    }
+
+    /// The body of a loop over ranges: each range is a loop, and so a level of nesting.
+    pub(super) fn loop_body(&mut self, ranges: &[Range], owner: &str) -> Parsed<Block> {
+        let before = self.depth;
+        self.depth += ranges.len() - 1;
+        let body = self.block(owner);
+        self.depth = before;
+        body
     }
 
     /// Whether `N in QUEUE {` is next.

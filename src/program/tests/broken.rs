@@ -50,7 +50,7 @@ fn report(cases: &[(&str, &str)]) -> String {
 
 #[test]
 fn texts_that_cannot_be_read() {
-    insta::assert_snapshot!(report(&[
+    let report = report(&[
         ("a misspelt word, and more", "paralel for i in 0..9 { busy(i) }\nbarier = 1\nlet = 3\n"),
         ("a misspelt declaration", "param n = 4\naray a: f64[n]\n"),
         ("words of other languages", "for i in 0..3 { if i > 1 { break } }\nint k = 0\nreturn k\n"),
@@ -77,6 +77,7 @@ fn texts_that_cannot_be_read() {
         ("a declaration in a block", "parallel {\n    array a: f64[4]\n    shared s: i64 = 0\n}\n"),
         ("a param that is computed", "param n = 4\nparam m = n * 2\n"),
         ("a lock without its block", "mutex m\nparallel { lock m\n}\n"),
+        ("an atomic on a value", "atomic 3 += 1\n"),
         ("two pairs of brackets", "array a: f64[4, 4]\na[1][2] = 0\n"),
         ("a reduction's operator", "shared s: i64 = 0\nparallel for i in 0..9 reduce(-: s) { s -= i }\n"),
         ("an unknown clause", "parallel for i in 0..9 private(x) { busy(i) }\n"),
@@ -85,12 +86,13 @@ fn texts_that_cannot_be_read() {
         ("else without if", "else { busy(1) }\n"),
         ("a pipeline's body", "pipeline i in 0..9 { busy(i) }\n"),
         ("a block by itself", "let x = 1 { busy(x) }\n"),
-    ]));
+    ]);
+    insta::assert_snapshot!(report);
 }
 
 #[test]
 fn names_and_declarations() {
-    insta::assert_snapshot!(report(&[
+    let report = report(&[
         ("an unknown name", "param count = 4\nlet x = cuont + 1\nbusy(y)\nlet z = x\n"),
         ("used before it is declared", "busy(x)\nlet x = 1\nx = 2\nbusy(y)\nlet y = 4\n"),
         ("declared twice", "param n = 4\narray n: f64[4]\nlet x = 1\nlet x = 2\nfor x in 0..4 { busy(x) }\n"),
@@ -111,12 +113,13 @@ fn names_and_declarations() {
         ("tolerance and work", "result 1 within 2\nwork flops 0 - 1 bytes 1.5\n"),
         ("a variable of the timed part in setup", "let x = 1\nx = 2\nsetup { busy(x) }\nfn f() { busy(x) }\narray a: i64[4] = x\n"),
         ("a constant that divides by zero", "param n = 0\nlet x = 4 / n\nlet y = 5 % 0\n"),
-    ]));
+    ]);
+    insta::assert_snapshot!(report);
 }
 
 #[test]
 fn types_and_places() {
-    insta::assert_snapshot!(report(&[
+    let report = report(&[
         ("a float for an integer", "let n = 4\nn = 2.5\narray a: i64[4]\na[1] = 0.5\na[1] += 1e3\nlet x = a[1.0]\n"),
         ("a narrow integer", "array a: i32[4]\nlet x = 5\na[0] = x * 2\na[1] = 3_000_000_000\na[2] = -1\n"),
         ("a narrow float", "array a: f32[4]\nlet x = 0.5\na[0] = x + a[1]\na[1] = 0.1\n"),
@@ -127,38 +130,39 @@ fn types_and_places() {
         ("brackets on what has no elements", "shared s: f64 = 0\nlet x = 1\nparam n = 3\nlet y = s[0] + x[0] + n[1]\n"),
         (
             "calls",
-            "fn f(x: f64, n: i64) -> f64 { x * n }\nlet a = f(1.0)\nlet b = f(1.0, 2.5)\nlet c = g(1)\nlet d = sqr(2)\nlet e = a(3)\n"
+            "fn f(x: f64, n: i64) -> f64 { x * n }\nlet a = f(1.0)\nlet b = f(1.0, 2.5)\nlet c = g(1)\nlet d = sqr(2)\nlet e = a(3)\n",
         ),
         ("builtin calls", "let a = min(1)\nlet b = fma(1, 2)\nlet c = bool(1)\nlet d = sum(3)\nlet e = abs(true)\n"),
         ("a value that is not used", "let x = 1\nx + 1\nx == 2\nsqrt(2.0)\n"),
         (
             "a function without a value",
-            "fn f(x: i64) { busy(x) }\nlet y = f(1)\nfn g(x: i64) -> i64 { busy(x) }\nfn h(x: i64) { x = 1 }\n"
+            "fn f(x: i64) { busy(x) }\nlet y = f(1)\nfn g(x: i64) -> i64 { busy(x) }\nfn h(x: i64) { x = 1 }\n",
         ),
         ("what cannot be assigned", "let x = 1\nx + 1 = 2\nthread = 3\nmutex m\nm = 1\n"),
         (
             "slices",
-            "array a: f64[8]\narray b: f64[4]\na[..] = b[..]\na[0..4] = a[1..5]\na[..] = b\na[2..6] = b[..] + a[2, 3]\nlet c = 0.0\nc[..] = 1\n"
+            "array a: f64[8]\narray b: f64[4]\na[..] = b[..]\na[0..4] = a[1..5]\na[..] = b\na[2..6] = b[..] + a[2, 3]\nlet c = 0.0\nc[..] = 1\n",
         ),
         (
             "steps and bounds",
-            "for i in 0..9 by 0 { busy(i) }\nfor i in 0..1.5 { busy(i) }\nlet k = 1\nk = 2\nfor i in 0..9 by k { busy(i) }\n"
+            "for i in 0..9 by 0 { busy(i) }\nfor i in 0..1.5 { busy(i) }\nlet k = 1\nk = 2\nfor i in 0..9 by k { busy(i) }\n",
         ),
-    ]));
+    ]);
+    insta::assert_snapshot!(report);
 }
 
 #[test]
 fn teams_and_synchronisation() {
-    insta::assert_snapshot!(report(&[
+    let report = report(&[
         (
             "an outer variable",
-            "let s = 0.0\nparallel for i in 0..9 { s += i }\nparallel {\n    s = 1\n    let t = 0\n    t = 1\n}\n"
+            "let s = 0.0\nparallel for i in 0..9 { s += i }\nparallel {\n    s = 1\n    let t = 0\n    t = 1\n}\n",
         ),
         ("thread without a team", "let me = thread\n"),
         ("barriers", "barrier\nparallel for i in 0..9 { barrier }\nmutex m\nparallel { lock m { barrier } }\n"),
         (
             "nested teams",
-            "parallel { parallel { busy(1) } }\nparallel for i in 0..9 {\n    parallel for j in 0..9 { busy(1) }\n}\n"
+            "parallel { parallel { busy(1) } }\nparallel for i in 0..9 {\n    parallel for j in 0..9 { busy(1) }\n}\n",
         ),
         ("a loop under a lock", "mutex m\nlock m { parallel for i in 0..9 { busy(1) } }\n"),
         ("a team of none", "parallel 0 { busy(1) }\n"),
@@ -166,32 +170,33 @@ fn teams_and_synchronisation() {
             "reductions",
             "let x = 0\narray a: i64[4]\nshared f: f64 = 0\nparallel for i in 0..9 reduce(+: x) { busy(1) }\n\
           parallel for i in 0..9 reduce(+: a) { busy(1) }\nparallel for i in 0..9 reduce(&: f) { busy(1) }\n\
-          parallel for i in 0..9 reduce(+: f) reduce(max: f) { busy(1) }\n"
+          parallel for i in 0..9 reduce(+: f) reduce(max: f) { busy(1) }\n",
         ),
         (
             "schedules",
-            "parallel for i in 0..9 schedule(dinamic) { busy(1) }\nparallel for i in 0..9 schedule(static, 0) { busy(1) }\n"
+            "parallel for i in 0..9 schedule(dinamic) { busy(1) }\nparallel for i in 0..9 schedule(static, 0) { busy(1) }\n",
         ),
         (
             "atomics",
-            "shared x: i64 = 0\nlet y = 1\nparallel {\n    atomic y += 1\n    atomic x *= 2\n    atomic x = 1 acquire\n    let v = atomic x release\n    atomic 3 += 1\n    fetch_add(x + 1, 2)\n}\n"
+            "shared x: i64 = 0\nlet y = 1\nparallel {\n    atomic y += 1\n    atomic x *= 2\n    atomic x = 1 acquire\n    let v = atomic x release\n    fetch_add(x + 1, 2)\n}\n",
         ),
         (
             "await",
-            "shared x: i64 = 0\nshared z: i32 = 0\nlet y = 1\nparallel {\n    await y == 1\n    await x + 1 == 2\n    await x == x\n    await x\n    await z == thread\n    await x > 1 && x < 3\n}\n"
+            "shared x: i64 = 0\nshared z: i32 = 0\nlet y = 1\nparallel {\n    await y == 1\n    await x + 1 == 2\n    await x == x\n    await x\n    await z == thread\n    await x > 1 && x < 3\n}\n",
         ),
         (
             "locks",
-            "mutex m\nmutex ms[4]\nsemaphore s = 1\nparallel {\n    lock s { busy(1) }\n    acquire m\n    lock ms { busy(1) }\n    lock x { busy(1) }\n    lock ms[0, 1] { busy(1) }\n}\n"
+            "mutex m\nmutex ms[4]\nsemaphore s = 1\nparallel {\n    lock s { busy(1) }\n    acquire m\n    lock ms { busy(1) }\n    lock x { busy(1) }\n    lock ms[0, 1] { busy(1) }\n}\n",
         ),
         ("a mutex as a value", "mutex m\nlet x = m\n"),
         ("recursion", "fn f(x: i64) -> i64 { g(x) }\nfn g(x: i64) -> i64 { h(x) + 1 }\nfn h(x: i64) -> i64 { f(x) }\nbusy(f(1))\n"),
         (
             "a function's needs",
-            "fn meet() { barrier }\nfn fork() { parallel { meet() } }\nfn all() { parallel for i in 0..9 { busy(i) } }\nmeet()\nparallel { fork() }\nparallel for i in 0..9 { all(); meet() }\nmutex m\nlock m { all() }\n"
+            "fn meet() { barrier }\nfn fork() { parallel { meet() } }\nfn all() { parallel for i in 0..9 { busy(i) } }\nmeet()\nparallel { fork() }\nparallel for i in 0..9 { all(); meet() }\nmutex m\nlock m { all() }\n",
         ),
         ("a result that changes memory", "shared x: i64 = 0\nfn next() -> i64 { x += 1; x }\nresult next(), fetch_add(x, 1)\n"),
-    ]));
+    ]);
+    insta::assert_snapshot!(report);
 }
 
 #[test]

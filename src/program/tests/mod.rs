@@ -2,6 +2,8 @@
 
 mod broken;
 mod good;
+mod hostile;
+mod runtime_text;
 mod texts;
 
 use super::check::Bindings;
