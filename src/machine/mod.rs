@@ -1,8 +1,30 @@
 //! From what a user writes to parts and wiring: the machine's keys, their meaning and their schema, the catalogue of shipped texts, and
 //! faults that point at the place.
 //!
+//! ```text
+//!   machine.toml --parse--> tree <-- --set, parts of models/ (each value keeps its place)
+//!                             |
+//!                           keys.rs, read strictly
+//!                             |
+//!              resolve.rs: what one key says about another, protocol and run-time texts by name
+//!                             |
+//!          Machine: NodeSpec for wire.rs, what the plan needs, every key with its value for the record
+//! ```
+//!
 //! This floor knows nothing of runs.
 
+pub mod address_map;
 pub mod catalogue;
+pub mod keys;
+mod node;
+pub mod overrides;
+pub mod parts;
+pub mod reference;
+mod resolve;
+mod resolved;
+pub mod running;
+pub mod schema;
 pub mod simulation;
 pub mod wire;
+
+pub use resolve::Machine;

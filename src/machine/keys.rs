@@ -1,0 +1,373 @@
+//! The keys of a machine's text: declared once, for parsing, for the JSON Schema and for the reference page.
+//!
+//! ```text
+//!   name, description
+//!   [[node]]           cores, core, cache.L1d, cache.L2, interconnect, memory
+//!   [address_space]    organisation, page_size, protocol
+//!   [runtime]          threads, schedule, lock, barrier, reduce, checks
+//! ```
+//!
+//! What one key says about another (sizes that divide, parts that exist) is checked where the machine is built, in `resolve`.
+
+use serde_json::Value as Json;
+
+use crate::base::diagnostic::Diagnostics;
+use crate::base::document::{At, Field, Shape, Value, Whole};
+use crate::base::quantity::{Bandwidth, ByteSize, Cycles, Duration, Frequency};
+use crate::machine::running::{ScheduleKey, ThreadsKey};
+use crate::{choice, section, tagged};
+
+/// Cycles beyond which a latency is a slip of the pen: a millisecond at 1 GHz.
+const MOST_CYCLES: u64 = 1_000_000;
+
+/// Cycles of the clock of the part that the key belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CycleCount(pub u32);
+
+impl Field for CycleCount {
+    fn read(value: &Value, path: &str, faults: &mut Diagnostics) -> Option<CycleCount> {
+        let cycles = Cycles::read(value, path, faults)?;
+        if cycles.0 > MOST_CYCLES {
+            let message = format!("`{path}`: {cycles} are more than any part takes");
+            faults.push(value.place.fault(message).key(path).help(format!("at most {}", Cycles(MOST_CYCLES))));
+            return None;
+        }
+        Some(CycleCount(cycles.0 as u32))
+    }
+
+    fn write(&self) -> Json {
+        Cycles(u64::from(self.0)).write()
+    }
+
+    fn shape() -> Shape {
+        Cycles::shape()
+    }
+}
+
+section! {
+    /// A parallel computer: kinds of nodes, the address space they share, and how programs are run on them.
+    pub struct MachineKeys {
+        /// What a person calls the machine.
+        name: String,
+        /// One sentence for `flynn list`: what the machine is and what it shows.
+        description: String = String::new(),
+        /// The kinds of nodes.
+        nodes as "node": Vec<At<NodeKeys>>,
+        /// How memory is addressed and kept coherent.
+        address_space: AddressSpaceKeys,
+        /// Everything about running a program that is not the program.
+        runtime: RuntimeKeys,
+    }
+    later {
+        "interconnect" => "an interconnect between nodes (machines of several nodes) is",
+        "accelerator" => "accelerators are",
+    }
+}
+
+section! {
+    /// A kind of node: equal cores with private caches, an interconnect that joins them, and memory.
+    pub struct NodeKeys {
+        /// How `--set node[NAME].KEY=VALUE` and messages name this kind of node.
+        name: String = "node".to_string(),
+        /// How many such nodes the machine has.
+        count: Whole<1, 1_048_576> = Whole(1),
+        /// How many cores a node has.
+        cores: Whole<1, 1024>,
+        /// What each core is.
+        core: CoreKeys,
+        /// The private caches of each core, written `[node.cache.L1d]` and `[node.cache.L2]`. Without any, every access goes to memory.
+        cache: CacheLevelKeys,
+        /// What joins the cores and the memory.
+        interconnect: InterconnectKeys,
+        /// The node's memory.
+        memory: MemoryKeys,
+    }
+    later {
+        "accelerator" => "accelerators are",
+        "network_interface" => "network interfaces are",
+    }
+}
+
+section! {
+    /// A core.
+    pub struct CoreKeys {
+        /// A processor of `models/processors` that supplies every key not written here.
+        part: Option<String>,
+        /// How it executes.
+        kind: CoreKind = CoreKind::InOrder,
+        /// How fast it runs; latencies of its caches count cycles of this clock.
+        clock: Frequency,
+        /// What an operation of each class takes.
+        costs: CostKeys,
+    }
+    later {
+        "width" => "cores that issue several operations a cycle are",
+        "vector" => "cores with vector lanes are",
+        "branch_predictor" => "branch prediction is",
+    }
+}
+
+choice! {
+    /// How a core executes.
+    pub enum CoreKind {
+        /// One operation after the other; an access that misses stops the core until the data are there (blocking, sequentially
+        /// consistent).
+        InOrder = "in-order",
+    }
+    later {
+        "out-of-order" => "out-of-order cores are",
+        "vector" => "vector cores are",
+    }
+}
+
+section! {
+    /// Cycles of the core's clock an operation of each class takes; 0 is free. An access pays its caches' latencies beside its own
+    /// class.
+    pub struct CostKeys {
+        /// Additions, comparisons, logic and shifts of whole numbers; moves.
+        integer: CycleCount,
+        /// Multiplications of whole numbers.
+        integer_multiply: CycleCount,
+        /// Divisions and remainders of whole numbers.
+        integer_divide: CycleCount,
+        /// Additions, comparisons and conversions of floating-point numbers.
+        float_add: CycleCount,
+        /// Multiplications of floating-point numbers, fused multiply-adds.
+        float_multiply: CycleCount,
+        /// Divisions of floating-point numbers.
+        float_divide: CycleCount,
+        /// Square roots.
+        square_root: CycleCount,
+        /// Sines, cosines, exponentials, logarithms.
+        special: CycleCount,
+        /// Loads: address and issue.
+        load: CycleCount,
+        /// Stores: address and issue.
+        store: CycleCount,
+        /// Atomic operations: what they take beside the access.
+        atomic: CycleCount,
+        /// Jumps, taken or not.
+        branch: CycleCount,
+    }
+}
+
+section! {
+    /// The private caches of a core, innermost first. Each holds every line of the one before it (inclusive) and writes back.
+    pub struct CacheLevelKeys {
+        /// The first level, for data.
+        l1d as "L1d": Option<CacheKeys>,
+        /// The second level; it needs a first.
+        l2 as "L2": Option<CacheKeys>,
+    }
+    later {
+        "L1i" => "instruction caches are",
+        "L3" => "a third private level is",
+        "LLC" => "a last-level cache shared by the cores, on the memory side of the coherence point, is",
+    }
+}
+
+section! {
+    /// A set-associative cache: write-back, write-allocate.
+    pub struct CacheKeys {
+        /// Its capacity: sets times ways times the line; the sets must come to a power of two.
+        size: ByteSize,
+        /// Lines in a set; 1 is direct-mapped.
+        ways: Whole<1, 64>,
+        /// The unit of transfer and of coherence: a power of two, the same in every level.
+        line: ByteSize = ByteSize(64),
+        /// Cycles of the core's clock from asking to the answer, hit or miss.
+        latency: CycleCount,
+        /// Which line of a full set makes room.
+        replacement: ReplacementKey = ReplacementKey::Lru,
+    }
+    later {
+        "shared_by" => "caches that several cores share are",
+        "prefetcher" => "prefetchers are",
+        "mshrs" => "caches with several misses under way are",
+        "write_policy" => "write-through caches are",
+    }
+}
+
+choice! {
+    /// Which line of a full set makes room for a new one.
+    pub enum ReplacementKey {
+        /// The one that was not accessed for longest (least recently used).
+        Lru = "lru",
+        /// The one that was filled first.
+        Fifo = "fifo",
+    }
+    later {
+        "random" => "random replacement is",
+        "plru" => "tree pseudo-LRU is",
+    }
+}
+
+tagged! {
+    /// What joins the cores and the memory of a node.
+    pub enum InterconnectKeys {
+        /// A split-transaction snooping bus in the style of the SGI Challenge (Culler, Singh and Gupta 1999, section 6.4): every cache
+        /// sees every transaction in one order.
+        Bus(BusKeys) = "bus",
+        /// Any number of transactions at once, in no time.
+        Ideal(IdealInterconnectKeys) = "ideal",
+    }
+    later {
+        "crossbar" => "a crossbar is",
+        "ring" => "a ring is",
+        "mesh" => "a mesh is",
+    }
+}
+
+section! {
+    /// A bus.
+    pub struct BusKeys {
+        /// A bus of `models/links` that supplies every key not written here.
+        part: Option<String>,
+        /// What the data bus moves in a cycle: a power of two, at most a line.
+        width: ByteSize,
+        /// The bus's own clock.
+        clock: Frequency,
+        /// Who goes first where several want the bus.
+        arbitration: ArbitrationKey = ArbitrationKey::RoundRobin,
+        /// Bus cycles a transaction holds the address bus, at least 1.
+        address: CycleCount = CycleCount(1),
+        /// Bus cycles from the end of the address phase to the caches' joint answer.
+        snoop: CycleCount = CycleCount(2),
+        /// Transactions that may be under way at once; 1 is an atomic bus.
+        outstanding: Whole<1, 1024> = Whole(8),
+    }
+}
+
+choice! {
+    /// Who goes first where several want a bus.
+    pub enum ArbitrationKey {
+        /// The first agent after the one served last: nobody starves.
+        RoundRobin = "round-robin",
+        /// The core with the lowest number: the others may starve.
+        FixedPriority = "fixed-priority",
+        /// Who asked first; ties by number.
+        FirstCome = "first-come",
+    }
+}
+
+section! {
+    /// An interconnect that costs nothing.
+    pub struct IdealInterconnectKeys {
+        /// A link of `models/links` that supplies every key not written here.
+        part: Option<String>,
+    }
+}
+
+tagged! {
+    /// The memory of a node.
+    pub enum MemoryKeys {
+        /// A fixed latency, and channels of a fixed bandwidth.
+        Simple(SimpleMemoryKeys) = "simple",
+        /// Answers any number of requests in no time.
+        Ideal(IdealMemoryKeys) = "ideal",
+    }
+    later {
+        "dram" => "memory with ranks, banks and rows is",
+    }
+}
+
+section! {
+    /// A memory with a fixed latency and channels of a fixed bandwidth.
+    pub struct SimpleMemoryKeys {
+        /// A memory of `models/memories` that supplies every key not written here.
+        part: Option<String>,
+        /// From the start of service to the answer.
+        latency: Duration,
+        /// Of each channel.
+        bandwidth: Bandwidth,
+        /// How many channels; lines are dealt to them in turn.
+        channels: Whole<1, 1024> = Whole(1),
+        /// Requests that may be under way, being served or waiting.
+        queue: Whole<1, 65536> = Whole(64),
+        /// Its capacity: what a program's arrays must fit into.
+        size: ByteSize,
+    }
+    later {
+        "ranks" => "memory with ranks, banks and rows is",
+        "banks" => "memory with ranks, banks and rows is",
+    }
+}
+
+section! {
+    /// A memory that costs nothing.
+    pub struct IdealMemoryKeys {
+        /// A memory of `models/memories` that supplies every key not written here.
+        part: Option<String>,
+        /// Its capacity: what a program's arrays must fit into.
+        size: ByteSize = ByteSize(16 << 30),
+    }
+}
+
+section! {
+    /// How memory is addressed and kept coherent.
+    pub struct AddressSpaceKeys {
+        /// Who can address which memory, and at what distance.
+        organisation: OrganisationKey = OrganisationKey::Uma,
+        /// The unit that memory is placed by: a power of two.
+        page_size: ByteSize = ByteSize(4096),
+        /// The protocol that keeps private caches coherent: a name of `models/protocols` or of a file beside this one. Machines with
+        /// caches need one.
+        protocol: Option<String>,
+    }
+    later {
+        "placement" => "placing pages on nodes is",
+        "home" => "homes of lines are",
+    }
+}
+
+choice! {
+    /// Who can address which memory, and at what distance.
+    pub enum OrganisationKey {
+        /// One address space, all memory equally far from every core (uniform memory access).
+        Uma = "uma",
+    }
+    later {
+        "numa" => "machines of several nodes with one address space (NUMA) are",
+        "coma" => "machines whose memories are attraction memories (COMA) are",
+        "norma" => "machines with an address space for each node (NORMA: distributed memory) are",
+    }
+}
+
+section! {
+    /// Everything about running a program that is not the program.
+    pub struct RuntimeKeys {
+        /// Threads of a run: one for each core, or a number.
+        threads: ThreadsKey = ThreadsKey::Cores,
+        /// Which thread runs on which core.
+        pinning: PinningKey = PinningKey::Compact,
+        /// How a `parallel for` that names no schedule deals its iterations to threads: "static", "static, 16", "dynamic",
+        /// "dynamic, 8", "guided".
+        schedule: ScheduleKey = ScheduleKey::equal_shares(),
+        /// The text of `models/runtime` that `lock` stands for: "ticket" means `lock-ticket.flynn`.
+        lock: String = "ticket".to_string(),
+        /// The text of `models/runtime` that barriers stand for.
+        barrier: String = "central".to_string(),
+        /// The text of `models/runtime` that reductions stand for.
+        reduce: String = "ordered".to_string(),
+        /// Whether every copy of a line carries the line's version, so that a stale read or a second writer stops the run. Costs the
+        /// simulator some speed and the simulated machine nothing.
+        checks: bool = true,
+    }
+    later {
+        "collectives" => "collective operations (machines of several nodes) are",
+        "tasks" => "task policies are",
+        "queue" => "queues are",
+    }
+}
+
+choice! {
+    /// Which thread runs on which core.
+    pub enum PinningKey {
+        /// Thread 0 on core 0, thread 1 on core 1 and so on.
+        Compact = "compact",
+    }
+    later {
+        "scatter" => "spreading threads over nodes (machines of several nodes) is",
+        "none" => "moving threads between cores is",
+    }
+}

@@ -1,0 +1,122 @@
+//! From a node's keys to the plain data its parts are made of.
+
+use std::sync::Arc;
+
+use crate::coherence::protocol::Protocol;
+use crate::components::spec::{
+    Arbitration, BusSpec, CacheSpec, CoreSpec, InterconnectSpec, MemorySpec, NodeSpec, Replacement, SimpleMemorySpec,
+};
+use crate::machine::keys::{
+    ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, InterconnectKeys, MemoryKeys, NodeKeys, ReplacementKey,
+};
+
+/// A node's specification; what cannot be built is left for [`NodeSpec::faults`].
+pub fn node_spec(keys: &NodeKeys, protocol: Option<Arc<Protocol>>, checks: bool) -> NodeSpec {
+    let (memory, memory_bytes) = memory_spec(&keys.memory);
+    NodeSpec {
+        name: keys.name.value.clone(),
+        cores: keys.cores.0 as u32,
+        core: core_spec(&keys.core),
+        caches: caches(&keys.cache).map(|(name, cache)| cache_spec(name, cache)).collect(),
+        interconnect: interconnect_spec(&keys.interconnect),
+        memory,
+        memory_bytes,
+        protocol,
+        checks,
+    }
+}
+
+/// The levels that are there, innermost first.
+pub fn caches(keys: &CacheLevelKeys) -> impl Iterator<Item = (&'static str, &CacheKeys)> {
+    [("L1d", &keys.l1d.value), ("L2", &keys.l2.value)].into_iter().filter_map(|(name, cache)| Some((name, cache.as_ref()?)))
+}
+
+fn core_spec(keys: &CoreKeys) -> CoreSpec {
+    let costs = &keys.costs;
+    // In the order of `OperationClass`.
+    let costs = [
+        &costs.integer,
+        &costs.integer_multiply,
+        &costs.integer_divide,
+        &costs.float_add,
+        &costs.float_multiply,
+        &costs.float_divide,
+        &costs.square_root,
+        &costs.special,
+        &costs.load,
+        &costs.store,
+        &costs.atomic,
+        &costs.branch,
+    ];
+    CoreSpec { clock: keys.clock.clock(), costs: costs.map(|cost| cost.0) }
+}
+
+fn cache_spec(name: &str, keys: &CacheKeys) -> CacheSpec {
+    CacheSpec {
+        name: name.to_string(),
+        size_bytes: keys.size.0,
+        // A size that needs more bits is out of range all the same.
+        line_bytes: u32::try_from(keys.line.0).unwrap_or(u32::MAX),
+        ways: keys.ways.0 as u32,
+        latency_cycles: keys.latency.0,
+        replacement: match keys.replacement.value {
+            ReplacementKey::Lru => Replacement::Lru,
+            ReplacementKey::Fifo => Replacement::Fifo,
+        },
+    }
+}
+
+fn interconnect_spec(keys: &InterconnectKeys) -> InterconnectSpec {
+    match keys {
+        InterconnectKeys::Ideal(_) => InterconnectSpec::Ideal,
+        InterconnectKeys::Bus(keys) => InterconnectSpec::Bus(bus_spec(keys)),
+    }
+}
+
+fn bus_spec(keys: &BusKeys) -> BusSpec {
+    BusSpec {
+        clock: keys.clock.clock(),
+        width_bytes: u32::try_from(keys.width.0).unwrap_or(u32::MAX),
+        arbitration: match keys.arbitration.value {
+            ArbitrationKey::RoundRobin => Arbitration::RoundRobin,
+            ArbitrationKey::FixedPriority => Arbitration::FixedPriority,
+            ArbitrationKey::FirstCome => Arbitration::FirstCome,
+        },
+        address_cycles: keys.address.0,
+        snoop_cycles: keys.snoop.0,
+        outstanding: keys.outstanding.0 as u32,
+    }
+}
+
+/// The memory and its capacity in bytes.
+fn memory_spec(keys: &MemoryKeys) -> (MemorySpec, u64) {
+    match keys {
+        MemoryKeys::Ideal(keys) => (MemorySpec::Ideal, keys.size.0),
+        MemoryKeys::Simple(keys) => {
+            let spec = SimpleMemorySpec {
+                latency: keys.latency.0,
+                bandwidth_bytes_per_second: keys.bandwidth.bytes_per_second(),
+                channels: keys.channels.0 as u32,
+                queue_capacity: keys.queue.0 as u32,
+            };
+            (MemorySpec::Simple(spec), keys.size.0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::document::Field;
+    use crate::base::document::Shape;
+    use crate::machine::keys::CostKeys;
+    use crate::program::code::OperationClass;
+
+    #[test]
+    fn costs_stand_in_the_order_of_the_classes() {
+        let Shape::Table(table) = CostKeys::shape() else { panic!() };
+        let keys: Vec<String> = table.keys.iter().map(|key| key.name.replace('_', "")).collect();
+        let classes: Vec<String> = OperationClass::ALL.iter().map(|class| format!("{class:?}").to_lowercase()).collect();
+        assert_eq!(keys, classes, "`core_spec` lists the costs in the order of the keys");
+    }
+}

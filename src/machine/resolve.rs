@@ -1,0 +1,307 @@
+//! A machine's text, its parts and what `--set` changes, made into what can be built and run; or everything that is wrong with it.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, nearest};
+use crate::base::document::{Data, Field, Place, Value, enumerate, parse, read_value};
+use crate::coherence::load::load;
+use crate::coherence::protocol::Protocol;
+use crate::components::spec::{NodeSpec, SpecFault};
+use crate::machine::address_map::AddressMap;
+use crate::machine::catalogue::{Catalogue, Kind};
+use crate::machine::keys::{InterconnectKeys, MachineKeys, NodeKeys, RuntimeKeys};
+use crate::machine::node::{caches, node_spec};
+use crate::machine::overrides::Override;
+use crate::machine::running::ThreadsKey;
+use crate::machine::{parts, resolved};
+use crate::program::code::Plan;
+
+/// What `protocol` says where there is nothing to keep coherent.
+const NO_PROTOCOL: &str = "none";
+
+/// A machine that can be built.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// What a person calls it.
+    pub name: String,
+    /// One sentence; may be empty.
+    pub description: String,
+    /// `uma`.
+    pub organisation: &'static str,
+    /// `SISD` or `MIMD`, read off the description: how many streams of instructions it runs, on how many streams of data.
+    pub flynn_class: &'static str,
+    /// Its nodes.
+    pub nodes: Vec<NodeSpec>,
+    /// Where addresses lead.
+    pub address_map: AddressMap,
+    /// How it runs programs.
+    pub runtime: RuntimeKeys,
+    /// Every key with the value in force, for the record.
+    pub resolved: Json,
+    source: SourceText,
+    tree: Value,
+}
+
+impl Machine {
+    /// Reads a machine. Each of `set` is a key and its other value, as `--set` gives them; of two for one key the later counts. Parts,
+    /// protocols and run-time texts are found by name in the catalogue.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, the settings or the parts it names.
+    pub fn resolve(source: &SourceText, set: &[(String, String)], catalogue: &Catalogue) -> Result<Machine, Diagnostics> {
+        let mut overrides = Vec::new();
+        let mut faults = Vec::new();
+        for (key, value) in set {
+            match Override::new(key, value) {
+                Ok(setting) => overrides.push(setting),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Machine::resolve_with(source, &overrides, catalogue)
+    }
+
+    /// The same with settings that other texts (experiments, workloads) make, in their order.
+    ///
+    /// # Errors
+    /// As [`Machine::resolve`].
+    pub fn resolve_with(source: &SourceText, overrides: &[Override], catalogue: &Catalogue) -> Result<Machine, Diagnostics> {
+        let mut tree = parse(source)?;
+        let mut faults: Diagnostics = overrides.iter().filter_map(|setting| setting.apply(&mut tree).err()).collect();
+        parts::complete(&mut tree, catalogue, &mut faults);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let keys: MachineKeys = read_value(&tree)?;
+        let nodes = Resolver { keys: &keys, tree: &tree, catalogue, faults }.nodes()?;
+        let memory_bytes = nodes.iter().map(|node| node.memory_bytes).sum();
+        Ok(Machine {
+            name: keys.name.value.clone(),
+            description: keys.description.value.clone(),
+            organisation: keys.address_space.organisation.word(),
+            flynn_class: flynn_class(&nodes),
+            nodes,
+            address_map: AddressMap::one_node(keys.address_space.page_size.0, memory_bytes),
+            runtime: keys.runtime.value.clone(),
+            resolved: keys.write(),
+            source: source.clone(),
+            tree,
+        })
+    }
+
+    /// How a program is lowered for it; `threads` and `seed` as the command line gives them.
+    ///
+    /// # Errors
+    /// More threads than cores.
+    pub fn plan(&self, threads: Option<u32>, seed: u64) -> Result<Plan, Diagnostic> {
+        let cores = self.cores();
+        let asked = threads.unwrap_or_else(|| self.runtime.threads.on(cores));
+        if asked == 0 || asked > cores {
+            let place = &self.runtime.threads.place;
+            let message = format!("{asked} threads cannot run on {cores} cores: several threads on one core are not built yet");
+            let fault = if threads.is_none() { place.fault(message) } else { Diagnostic::at(&self.source, None, message) };
+            return Err(fault.key("runtime.threads").help(format!("from 1 to {cores} threads")));
+        }
+        Ok(Plan {
+            threads: asked,
+            seed,
+            padding: self.line_bytes(),
+            lock: self.runtime.lock.value.clone(),
+            barrier: self.runtime.barrier.value.clone(),
+            reduce: self.runtime.reduce.value.clone(),
+            schedule: self.runtime.schedule.schedule(),
+        })
+    }
+
+    /// Cores of all nodes.
+    pub fn cores(&self) -> u32 {
+        self.nodes.iter().map(|node| node.cores).sum()
+    }
+
+    /// Bytes that a padded element takes: a line, and 64 where there are no caches.
+    pub fn line_bytes(&self) -> u32 {
+        self.nodes.iter().flat_map(|node| &node.caches).map(|cache| cache.line_bytes).max().unwrap_or(64)
+    }
+
+    /// The machine as a text of its own, every key with the value in force and where it is from.
+    pub fn resolved_text(&self) -> String {
+        resolved::to_toml(&self.resolved, &self.tree, &self.source.name)
+    }
+}
+
+/// Flynn's class (Flynn, "Some Computer Organizations and Their Effectiveness", 1972): each core runs a stream of instructions of its
+/// own on data of its own.
+fn flynn_class(nodes: &[NodeSpec]) -> &'static str {
+    match nodes.iter().map(|node| node.cores).sum() {
+        0 | 1 => "SISD",
+        _ => "MIMD",
+    }
+}
+
+/// Checks what one key says about another.
+struct Resolver<'a> {
+    keys: &'a MachineKeys,
+    tree: &'a Value,
+    catalogue: &'a Catalogue,
+    faults: Diagnostics,
+}
+
+impl Resolver<'_> {
+    /// The nodes, where everything is right.
+    fn nodes(mut self) -> Result<Vec<NodeSpec>, Diagnostics> {
+        let keys = self.keys;
+        self.count_nodes();
+        for node in &keys.nodes.value {
+            self.levels(node);
+            self.bus_width(node);
+        }
+        self.page_size();
+        self.runtime();
+        let protocol = self.protocol();
+        let checks = keys.runtime.checks.value;
+        let nodes: Vec<NodeSpec> = keys.nodes.iter().map(|node| node_spec(node, protocol.clone(), checks)).collect();
+        for (index, node) in nodes.iter().enumerate() {
+            for fault in node.faults() {
+                self.spec_fault(index, fault);
+            }
+        }
+        if self.faults.is_empty() {
+            return Ok(nodes);
+        }
+        self.faults.sort_by_key(|fault| fault.span);
+        Err(self.faults)
+    }
+
+    fn fault(&mut self, place: &Place, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.faults.push(place.fault(message).key(key).help(help));
+    }
+
+    /// One node, for now.
+    fn count_nodes(&mut self) {
+        let nodes = &self.keys.nodes;
+        let help = "a machine of one node has a single `[[node]]` with count = 1";
+        match &nodes.value[..] {
+            [] => self.fault(&nodes.place, "node", "the machine has no node", "a machine has at least one `[[node]]`"),
+            [node] if node.count.0 > 1 => {
+                self.fault(&node.count.place, "node.count", "machines of several nodes are not built yet", help);
+            }
+            [_] => {}
+            [_, second, ..] => self.fault(&second.place, "node", "machines of several nodes are not built yet", help),
+        }
+    }
+
+    fn levels(&mut self, node: &NodeKeys) {
+        if node.cache.l1d.is_none() && node.cache.l2.is_some() {
+            let message = "there is a second level of cache and no first";
+            self.fault(&node.cache.l2.place, "node.cache.L2", message, "add [node.cache.L1d], or call this one L1d");
+        }
+    }
+
+    /// A line takes a whole number of the data bus's cycles.
+    fn bus_width(&mut self, node: &NodeKeys) {
+        let InterconnectKeys::Bus(bus) = &node.interconnect.value else { return };
+        let (key, width) = ("node.interconnect.width", bus.width.value);
+        if !width.0.is_power_of_two() {
+            let message = format!("a data bus {width} wide cannot be built");
+            return self.fault(&bus.width.place, key, message, "the width is a power of two: 8 B, 16 B and 32 B are usual");
+        }
+        if let Some((level, cache)) = caches(&node.cache).find(|(_, cache)| width > cache.line.value) {
+            let line = cache.line.value;
+            let message = format!("the data bus is {width} wide, more than a line of {level}, {line}");
+            self.fault(&bus.width.place, key, message, format!("at most {line}, which moves a line in one cycle"));
+        }
+    }
+
+    fn page_size(&mut self) {
+        let page = &self.keys.address_space.page_size;
+        if !page.0.is_power_of_two() || !(4096..=1 << 30).contains(&page.0) {
+            let message = format!("pages of {} cannot be built", page.value);
+            let help = "a page is a power of two from 4 KiB to 1 GiB; 4 KiB is usual";
+            self.fault(&page.place, "address_space.page_size", message, help);
+        }
+    }
+
+    /// The coherence protocol, where there are private caches.
+    fn protocol(&mut self) -> Option<Arc<Protocol>> {
+        let (key, wanted) = ("address_space.protocol", &self.keys.address_space.protocol);
+        let cached = self.keys.nodes.iter().any(|node| caches(&node.cache).next().is_some());
+        let name = wanted.value.as_deref().filter(|&name| name != NO_PROTOCOL);
+        match (name, cached) {
+            (None, false) => None,
+            (None, true) => {
+                let help = self.catalogue.suggestion(Kind::Protocol, "");
+                self.fault(&wanted.place, key, "private caches need a coherence protocol", format!("write `protocol = ...`: {help}"));
+                None
+            }
+            (Some(_), false) => {
+                let help = "leave the key out, write \"none\", or add [node.cache.L1d]";
+                self.fault(&wanted.place, key, "there are no private caches to keep coherent", help);
+                None
+            }
+            (Some(name), true) => match self.catalogue.find(Kind::Protocol, name) {
+                Some(entry) => load(&entry.source).map(Arc::new).map_err(|mut faults| self.faults.append(&mut faults)).ok(),
+                None => {
+                    let help = self.catalogue.suggestion(Kind::Protocol, name);
+                    self.fault(&wanted.place, key, format!("there is no protocol called \"{name}\""), help);
+                    None
+                }
+            },
+        }
+    }
+
+    fn runtime(&mut self) {
+        let runtime = &self.keys.runtime.value;
+        let cores: u64 = self.keys.nodes.iter().map(|node| node.cores.0).sum();
+        if let ThreadsKey::Number(threads) = runtime.threads.value
+            && u64::from(threads) > cores
+        {
+            let message = format!("{threads} threads on {cores} cores: several threads on one core are not built yet");
+            let help = format!("at most {cores}, or \"cores\" for one on each");
+            self.fault(&runtime.threads.place, "runtime.threads", message, help);
+        }
+        self.runtime_text("lock", &runtime.lock.value, &runtime.lock.place);
+        self.runtime_text("barrier", &runtime.barrier.value, &runtime.barrier.place);
+        self.runtime_text("reduce", &runtime.reduce.value, &runtime.reduce.place);
+        self.runtime_text("schedule", &runtime.schedule.kind, &runtime.schedule.place);
+    }
+
+    /// Whether `models/runtime` has the text `ROLE-NAME.flynn`.
+    fn runtime_text(&mut self, role: &str, name: &str, place: &Place) {
+        let names: Vec<&str> = self.catalogue.runtime_texts().filter_map(|(text, _)| text.strip_prefix(role)?.strip_prefix('-')).collect();
+        if names.contains(&name) {
+            return;
+        }
+        let help = match nearest(name, names.iter().copied()) {
+            Some(right) => format!("did you mean \"{right}\"?"),
+            None => format!("there is {}", enumerate(names, "\"", "and")),
+        };
+        self.fault(place, &format!("runtime.{role}"), format!("there is no {role} called \"{name}\""), help);
+    }
+
+    /// Points what a specification says of itself at the key that says so.
+    fn spec_fault(&mut self, node: usize, fault: SpecFault) {
+        // Told already, with the names there are.
+        if fault.key == "protocol" {
+            return;
+        }
+        let mut place = &self.tree.place;
+        let mut at = self.tree.get("node").and_then(|nodes| match &nodes.data {
+            Data::List(nodes) => nodes.get(node),
+            _ => None,
+        });
+        let mut path = fault.key.split('.');
+        while let Some(value) = at {
+            place = &value.place;
+            at = path.next().and_then(|key| value.get(key));
+        }
+        let found = place.fault(fault.message).key(format!("node.{}", fault.key));
+        self.faults.push(match fault.help {
+            Some(help) => found.help(help),
+            None => found,
+        });
+    }
+}
