@@ -145,7 +145,7 @@ impl Catalogue {
     /// All entries of a kind, by name.
     pub fn entries(&self, kind: Kind) -> impl Iterator<Item = &Entry> {
         let mut entries: Vec<&Entry> = self.entries.iter().filter(|entry| entry.kind == kind).collect();
-        entries.sort_by(|a, b| natural(&a.name).cmp(&natural(&b.name)));
+        entries.sort_by_cached_key(|entry| natural(&entry.name));
         entries.into_iter()
     }
 

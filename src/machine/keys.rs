@@ -14,11 +14,15 @@ use serde_json::Value as Json;
 use crate::base::diagnostic::Diagnostics;
 use crate::base::document::{At, Field, Shape, Value, Whole};
 use crate::base::quantity::{Bandwidth, ByteSize, Cycles, Duration, Frequency};
+use crate::components::spec::LARGEST_MEMORY_BYTES;
 use crate::machine::running::{ScheduleKey, ThreadsKey};
 use crate::{choice, section, tagged};
 
-/// Cycles beyond which a latency is a slip of the pen: a millisecond at 1 GHz.
-const MOST_CYCLES: u64 = 1_000_000;
+/// Cycles beyond which a latency is a slip of the pen.
+const MOST_CYCLES: u64 = 10_000;
+
+/// The largest private cache, in bytes.
+const LARGEST_CACHE: u64 = 1 << 30;
 
 /// Cycles of the clock of the part that the key belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +45,55 @@ impl Field for CycleCount {
 
     fn shape() -> Shape {
         Cycles::shape()
+    }
+}
+
+/// A number of bytes that is a power of two from `MINIMUM` to `MAXIMUM`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PowerOfTwoBytes<const MINIMUM: u64, const MAXIMUM: u64>(pub u64);
+
+impl<const MINIMUM: u64, const MAXIMUM: u64> Field for PowerOfTwoBytes<MINIMUM, MAXIMUM> {
+    fn read(value: &Value, path: &str, faults: &mut Diagnostics) -> Option<Self> {
+        let size = ByteSize::read(value, path, faults)?;
+        if size.0.is_power_of_two() && (MINIMUM..=MAXIMUM).contains(&size.0) {
+            return Some(PowerOfTwoBytes(size.0));
+        }
+        let message = format!("`{path}` cannot be {size}");
+        let help = format!("a power of two from {} to {}", ByteSize(MINIMUM), ByteSize(MAXIMUM));
+        faults.push(value.place.fault(message).key(path).help(help));
+        None
+    }
+
+    fn write(&self) -> Json {
+        ByteSize(self.0).write()
+    }
+
+    fn shape() -> Shape {
+        ByteSize::shape()
+    }
+}
+
+/// A number of bytes from 1 to `MAXIMUM`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Capacity<const MAXIMUM: u64>(pub u64);
+
+impl<const MAXIMUM: u64> Field for Capacity<MAXIMUM> {
+    fn read(value: &Value, path: &str, faults: &mut Diagnostics) -> Option<Self> {
+        let size = ByteSize::read(value, path, faults)?;
+        if (1..=MAXIMUM).contains(&size.0) {
+            return Some(Capacity(size.0));
+        }
+        let message = format!("`{path}` cannot be {size}");
+        faults.push(value.place.fault(message).key(path).help(format!("from 1 B to {}", ByteSize(MAXIMUM))));
+        None
+    }
+
+    fn write(&self) -> Json {
+        ByteSize(self.0).write()
+    }
+
+    fn shape() -> Shape {
+        ByteSize::shape()
     }
 }
 
@@ -169,12 +222,12 @@ section! {
 section! {
     /// A set-associative cache: write-back, write-allocate.
     pub struct CacheKeys {
-        /// Its capacity: sets times ways times the line; the sets must come to a power of two.
-        size: ByteSize,
+        /// Its capacity: sets times ways times the line; the sets must come to a power of two. At most 1 GiB.
+        size: Capacity<LARGEST_CACHE>,
         /// Lines in a set; 1 is direct-mapped.
         ways: Whole<1, 64>,
-        /// The unit of transfer and of coherence: a power of two, the same in every level.
-        line: ByteSize = ByteSize(64),
+        /// The unit of transfer and of coherence: a power of two from 8 B to 4 KiB, the same in every level.
+        line: PowerOfTwoBytes<8, 4096> = PowerOfTwoBytes(64),
         /// Cycles of the core's clock from asking to the answer, hit or miss.
         latency: CycleCount,
         /// Which line of a full set makes room.
@@ -223,8 +276,8 @@ section! {
     pub struct BusKeys {
         /// A bus of `models/links` that supplies every key not written here.
         part: Option<String>,
-        /// What the data bus moves in a cycle: a power of two, at most a line.
-        width: ByteSize,
+        /// What the data bus moves in a cycle: a power of two from 1 B to 4 KiB, at most a line.
+        width: PowerOfTwoBytes<1, 4096>,
         /// The bus's own clock.
         clock: Frequency,
         /// Who goes first where several want the bus.
@@ -285,7 +338,7 @@ section! {
         /// Requests that may be under way, being served or waiting.
         queue: Whole<1, 65536> = Whole(64),
         /// Its capacity: what a program's arrays must fit into.
-        size: ByteSize,
+        size: Capacity<LARGEST_MEMORY_BYTES>,
     }
     later {
         "ranks" => "memory with ranks, banks and rows is",
@@ -299,7 +352,7 @@ section! {
         /// A memory of `models/memories` that supplies every key not written here.
         part: Option<String>,
         /// Its capacity: what a program's arrays must fit into.
-        size: ByteSize = ByteSize(16 << 30),
+        size: Capacity<LARGEST_MEMORY_BYTES> = Capacity(16 << 30),
     }
 }
 
@@ -308,8 +361,8 @@ section! {
     pub struct AddressSpaceKeys {
         /// Who can address which memory, and at what distance.
         organisation: OrganisationKey = OrganisationKey::Uma,
-        /// The unit that memory is placed by: a power of two.
-        page_size: ByteSize = ByteSize(4096),
+        /// The unit that memory is placed by: a power of two from 4 KiB to 1 GiB.
+        page_size: PowerOfTwoBytes<4096, 0x4000_0000> = PowerOfTwoBytes(4096),
         /// The protocol that keeps private caches coherent: a name of `models/protocols` or of a file beside this one. Machines with
         /// caches need one.
         protocol: Option<String>,

@@ -55,8 +55,7 @@ fn cache_spec(name: &str, keys: &CacheKeys) -> CacheSpec {
     CacheSpec {
         name: name.to_string(),
         size_bytes: keys.size.0,
-        // A size that needs more bits is out of range all the same.
-        line_bytes: u32::try_from(keys.line.0).unwrap_or(u32::MAX),
+        line_bytes: keys.line.0 as u32,
         ways: keys.ways.0 as u32,
         latency_cycles: keys.latency.0,
         replacement: match keys.replacement.value {
@@ -76,7 +75,7 @@ fn interconnect_spec(keys: &InterconnectKeys) -> InterconnectSpec {
 fn bus_spec(keys: &BusKeys) -> BusSpec {
     BusSpec {
         clock: keys.clock.clock(),
-        width_bytes: u32::try_from(keys.width.0).unwrap_or(u32::MAX),
+        width_bytes: keys.width.0 as u32,
         arbitration: match keys.arbitration.value {
             ArbitrationKey::RoundRobin => Arbitration::RoundRobin,
             ArbitrationKey::FixedPriority => Arbitration::FixedPriority,
@@ -106,9 +105,7 @@ fn memory_spec(keys: &MemoryKeys) -> (MemorySpec, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::base::document::Field;
-    use crate::base::document::Shape;
+    use crate::base::document::{Field, Shape};
     use crate::machine::keys::CostKeys;
     use crate::program::code::OperationClass;
 

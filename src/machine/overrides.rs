@@ -28,7 +28,7 @@ struct Segment {
 
 impl Override {
     /// Reads `key` and `value` as the command line gives them; faults point into a text called `--set`.
-    pub fn new(key: &str, value: &str) -> Result<Override, Diagnostic> {
+    pub fn new(key: &str, value: &str) -> Result<Override, Box<Diagnostic>> {
         let source = SourceText::new("--set", format!("{key}={value}"));
         let place = Place { source: source.clone(), span: Span::new(0, key.len()) };
         let start = key.len() + 1;
@@ -41,23 +41,25 @@ impl Override {
             Ok(Value { data: Data::Moment, .. }) => bare(),
             Ok(value) => value,
             // Text without quotes, unless it begins as something that only TOML can be.
-            Err(mut faults) if value.trim_start().starts_with(['"', '\'', '[', '{']) => return Err(faults.remove(0)),
+            Err(mut faults) if value.trim_start().starts_with(['"', '\'', '[', '{']) => {
+                return Err(Box::new(faults.remove(0).key(key)));
+            }
             Err(_) => bare(),
         };
         Override::to_value(key, place, value)
     }
 
     /// A key, which is written at `place`, with a value of any text: how experiments and workloads change keys.
-    pub fn to_value(key: &str, place: Place, value: Value) -> Result<Override, Diagnostic> {
+    pub fn to_value(key: &str, place: Place, value: Value) -> Result<Override, Box<Diagnostic>> {
         let path = key.trim().split('.').map(segment).collect::<Option<Vec<_>>>().ok_or_else(|| {
             let help = "write it as in `node.cache.L1d.size` or `node[socket].cores`";
-            place.fault(format!("`{}` is no key", key.trim())).key(key.trim()).help(help)
+            Box::new(place.fault(format!("`{}` is no key", key.trim())).key(key.trim()).help(help))
         })?;
         Ok(Override { key: place, path, value })
     }
 
     /// Changes a machine's tree.
-    pub fn apply(&self, root: &mut Value) -> Result<(), Diagnostic> {
+    pub fn apply(&self, root: &mut Value) -> Result<(), Box<Diagnostic>> {
         let mut at = root;
         for (index, segment) in self.path.iter().enumerate() {
             let last = index + 1 == self.path.len();
@@ -68,7 +70,7 @@ impl Override {
     }
 
     /// The value of one segment, made where it is not there.
-    fn descend<'a>(&self, at: &'a mut Value, segment: &Segment, last: bool) -> Result<&'a mut Value, Diagnostic> {
+    fn descend<'a>(&self, at: &'a mut Value, segment: &Segment, last: bool) -> Result<&'a mut Value, Box<Diagnostic>> {
         let place = self.key.clone();
         // `memory = "ideal"` stands for `memory = { kind = "ideal" }`.
         if let Data::Text(word) = &at.data {
@@ -76,13 +78,11 @@ impl Override {
             let table = Table::from_iter([(TAG.to_string(), Entry { key: at.place.clone(), value: kind })]);
             at.data = Data::Table(table);
         }
+        let kind = at.kind();
         let Data::Table(table) = &mut at.data else {
-            return Err(self.fault(format!("there is no `{}` in {}", segment.name, at.kind())));
+            return Err(self.fault(format!("there is no `{}` in {kind}", segment.name), None));
         };
-        let missing = || Entry {
-            key: place.clone(),
-            value: Value { place: place.clone(), data: Data::Table(Table::default()) },
-        };
+        let missing = || Entry { key: place.clone(), value: Value { place: place.clone(), data: Data::Table(Table::default()) } };
         let entry = table.entry(segment.name.clone()).or_insert_with(missing);
         if last {
             entry.key = self.key.clone();
@@ -95,9 +95,10 @@ impl Override {
     }
 
     /// One of a list of tables, by its name or number, or the only one.
-    fn select<'a>(&self, list: &'a mut Value, name: &str, selector: Option<&str>) -> Result<&'a mut Value, Diagnostic> {
+    fn select<'a>(&self, list: &'a mut Value, name: &str, selector: Option<&str>) -> Result<&'a mut Value, Box<Diagnostic>> {
         let Data::List(items) = &mut list.data else {
-            return Err(self.fault(format!("there are not several of `{name}` to choose from")).help(format!("write `{name}`")));
+            let message = format!("there are not several of `{name}` to choose from");
+            return Err(self.fault(message, Some(format!("write `{name}`"))));
         };
         let names: Vec<String> =
             items.iter().map(|item| item.get("name").and_then(Value::text).unwrap_or(name).to_string()).collect();
@@ -114,19 +115,21 @@ impl Override {
                     Some(right) => format!("did you mean `{name}[{right}]`?"),
                     None => format!("there is {}", choices()),
                 };
-                Err(self.fault(format!("no {name} is called \"{selector}\"")).help(help))
+                Err(self.fault(format!("no {name} is called \"{selector}\""), Some(help)))
             }
-            (None, None) if items.is_empty() => Err(self.fault(format!("the machine has no `[[{name}]]`"))),
+            (None, None) if items.is_empty() => Err(self.fault(format!("the machine has no `[[{name}]]`"), None)),
             (None, None) => {
                 let help = format!("write `{name}[NAME]`; there is {}", choices());
-                Err(self.fault(format!("the machine has several kinds of {name}")).help(help))
+                Err(self.fault(format!("the machine has several kinds of {name}"), Some(help)))
             }
         }
     }
 
-    fn fault(&self, message: String) -> Diagnostic {
+    fn fault(&self, message: String, help: Option<String>) -> Box<Diagnostic> {
         let path: Vec<&str> = self.path.iter().map(|segment| segment.name.as_str()).collect();
-        self.key.fault(message).key(path.join("."))
+        let mut fault = self.key.fault(message).key(path.join("."));
+        fault.help = help;
+        Box::new(fault)
     }
 }
 

@@ -17,7 +17,8 @@ pub const PARTS: [(&str, Kind); 3] = [("core", Kind::Processor), ("interconnect"
 
 /// Completes the tables of every node of a machine's tree from the parts they name.
 pub fn complete(root: &mut Value, catalogue: &Catalogue, faults: &mut Diagnostics) {
-    let Some(Data::List(nodes)) = root.table_mut().and_then(|table| table.get_mut("node")).map(|entry| &mut entry.value.data) else {
+    let Some(Data::List(nodes)) = root.table_mut().and_then(|table| table.get_mut("node")).map(|entry| &mut entry.value.data)
+    else {
         return;
     };
     for node in nodes {

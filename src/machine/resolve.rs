@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, nearest};
 use crate::base::document::{Data, Field, Place, Value, enumerate, parse, read_value};
+use crate::base::quantity::ByteSize;
 use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
 use crate::components::spec::{NodeSpec, SpecFault};
@@ -20,6 +21,12 @@ use crate::program::code::Plan;
 
 /// What `protocol` says where there is nothing to keep coherent.
 const NO_PROTOCOL: &str = "none";
+
+/// The most lines that all private caches may hold together: some bytes of the simulator's memory each.
+const MOST_LINES: u64 = 1 << 25;
+
+/// Of the faults in naming parts and setting keys, as many are told.
+const MOST_FAULTS: usize = 32;
 
 /// A machine that can be built.
 #[derive(Clone, Debug)]
@@ -56,7 +63,7 @@ impl Machine {
         for (key, value) in set {
             match Override::new(key, value) {
                 Ok(setting) => overrides.push(setting),
-                Err(fault) => faults.push(fault),
+                Err(fault) => faults.push(*fault),
             }
         }
         if !faults.is_empty() {
@@ -71,9 +78,11 @@ impl Machine {
     /// As [`Machine::resolve`].
     pub fn resolve_with(source: &SourceText, overrides: &[Override], catalogue: &Catalogue) -> Result<Machine, Diagnostics> {
         let mut tree = parse(source)?;
-        let mut faults: Diagnostics = overrides.iter().filter_map(|setting| setting.apply(&mut tree).err()).collect();
+        let mut faults: Diagnostics =
+            overrides.iter().filter_map(|setting| setting.apply(&mut tree).err()).map(|fault| *fault).collect();
         parts::complete(&mut tree, catalogue, &mut faults);
         if !faults.is_empty() {
+            faults.truncate(MOST_FAULTS);
             return Err(faults);
         }
         let keys: MachineKeys = read_value(&tree)?;
@@ -97,14 +106,14 @@ impl Machine {
     ///
     /// # Errors
     /// More threads than cores.
-    pub fn plan(&self, threads: Option<u32>, seed: u64) -> Result<Plan, Diagnostic> {
+    pub fn plan(&self, threads: Option<u32>, seed: u64) -> Result<Plan, Diagnostics> {
         let cores = self.cores();
         let asked = threads.unwrap_or_else(|| self.runtime.threads.on(cores));
         if asked == 0 || asked > cores {
             let place = &self.runtime.threads.place;
             let message = format!("{asked} threads cannot run on {cores} cores: several threads on one core are not built yet");
             let fault = if threads.is_none() { place.fault(message) } else { Diagnostic::at(&self.source, None, message) };
-            return Err(fault.key("runtime.threads").help(format!("from 1 to {cores} threads")));
+            return Err(vec![fault.key("runtime.threads").help(format!("from 1 to {cores} threads"))]);
         }
         Ok(Plan {
             threads: asked,
@@ -157,9 +166,9 @@ impl Resolver<'_> {
         self.count_nodes();
         for node in &keys.nodes.value {
             self.levels(node);
+            self.capacity(node);
             self.bus_width(node);
         }
-        self.page_size();
         self.runtime();
         let protocol = self.protocol();
         let checks = keys.runtime.checks.value;
@@ -201,27 +210,24 @@ impl Resolver<'_> {
         }
     }
 
-    /// A line takes a whole number of the data bus's cycles.
-    fn bus_width(&mut self, node: &NodeKeys) {
-        let InterconnectKeys::Bus(bus) = &node.interconnect.value else { return };
-        let (key, width) = ("node.interconnect.width", bus.width.value);
-        if !width.0.is_power_of_two() {
-            let message = format!("a data bus {width} wide cannot be built");
-            return self.fault(&bus.width.place, key, message, "the width is a power of two: 8 B, 16 B and 32 B are usual");
-        }
-        if let Some((level, cache)) = caches(&node.cache).find(|(_, cache)| width > cache.line.value) {
-            let line = cache.line.value;
-            let message = format!("the data bus is {width} wide, more than a line of {level}, {line}");
-            self.fault(&bus.width.place, key, message, format!("at most {line}, which moves a line in one cycle"));
+    /// The simulator keeps a tag for each line of each cache.
+    fn capacity(&mut self, node: &NodeKeys) {
+        let lines: u64 = caches(&node.cache).map(|(_, cache)| cache.size.0 / cache.line.0).sum::<u64>() * node.cores.0;
+        if lines > MOST_LINES {
+            let message = format!("the caches of {} cores hold {lines} lines", node.cores.0);
+            let help = format!("at most {MOST_LINES} are simulated: fewer cores, smaller caches or longer lines");
+            self.fault(&node.cache.place, "node.cache", message, help);
         }
     }
 
-    fn page_size(&mut self) {
-        let page = &self.keys.address_space.page_size;
-        if !page.0.is_power_of_two() || !(4096..=1 << 30).contains(&page.0) {
-            let message = format!("pages of {} cannot be built", page.value);
-            let help = "a page is a power of two from 4 KiB to 1 GiB; 4 KiB is usual";
-            self.fault(&page.place, "address_space.page_size", message, help);
+    /// A line takes a whole number of the data bus's cycles.
+    fn bus_width(&mut self, node: &NodeKeys) {
+        let InterconnectKeys::Bus(bus) = &node.interconnect.value else { return };
+        let (key, width) = ("node.interconnect.width", bus.width.0);
+        if let Some((level, cache)) = caches(&node.cache).find(|(_, cache)| width > cache.line.0) {
+            let (width, line) = (ByteSize(width), ByteSize(cache.line.0));
+            let message = format!("the data bus is {width} wide, more than a line of {level}, {line}");
+            self.fault(&bus.width.place, key, message, format!("at most {line}, which moves a line in one cycle"));
         }
     }
 
@@ -234,7 +240,12 @@ impl Resolver<'_> {
             (None, false) => None,
             (None, true) => {
                 let help = self.catalogue.suggestion(Kind::Protocol, "");
-                self.fault(&wanted.place, key, "private caches need a coherence protocol", format!("write `protocol = ...`: {help}"));
+                self.fault(
+                    &wanted.place,
+                    key,
+                    "private caches need a coherence protocol",
+                    format!("write `protocol = ...`: {help}"),
+                );
                 None
             }
             (Some(_), false) => {
@@ -263,23 +274,24 @@ impl Resolver<'_> {
             let help = format!("at most {cores}, or \"cores\" for one on each");
             self.fault(&runtime.threads.place, "runtime.threads", message, help);
         }
-        self.runtime_text("lock", &runtime.lock.value, &runtime.lock.place);
-        self.runtime_text("barrier", &runtime.barrier.value, &runtime.barrier.place);
-        self.runtime_text("reduce", &runtime.reduce.value, &runtime.reduce.place);
-        self.runtime_text("schedule", &runtime.schedule.kind, &runtime.schedule.place);
+        self.runtime_text("lock", "lock", &runtime.lock.value, &runtime.lock.place);
+        self.runtime_text("barrier", "barrier", &runtime.barrier.value, &runtime.barrier.place);
+        self.runtime_text("reduce", "reduction", &runtime.reduce.value, &runtime.reduce.place);
+        self.runtime_text("schedule", "schedule", &runtime.schedule.kind, &runtime.schedule.place);
     }
 
     /// Whether `models/runtime` has the text `ROLE-NAME.flynn`.
-    fn runtime_text(&mut self, role: &str, name: &str, place: &Place) {
-        let names: Vec<&str> = self.catalogue.runtime_texts().filter_map(|(text, _)| text.strip_prefix(role)?.strip_prefix('-')).collect();
-        if names.contains(&name) {
+    fn runtime_text(&mut self, role: &str, noun: &str, name: &str, place: &Place) {
+        let names: Vec<&str> =
+            self.catalogue.runtime_texts().filter_map(|(text, _)| text.strip_prefix(role)?.strip_prefix('-')).collect();
+        if names.contains(&name) || names.is_empty() {
             return;
         }
         let help = match nearest(name, names.iter().copied()) {
             Some(right) => format!("did you mean \"{right}\"?"),
             None => format!("there is {}", enumerate(names, "\"", "and")),
         };
-        self.fault(place, &format!("runtime.{role}"), format!("there is no {role} called \"{name}\""), help);
+        self.fault(place, &format!("runtime.{role}"), format!("there is no {noun} called \"{name}\""), help);
     }
 
     /// Points what a specification says of itself at the key that says so.

@@ -19,9 +19,8 @@ pub fn to_toml(resolved: &Json, tree: &Value, own: &str) -> String {
 /// The lines of a table: its plain keys, then its tables.
 fn write_table(table: &Map<String, Json>, tree: Option<&Value>, path: &str, own: &str, text: &mut String) {
     let plain = table.iter().filter(|(_, value)| !is_table(value));
-    let lines: Vec<(String, &str)> = plain
-        .map(|(key, value)| (format!("{key} = {}", scalar(value)), origin(written(tree, key), own)))
-        .collect();
+    let lines: Vec<(String, &str)> =
+        plain.map(|(key, value)| (format!("{key} = {}", scalar(value)), origin(written(tree, key), own))).collect();
     let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0);
     for (line, origin) in &lines {
         if origin.is_empty() {

@@ -36,7 +36,7 @@ impl Field for ThreadsKey {
         if let Data::Integer(_) = value.data {
             return Whole::<1, MOST_THREADS>::read(value, path, faults).map(|number| ThreadsKey::Number(number.0 as u32));
         }
-        let message = format!("`{path}` must be {}, not {}", Self::shape().expectation(), value.kind());
+        let message = format!("`{path}` must be {}, not {}", Self::shape().expectation(), value.description());
         faults.push(value.place.fault(message).key(path));
         None
     }
@@ -78,7 +78,7 @@ impl ScheduleKey {
 impl Field for ScheduleKey {
     fn read(value: &Value, path: &str, faults: &mut Diagnostics) -> Option<ScheduleKey> {
         let Some(text) = value.text() else {
-            let message = format!("`{path}` must be {}, not {}", Self::shape().expectation(), value.kind());
+            let message = format!("`{path}` must be {}, not {}", Self::shape().expectation(), value.description());
             faults.push(value.place.fault(message).key(path));
             return None;
         };

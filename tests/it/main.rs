@@ -1,3 +1,4 @@
 //! Integration tests: one binary, one module for each subject, so that they are linked once.
 
 mod floors;
+mod machine;

@@ -72,8 +72,12 @@ pub fn read_value<T: Field>(root: &Value) -> Result<T, Diagnostics> {
 /// Adds that a value is of the wrong type.
 pub fn wrong_type(value: &Value, path: &str, expected: &Shape, faults: &mut Diagnostics) {
     let name = if path.is_empty() { "this text".to_string() } else { format!("`{path}`") };
-    let message = format!("{name} must be {}, not {}", expected.expectation(), value.kind());
-    faults.push(value.place.fault(message).key(path));
+    let message = format!("{name} must be {}, not {}", expected.expectation(), value.description());
+    let fault = value.place.fault(message).key(path);
+    faults.push(match (expected, &value.data) {
+        (Shape::List(_), Data::Table(_)) => fault.help(format!("write `[[{path}]]` with two brackets, once for each")),
+        _ => fault,
+    });
 }
 
 impl Field for String {

@@ -46,16 +46,18 @@ macro_rules! section {
                 const KEYS: &[&str] = &[$($crate::section!(@key $field $($key)?)),*];
                 const LATER: &[$crate::base::document::Later] =
                     &[$($($crate::base::document::Later { name: $later, what: $what }),*)?];
+                #[allow(unused_mut, reason = "a table may have no key")]
                 let mut table = $crate::base::document::TableReader::open(value, path, KEYS, faults)?;
                 $( let $field = table.take::<$type>(
                     $crate::section!(@key $field $($key)?),
                     $crate::section!(@default $type $(, $default)?),
                 ); )*
-                table.finish(LATER);
+                table.finish(LATER, <Self as $crate::base::document::Field>::shape);
                 Some($name { $($field: $field?),* })
             }
 
             fn write(&self) -> serde_json::Value {
+                #[allow(unused_mut, reason = "a table may have no key")]
                 let mut table = serde_json::Map::new();
                 $(
                     let value = $crate::base::document::Field::write(&self.$field.value);
@@ -168,7 +170,7 @@ macro_rules! tagged {
         $(#[doc = $doc])+
         #[derive(Clone, Debug, PartialEq)]
         $vis enum $name {
-            $( $(#[doc = $word_doc])+ $variant($section), )+
+            $( $(#[doc = $word_doc])+ $variant(Box<$section>), )+
         }
 
         impl $name {
@@ -189,14 +191,14 @@ macro_rules! tagged {
                 let shape = <Self as $crate::base::document::Field>::shape();
                 let (word, rest) = $crate::base::document::read_tag(value, path, &shape, faults)?;
                 $( if word == $word {
-                    return <$section as $crate::base::document::Field>::read(&rest, path, faults).map($name::$variant);
+                    return <$section as $crate::base::document::Field>::read(&rest, path, faults).map(|section| $name::$variant(Box::new(section)));
                 } )+
                 None
             }
 
             fn write(&self) -> serde_json::Value {
                 let rest = match self {
-                    $( $name::$variant(section) => $crate::base::document::Field::write(section), )+
+                    $( $name::$variant(section) => $crate::base::document::Field::write(&**section), )+
                 };
                 $crate::base::document::write_tag(self.word(), rest)
             }
@@ -251,6 +253,7 @@ pub struct TableReader<'a> {
     place: &'a Place,
     path: &'a str,
     keys: &'a [&'a str],
+    missing: Vec<(String, String)>,
     faults: &'a mut Diagnostics,
 }
 
@@ -258,7 +261,7 @@ impl<'a> TableReader<'a> {
     /// The table that has these keys, or `None` after saying that the value is none.
     pub fn open(value: &'a Value, path: &'a str, keys: &'a [&'a str], faults: &'a mut Diagnostics) -> Option<TableReader<'a>> {
         match &value.data {
-            Data::Table(table) => Some(TableReader { table, place: &value.place, path, keys, faults }),
+            Data::Table(table) => Some(TableReader { table, place: &value.place, path, keys, missing: Vec::new(), faults }),
             _ => {
                 let shape = TableShape { doc: String::new(), keys: Vec::new(), later: Vec::new() };
                 wrong_type(value, path, &Shape::Table(shape), faults);
@@ -278,12 +281,24 @@ impl<'a> TableReader<'a> {
             Some(value) => Some(At { value, place: self.place.clone(), given: false }),
             None if self.misspelt(key) => None,
             None => {
-                let owner = if self.path.is_empty() { "the file".to_string() } else { format!("`{}`", self.path) };
-                let help = format!("write `{key} = ...`: {}", T::shape().expectation());
-                self.faults.push(self.place.fault(format!("{owner} lacks the key `{key}`")).key(path).help(help));
+                self.missing.push((key.to_string(), T::shape().expectation()));
                 None
             }
         }
+    }
+
+    /// Says which keys must be there and are not.
+    fn lacking(&mut self) {
+        let owner = if self.path.is_empty() { "the file".to_string() } else { format!("`{}`", self.path) };
+        let (message, help) = match &self.missing[..] {
+            [] => return,
+            [(key, expected)] => (format!("{owner} lacks the key `{key}`"), format!("write `{key} = ...`: {expected}")),
+            [(key, expected), ..] => {
+                let keys = enumerate(self.missing.iter().map(|(key, _)| key.as_str()), "`", "and");
+                (format!("{owner} lacks the keys {keys}"), format!("write `{key} = ...`, {expected}, and so on"))
+            }
+        };
+        self.faults.push(self.place.fault(message).key(join(self.path, &self.missing[0].0)).help(help));
     }
 
     /// Whether a key that nobody declared seems to mean this one: that will be told, and is enough.
@@ -292,8 +307,9 @@ impl<'a> TableReader<'a> {
         undeclared.filter_map(|name| nearest(name, self.keys.iter().copied())).any(|right| right == key)
     }
 
-    /// Says which keys are not declared.
-    pub fn finish(self, later: &[Later]) {
+    /// Says which keys lack, and which are not declared; `shape` is the table's.
+    pub fn finish(mut self, later: &[Later], shape: fn() -> Shape) {
+        self.lacking();
         let keys = self.keys;
         for (key, entry) in self.table {
             if keys.contains(&key.as_str()) || self.faults.len() >= MAXIMUM_FAULTS {
@@ -305,7 +321,11 @@ impl<'a> TableReader<'a> {
                 continue;
             }
             let place = if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) };
+            let owners: Vec<String> = shape().owners(key).iter().map(|owner| join(self.path, owner)).collect();
             let help = match nearest(key, keys.iter().copied()) {
+                _ if !owners.is_empty() => {
+                    format!("it is a key of {}", enumerate(owners.iter().map(String::as_str), "`", "and of"))
+                }
                 Some(right) => format!("did you mean `{right}`?"),
                 None if keys.is_empty() => "it takes no keys".to_string(),
                 None => format!("the keys here are {}", enumerate(keys.iter().copied(), "`", "and")),

@@ -101,12 +101,30 @@ impl Shape {
             Shape::Number => "a number".to_string(),
             Shape::Boolean => "true or false".to_string(),
             Shape::Words { words, .. } => enumerate(words.iter().map(|word| word.name), "\"", "or"),
+            Shape::List(each) if matches!(**each, Shape::Table(_)) => "a list of tables".to_string(),
             Shape::List(each) => format!("a list, each of it {}", each.expectation()),
             Shape::Map { .. } | Shape::Table(_) => "a table".to_string(),
             Shape::Tagged { tag, tables, .. } => {
                 format!("a table whose key `{tag}` is {}", enumerate(tables.iter().map(|(word, _)| word.name), "\"", "or"))
             }
             Shape::Either(shapes) => shapes.iter().map(Shape::expectation).collect::<Vec<_>>().join(", or "),
+        }
+    }
+
+    /// The paths of the tables below this one that have a key of this name.
+    pub fn owners(&self, key: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        self.find_owners(key, "", &mut found);
+        found.dedup();
+        found
+    }
+
+    fn find_owners(&self, key: &str, path: &str, found: &mut Vec<String>) {
+        match self {
+            Shape::Table(table) => table.find_owners(key, path, found),
+            Shape::Tagged { tables, .. } => tables.iter().for_each(|(_, table)| table.find_owners(key, path, found)),
+            Shape::List(each) => each.find_owners(key, path, found),
+            _ => {}
         }
     }
 
@@ -143,6 +161,16 @@ impl TableShape {
     /// Whether it can do without any key.
     pub fn may_be_empty(&self) -> bool {
         self.keys.iter().all(|key| !key.required)
+    }
+
+    fn find_owners(&self, key: &str, path: &str, found: &mut Vec<String>) {
+        if !path.is_empty() && self.keys.iter().any(|known| known.name == key) {
+            found.push(path.to_string());
+        }
+        for known in &self.keys {
+            let below = if path.is_empty() { known.name.to_string() } else { format!("{path}.{}", known.name) };
+            known.shape.find_owners(key, &below, found);
+        }
     }
 
     fn json_schema(&self, tag: Option<(&str, &Word)>) -> Json {

@@ -11,6 +11,8 @@ use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, Span};
 pub const MAXIMUM_BYTES: usize = 1 << 20;
 /// The deepest nesting of tables and lists.
 pub const MAXIMUM_DEPTH: usize = 32;
+/// The longest text that a sentence shows.
+const MAXIMUM_SHOWN: usize = 24;
 /// Of the faults in a text's grammar, as many are told.
 const MAXIMUM_FAULTS: usize = 8;
 
@@ -71,6 +73,14 @@ pub struct Entry {
 }
 
 impl Value {
+    /// What it is, as a sentence names it.
+    pub fn description(&self) -> String {
+        match &self.data {
+            Data::Text(text) if text.chars().count() <= MAXIMUM_SHOWN => format!("the text {text:?}"),
+            _ => self.kind().to_string(),
+        }
+    }
+
     /// What kind of value it is, as a sentence names it.
     pub fn kind(&self) -> &'static str {
         match &self.data {

@@ -1,0 +1,408 @@
+//! Tests of the floor: shipped machines, every way to get one wrong, and hostile texts.
+
+use proptest::prelude::*;
+use serde_json::Value as Json;
+
+use super::catalogue::{Catalogue, Kind};
+use super::schema::schema;
+use super::*;
+use crate::base::diagnostic::{Diagnostics, SourceText};
+use crate::base::document::parse;
+use crate::components::spec::{InterconnectSpec, MemorySpec};
+
+/// A right machine, which the tests break.
+const GOOD: &str = r#"name = "Test"
+
+[[node]]
+name = "socket"
+cores = 4
+core = { part = "in-order-scalar", clock = "2 GHz" }
+interconnect = { kind = "bus", width = "16 B", clock = "1 GHz" }
+memory = { part = "simple-dram", latency = "70 ns" }
+
+[node.cache.L1d]
+size = "32 KiB"
+ways = 8
+latency = "2 cycles"
+
+[node.cache.L2]
+size = "256 KiB"
+ways = 8
+latency = "10 cycles"
+
+[address_space]
+organisation = "uma"
+protocol = "mesi"
+
+[runtime]
+threads = "cores"
+schedule = "static"
+"#;
+
+fn resolve(text: &str, set: &[(&str, &str)]) -> Result<Machine, Diagnostics> {
+    let set: Vec<_> = set.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    Machine::resolve(&SourceText::new("m.toml", text), &set, &Catalogue::built_in())
+}
+
+/// The faults of a machine as a person reads them, with their keys.
+fn faults(result: Result<Machine, Diagnostics>) -> String {
+    match result {
+        Ok(_) => "accepted\n".to_string(),
+        Err(faults) => faults.iter().map(|fault| format!("[{}] {fault}\n", fault.key.as_deref().unwrap_or("-"))).collect(),
+    }
+}
+
+/// A good machine in which each of some texts is replaced.
+fn broken(edits: &[(&str, &str)]) -> String {
+    edits.iter().fold(GOOD.to_string(), |text, (from, to)| {
+        assert!(text.contains(from), "the good machine has no {from:?}");
+        text.replacen(from, to, 1)
+    })
+}
+
+#[test]
+fn every_shipped_machine_resolves_to_what_it_says() {
+    let catalogue = Catalogue::built_in();
+    let mut names = Vec::new();
+    for entry in catalogue.entries(Kind::Machine) {
+        let machine = Machine::resolve(&entry.source, &[], &catalogue).unwrap_or_else(|faults| panic!("{faults:#?}"));
+        assert!(machine.description.ends_with('.'), "{}", entry.name);
+        assert_eq!(machine.organisation, "uma");
+        names.push((entry.name.as_str(), machine.cores(), machine.flynn_class));
+    }
+    assert_eq!(
+        names,
+        [
+            ("ideal", 64, "MIMD"),
+            ("uma-bus-2", 2, "MIMD"),
+            ("uma-bus-4", 4, "MIMD"),
+            ("uma-bus-16", 16, "MIMD"),
+            ("uniprocessor", 1, "SISD")
+        ]
+    );
+}
+
+#[test]
+fn the_shipped_bus_machines_differ_in_their_cores_alone() {
+    let catalogue = Catalogue::built_in();
+    let nodes = ["uniprocessor", "uma-bus-2", "uma-bus-4", "uma-bus-16"].map(|name| {
+        let entry = catalogue.find(Kind::Machine, name).unwrap();
+        let mut node = Machine::resolve(&entry.source, &[], &catalogue).unwrap().nodes.remove(0);
+        node.cores = 0;
+        node
+    });
+    assert!(nodes.iter().all(|node| *node == nodes[0]));
+}
+
+#[test]
+fn a_resolved_machine_is_a_text_that_resolves_to_the_same_machine() {
+    let catalogue = Catalogue::built_in();
+    for entry in catalogue.entries(Kind::Machine) {
+        let first = Machine::resolve(&entry.source, &[], &catalogue).unwrap();
+        let text = first.resolved_text();
+        let second = Machine::resolve(&SourceText::new("resolved", &*text), &[], &catalogue)
+            .unwrap_or_else(|faults| panic!("{text}\n{faults:#?}"));
+        assert_eq!(first.resolved, second.resolved, "{text}");
+        assert_eq!(first.nodes, second.nodes);
+        assert_eq!(first.runtime, second.runtime);
+    }
+}
+
+#[test]
+fn the_resolved_text_says_where_values_are_from() {
+    let machine = resolve(GOOD, &[("node.cache.L1d.size", "16 KiB"), ("runtime.schedule", "dynamic, 8")]).unwrap();
+    insta::assert_snapshot!(machine.resolved_text());
+}
+
+#[test]
+fn keys_become_the_parts_numbers() {
+    let machine = resolve(GOOD, &[]).unwrap();
+    let node = &machine.nodes[0];
+    assert_eq!((node.name.as_str(), node.cores, node.memory_bytes), ("socket", 4, 16 << 30));
+    assert_eq!(node.core.costs, [1, 7, 25, 4, 7, 25, 78, 100, 1, 1, 3, 2]);
+    assert_eq!(node.caches.iter().map(|cache| (cache.name.as_str(), cache.sets())).collect::<Vec<_>>(), [("L1d", 64), ("L2", 512)]);
+    let InterconnectSpec::Bus(bus) = &node.interconnect else { panic!() };
+    assert_eq!((bus.width_bytes, bus.address_cycles, bus.snoop_cycles, bus.outstanding), (16, 1, 2, 8));
+    let MemorySpec::Simple(memory) = &node.memory else { panic!() };
+    assert_eq!(memory.latency.picoseconds(), 70_000, "what the machine says counts more than the part");
+    assert_eq!(memory.bandwidth_bytes_per_second, 25_600_000_000);
+    assert_eq!(node.protocol.as_ref().unwrap().name, "MESI");
+}
+
+#[test]
+fn a_plan_has_a_thread_for_each_core_unless_told_otherwise() {
+    let machine = resolve(GOOD, &[]).unwrap();
+    let plan = machine.plan(None, 7).unwrap();
+    assert_eq!((plan.threads, plan.seed, plan.padding, plan.lock.as_str()), (4, 7, 64, "ticket"));
+    assert_eq!(machine.plan(Some(2), 1).unwrap().threads, 2);
+    for threads in [0, 5] {
+        let faults = machine.plan(Some(threads), 1).unwrap_err();
+        assert_eq!(faults[0].help.as_deref(), Some("from 1 to 4 threads"));
+    }
+    assert_eq!(resolve(GOOD, &[("runtime.threads", "3")]).unwrap().plan(None, 1).unwrap().threads, 3);
+}
+
+#[test]
+fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
+    let cases: &[(&str, &[(&str, &str)])] = &[
+        ("an unknown key at the top", &[("[runtime]", "[run_time]")]),
+        ("an unknown key in a node", &[("cores = 4", "cores = 4\nclock = \"2 GHz\"")]),
+        ("an unknown key in a cache", &[("ways = 8", "wyas = 8")]),
+        ("an unknown key in braces", &[("clock = \"1 GHz\"", "clok = \"1 GHz\"")]),
+        ("a key that is not built yet", &[("[address_space]", "[interconnect]\ntopology = \"ring\"\n[address_space]")]),
+        ("a cache that is not built yet", &[("[node.cache.L2]", "[node.cache.LLC]")]),
+        ("an organisation that is not built yet", &[("\"uma\"", "\"numa\"")]),
+        ("a memory that is not built yet", &[("{ part = \"simple-dram\", latency = \"70 ns\" }", "{ kind = \"dram\" }")]),
+        ("several nodes", &[("cores = 4", "cores = 4\ncount = 2")]),
+        (
+            "two kinds of nodes",
+            &[(
+                "[address_space]",
+                "[[node]]\ncores = 1\ncore = { part = \"ideal\", clock = \"1 GHz\" }\ninterconnect = \"ideal\"\nmemory = \"ideal\"\n[address_space]",
+            )],
+        ),
+        ("no node", &[("[[node]]", "[[nodes]]"), ("[node.cache.L1d]", "[cache]"), ("[node.cache.L2]", "[cache2]")]),
+        ("one bracket too few", &[("[[node]]", "[node]")]),
+        ("no name", &[("name = \"Test\"", "")]),
+        ("a missing key", &[(", clock = \"2 GHz\"", "")]),
+        ("a size without a unit", &[("\"32 KiB\"", "32")]),
+        ("KB", &[("\"32 KiB\"", "\"32 KB\"")]),
+        ("a size where a count is", &[("ways = 8", "ways = \"8\"")]),
+        ("cycles where nanoseconds are", &[("\"70 ns\"", "\"70 cycles\"")]),
+        ("too many cycles", &[("\"2 cycles\"", "\"20000000 cycles\"")]),
+        ("a text without quotes", &[("\"32 KiB\"", "32 KiB")]),
+        ("no cores", &[("cores = 4", "cores = 0")]),
+        ("too many cores", &[("cores = 4", "cores = 4096")]),
+        ("sets that are no power of two", &[("\"32 KiB\"", "\"24 KiB\"")]),
+        ("a line that is no power of two", &[("ways = 8", "ways = 8\nline = \"48 B\"")]),
+        ("a huge line", &[("ways = 8", "ways = 8\nline = \"5 GiB\"")]),
+        ("lines of two lengths", &[("ways = 8", "ways = 8\nline = \"32 B\"")]),
+        ("caches the simulator has no room for", &[("cores = 4", "cores = 1000"), ("\"256 KiB\"", "\"256 MiB\"")]),
+        ("a cache of no size", &[("\"256 KiB\"", "\"0 B\"")]),
+        ("L2 smaller than L1", &[("\"256 KiB\"", "\"16 KiB\"")]),
+        ("L2 without L1", &[("[node.cache.L1d]\nsize = \"32 KiB\"\nways = 8\nlatency = \"2 cycles\"", "")]),
+        ("a bus wider than a line", &[("\"16 B\"", "\"128 B\"")]),
+        ("a bus of an odd width", &[("\"16 B\"", "\"12 B\"")]),
+        ("a clock without a unit", &[("\"2 GHz\"", "2e9")]),
+        ("a clock too fast", &[("\"2 GHz\"", "\"2000 GHz\"")]),
+        ("an arbitration nobody knows", &[("clock = \"1 GHz\"", "clock = \"1 GHz\", arbitration = \"roundrobin\"")]),
+        ("a part nobody knows", &[("in-order-scalar", "in-order-scaler")]),
+        ("a part of another kind", &[("part = \"simple-dram\"", "part = \"snooping-bus\"")]),
+        ("a kind that is not the part's", &[("part = \"simple-dram\"", "part = \"simple-dram\", kind = \"ideal\"")]),
+        ("a protocol nobody knows", &[("\"mesi\"", "\"mesii\"")]),
+        ("no protocol", &[("protocol = \"mesi\"", "")]),
+        (
+            "a protocol without caches",
+            &[(
+                "[node.cache.L1d]\nsize = \"32 KiB\"\nways = 8\nlatency = \"2 cycles\"\n\n[node.cache.L2]\nsize = \"256 KiB\"\nways = 8\nlatency = \"10 cycles\"",
+                "",
+            )],
+        ),
+        ("a page of an odd size", &[("protocol = \"mesi\"", "protocol = \"mesi\"\npage_size = \"5 KiB\"")]),
+        ("more threads than cores", &[("\"cores\"", "8")]),
+        ("threads in words", &[("\"cores\"", "\"many\"")]),
+        ("a schedule nobody knows", &[("\"static\"", "\"statik\"")]),
+        ("a chunk that is no number", &[("\"static\"", "\"static, few\"")]),
+        ("a lock nobody knows", &[("schedule = \"static\"", "lock = \"tiket\"")]),
+        ("a memory that never answers", &[("latency = \"70 ns\"", "bandwidth = \"0 B/s\"")]),
+        ("memory too slow", &[("\"70 ns\"", "\"70 s\"")]),
+        ("no TOML at all", &[("cores = 4", "cores = ")]),
+        ("a key twice", &[("cores = 4", "cores = 4\ncores = 5")]),
+        ("a date", &[("cores = 4", "cores = 2024-01-01")]),
+    ];
+    let told: Vec<String> = cases.iter().map(|(what, edits)| format!("{what}\n{}", faults(resolve(&broken(edits), &[])))).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_broken_setting_is_shown_in_its_own_text() {
+    let cases: &[(&str, &str)] = &[
+        ("node.cache.L1d.size", "32 KB"),
+        ("node.cache.L1d.sise", "32 KiB"),
+        ("node.cache.L1d.size", "\"32 KiB"),
+        ("node[scoket].cores", "2"),
+        ("node[7].cores", "2"),
+        ("runtime[0].lock", "ticket"),
+        ("runtime.lock.kind", "ticket"),
+        ("node.cores.number", "3"),
+        ("node..cores", "3"),
+        ("", "3"),
+        ("node[socket", "3"),
+        ("node", "3"),
+        ("node.core.part", "out-of-order"),
+        ("runtime.threads", "16"),
+        ("runtime.lock", "2024-01-01"),
+        ("nodes.cores", "1"),
+    ];
+    let told: Vec<String> =
+        cases.iter().map(|&(key, value)| format!("--set {key}={value}\n{}", faults(resolve(GOOD, &[(key, value)])))).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn settings_change_what_they_name() {
+    let set = [
+        ("node[socket].cores", "2"),
+        ("node.cache.L1d.size", "64 KiB"),
+        ("runtime.lock", "ticket"),
+        ("name", "'Quoted'"),
+        ("node.cache.L2.ways", "16"),
+        ("node.memory", "ideal"),
+        ("node[0].interconnect.width", "\"32 B\""),
+        ("node.cache.L2.ways", "4"),
+    ];
+    let machine = resolve(GOOD, &set).unwrap();
+    let node = &machine.nodes[0];
+    assert_eq!((machine.name.as_str(), node.cores, node.caches[0].size_bytes, node.caches[1].ways), ("Quoted", 2, 65536, 4));
+    assert_eq!(node.memory, MemorySpec::Ideal);
+    let refined = resolve(GOOD, &[("node.memory", "ideal"), ("node.memory.size", "1 GiB")]).unwrap();
+    assert_eq!(refined.nodes[0].memory_bytes, 1 << 30);
+    assert_eq!(machine.resolved["node"][0]["interconnect"]["width"], "32 B");
+}
+
+#[test]
+fn a_machine_names_the_texts_it_needs() {
+    let root = parse(&SourceText::new("m.toml", GOOD)).unwrap();
+    assert_eq!(
+        parts::references(&root),
+        [
+            (Kind::Processor, "in-order-scalar".to_string()),
+            (Kind::Memory, "simple-dram".to_string()),
+            (Kind::Protocol, "mesi".to_string())
+        ]
+    );
+}
+
+#[test]
+fn faults_in_a_part_point_into_the_part() {
+    let mut catalogue = Catalogue::built_in();
+    let told: Vec<String> = [
+        "[core]\ncosts = { integer = \"1 cycle\" }\n",
+        "[core]\nclocks = \"1 GHz\"\n",
+        "description = \"x\"\n",
+        "core = 3\n",
+        "[core]\npart = \"in-order-scalar\"\n",
+        "[core]\n[memory]\n",
+        "[core",
+    ]
+    .iter()
+    .map(|text| {
+        catalogue.add(Kind::Processor, "in-order-scalar", SourceText::new("part.toml", *text));
+        faults(Machine::resolve(&SourceText::new("m.toml", GOOD), &[], &catalogue))
+    })
+    .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+/// Whether a value fits a schema, of which only what ours use is known.
+fn fits(value: &Json, schema: &Json) -> bool {
+    let Json::Object(rules) = schema else { panic!("{schema}") };
+    rules.iter().all(|(rule, with)| match rule.as_str() {
+        "type" => match with.as_str().unwrap() {
+            "string" => value.is_string(),
+            "integer" => value.is_i64() || value.is_u64(),
+            "number" => value.is_number(),
+            "boolean" => value.is_boolean(),
+            "object" => value.is_object(),
+            "array" => value.is_array(),
+            other => panic!("{other}"),
+        },
+        "const" => value == with,
+        "enum" => with.as_array().unwrap().contains(value),
+        "oneOf" => with.as_array().unwrap().iter().filter(|form| fits(value, form)).count() == 1,
+        "anyOf" => with.as_array().unwrap().iter().any(|form| fits(value, form)),
+        "minimum" => value.as_u64().unwrap_or(0) >= with.as_u64().unwrap(),
+        "maximum" => value.as_u64().unwrap_or(0) <= with.as_u64().unwrap(),
+        "items" => value.as_array().is_none_or(|items| items.iter().all(|item| fits(item, with))),
+        "required" => with.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some()),
+        "properties" => value
+            .as_object()
+            .is_none_or(|table| table.iter().all(|(key, value)| with.get(key).is_none_or(|schema| fits(value, schema)))),
+        "additionalProperties" => match with {
+            Json::Bool(false) => {
+                value.as_object().is_none_or(|table| table.keys().all(|key| rules["properties"].get(key).is_some()))
+            }
+            _ => panic!("{with}"),
+        },
+        "$schema" | "title" | "description" | "default" | "examples" => true,
+        other => panic!("unknown rule {other}"),
+    })
+}
+
+#[test]
+fn the_schemas_accept_what_is_shipped_and_refuse_what_is_wrong() {
+    let catalogue = Catalogue::built_in();
+    for kind in [Kind::Machine, Kind::Processor, Kind::Memory, Kind::Link] {
+        let schema = schema(kind).unwrap();
+        for entry in catalogue.entries(kind) {
+            let value: Json = toml::from_str(&entry.source.text).unwrap();
+            // What a part supplies a schema cannot see: a machine's schema is held against the resolved machine.
+            let value = match kind {
+                Kind::Machine => Machine::resolve(&entry.source, &[], &catalogue).unwrap().resolved,
+                _ => value,
+            };
+            assert!(fits(&value, &schema), "{}", entry.source.name);
+        }
+    }
+    let schema = schema(Kind::Machine).unwrap();
+    let right = resolve(GOOD, &[]).unwrap().resolved;
+    assert!(fits(&right, &schema));
+    for (pointer, wrong) in [
+        ("/name", Json::from(3)),
+        ("/node/0/cores", Json::from(0)),
+        ("/node/0/memory/kind", Json::from("dram")),
+        ("/node/0/cache/L1d/replacement", Json::from("oldest")),
+        ("/runtime/threads", Json::from("many")),
+    ] {
+        let mut value = right.clone();
+        *value.pointer_mut(pointer).unwrap() = wrong;
+        assert!(!fits(&value, &schema), "{pointer}");
+    }
+    let mut value = right.clone();
+    value["node"][0]["core"].as_object_mut().unwrap().insert("pace".to_string(), Json::from("2 GHz"));
+    assert!(!fits(&value, &schema));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever is done to the bytes of a machine, it is answered, and every fault lies inside its text.
+    #[test]
+    fn edited_machines_never_panic(edits in prop::collection::vec((0usize..1200, any::<u8>(), 0usize..3), 1..6)) {
+        let mut bytes = GOOD.as_bytes().to_vec();
+        for (at, byte, what) in edits {
+            let at = at % bytes.len();
+            match what {
+                0 => bytes[at] = byte & 0x7f,
+                1 => bytes.insert(at, byte & 0x7f),
+                _ => drop(bytes.drain(at..(at + usize::from(byte) / 8 + 1).min(bytes.len() - 1).max(at))),
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Err(faults) = resolve(&text, &[]) {
+            prop_assert!(!faults.is_empty());
+            for fault in faults {
+                let _ = fault.report();
+                prop_assert!(fault.span.is_none_or(|span| span.start <= span.end && span.end as usize <= fault.source.text.len()), "{fault}");
+            }
+        }
+    }
+
+    /// Whatever is set, it is answered.
+    #[test]
+    fn any_setting_is_answered(key in "(node|node\\[socket\\]|runtime|memory|a|\\.|\\[|\\]){1,3}(\\.(cores|core|lock|L1d|x))?", value in ".{0,12}") {
+        let _ = resolve(GOOD, &[(&key, &value)]).map_err(faults_have_sentences);
+    }
+
+    /// Numbers of any size make a machine or a fault, never a panic.
+    #[test]
+    fn any_number_is_answered(number in any::<u64>(), unit in 0usize..4, key in 0usize..6) {
+        let unit = ["", " B", " GiB", " cycles"][unit];
+        let key = ["node.cache.L1d.size", "node.cache.L2.ways", "node.cache.L1d.line", "node.interconnect.width", "node.memory.size", "address_space.page_size"][key];
+        let _ = resolve(GOOD, &[(key, &format!("{number}{unit}"))]).map_err(faults_have_sentences);
+    }
+}
+
+fn faults_have_sentences(faults: Diagnostics) {
+    assert!(faults.iter().all(|fault| !fault.message.is_empty() && !fault.to_string().is_empty()));
+}

@@ -1,0 +1,49 @@
+//! The shipped files as they lie on disk: the reference page is the generated one, and nothing in `configs/` and `models/` is left out
+//! of the catalogue.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flynn::machine::catalogue::Catalogue;
+use flynn::machine::reference::reference;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `FLYNN_UPDATE=1 cargo test reference` writes the page anew.
+#[test]
+fn the_reference_page_is_the_generated_one() {
+    let path = root().join("configs/machines/REFERENCE.md");
+    if std::env::var_os("FLYNN_UPDATE").is_some() {
+        fs::write(&path, reference()).unwrap();
+    }
+    let page = fs::read_to_string(&path).unwrap_or_default();
+    assert!(page == reference(), "configs/machines/REFERENCE.md is out of date: FLYNN_UPDATE=1 cargo test reference");
+}
+
+fn texts_below(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            texts_below(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "toml" || extension == "flynn") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_catalogue_holds_every_file_as_it_is() {
+    let mut files = Vec::new();
+    texts_below(&root().join("configs"), &mut files);
+    texts_below(&root().join("models"), &mut files);
+    let catalogue = Catalogue::built_in();
+    for file in &files {
+        let name = file.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+        let entry = catalogue.texts().find(|text| *text.name == *name);
+        let text = fs::read_to_string(file).unwrap();
+        assert_eq!(entry.map(|entry| &*entry.text), Some(text.as_str()), "{name}");
+    }
+    assert_eq!(catalogue.texts().count(), files.len());
+}
