@@ -401,7 +401,7 @@ section! {
         /// The text of `models/runtime` that barriers stand for.
         barrier: String = "central".to_string(),
         /// The text of `models/runtime` that reductions stand for.
-        reduce: String = "ordered".to_string(),
+        reduce: String = "linear".to_string(),
         /// Whether every copy of a line carries the line's version, so that a stale read or a second writer stops the run. Costs the
         /// simulator some speed and the simulated machine nothing.
         checks: bool = true,
