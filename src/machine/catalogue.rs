@@ -3,6 +3,7 @@
 
 use crate::base::diagnostic::{SourceText, nearest};
 use crate::base::document;
+use crate::program::lower::RuntimeTexts;
 
 /// Shipped files: path inside the package, text. Made by `build.rs`.
 const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
@@ -98,12 +99,12 @@ impl Entry {
 fn first_sentence(text: &str) -> String {
     let lines = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).take_while(|line| !line.is_empty());
     let comment = lines.collect::<Vec<_>>().join(" ");
-    // A sentence ends in a full stop or question mark before a capital; "(Culler et al. 1999)" goes on.
-    let end = comment
-        .match_indices(". ")
-        .chain(comment.match_indices("? "))
-        .map(|(at, _)| at)
-        .filter(|&at| comment[at + 2..].starts_with(|next: char| next.is_uppercase()));
+    // A sentence ends before a capital or a bracket; "Culler et al. (1999)" goes on.
+    let stops = comment.match_indices(". ").chain(comment.match_indices("? "));
+    let ends = |at: usize| {
+        !comment[..at].ends_with(" al") && comment[at + 2..].starts_with(|next: char| next.is_uppercase() || next == '(')
+    };
+    let end = stops.map(|(at, _)| at).filter(|&at| ends(at));
     match end.min() {
         Some(end) => comment[..=end].to_string(),
         None => comment,
@@ -170,9 +171,9 @@ impl Catalogue {
         self.entries.iter().map(|entry| &entry.source)
     }
 
-    /// The run-time texts, by name without extension.
-    pub fn runtime_texts(&self) -> impl Iterator<Item = (&str, &SourceText)> {
-        self.entries(Kind::Runtime).map(|entry| (entry.name.as_str(), &entry.source))
+    /// The run-time texts, as lowering takes them.
+    pub fn runtime_texts(&self) -> RuntimeTexts {
+        self.entries(Kind::Runtime).map(|entry| (entry.name.clone(), entry.source.clone())).collect()
     }
 }
 
@@ -229,6 +230,8 @@ mod tests {
     fn the_first_sentence_is_found() {
         assert_eq!(first_sentence("# One (et al. 1999) thing. Two.\n# three\n\nx"), "One (et al. 1999) thing.");
         assert_eq!(first_sentence("# Is it? It is."), "Is it?");
+        assert_eq!(first_sentence("# A lock.\n# (Culler et al. (1999), page 1.)"), "A lock.");
+        assert_eq!(first_sentence("# After Culler et al. (1999)."), "After Culler et al. (1999).");
         assert_eq!(first_sentence("x = 1"), "");
     }
 }

@@ -28,3 +28,6 @@ pub mod simulation;
 pub mod wire;
 
 pub use resolve::Machine;
+
+#[cfg(test)]
+mod tests;

@@ -136,6 +136,11 @@ impl Machine {
         self.nodes.iter().flat_map(|node| &node.caches).map(|cache| cache.line_bytes).max().unwrap_or(64)
     }
 
+    /// What the parts say of a node that they cannot be built from, pointed at the key that says so.
+    pub fn diagnostic(&self, node: usize, fault: SpecFault) -> Diagnostic {
+        point(&self.tree, node, fault)
+    }
+
     /// The machine as a text of its own, every key with the value in force and where it is from.
     pub fn resolved_text(&self) -> String {
         resolved::to_toml(&self.resolved, &self.tree, &self.source.name)
@@ -175,7 +180,10 @@ impl Resolver<'_> {
         let nodes: Vec<NodeSpec> = keys.nodes.iter().map(|node| node_spec(node, protocol.clone(), checks)).collect();
         for (index, node) in nodes.iter().enumerate() {
             for fault in node.faults() {
-                self.spec_fault(index, fault);
+                // A missing protocol is told already, with the names there are.
+                if fault.key != "protocol" {
+                    self.faults.push(point(self.tree, index, fault));
+                }
             }
         }
         if self.faults.is_empty() {
@@ -282,9 +290,9 @@ impl Resolver<'_> {
 
     /// Whether `models/runtime` has the text `ROLE-NAME.flynn`.
     fn runtime_text(&mut self, role: &str, noun: &str, name: &str, place: &Place) {
-        let names: Vec<&str> =
-            self.catalogue.runtime_texts().filter_map(|(text, _)| text.strip_prefix(role)?.strip_prefix('-')).collect();
-        if names.contains(&name) || names.is_empty() {
+        let texts = self.catalogue.runtime_texts();
+        let names: Vec<&str> = texts.keys().filter_map(|text| text.strip_prefix(role)?.strip_prefix('-')).collect();
+        if names.contains(&name) {
             return;
         }
         let help = match nearest(name, names.iter().copied()) {
@@ -293,27 +301,21 @@ impl Resolver<'_> {
         };
         self.fault(place, &format!("runtime.{role}"), format!("there is no {noun} called \"{name}\""), help);
     }
+}
 
-    /// Points what a specification says of itself at the key that says so.
-    fn spec_fault(&mut self, node: usize, fault: SpecFault) {
-        // Told already, with the names there are.
-        if fault.key == "protocol" {
-            return;
-        }
-        let mut place = &self.tree.place;
-        let mut at = self.tree.get("node").and_then(|nodes| match &nodes.data {
-            Data::List(nodes) => nodes.get(node),
-            _ => None,
-        });
-        let mut path = fault.key.split('.');
-        while let Some(value) = at {
-            place = &value.place;
-            at = path.next().and_then(|key| value.get(key));
-        }
-        let found = place.fault(fault.message).key(format!("node.{}", fault.key));
-        self.faults.push(match fault.help {
-            Some(help) => found.help(help),
-            None => found,
-        });
+/// What a specification says of a node, pointed at the key that says so in the machine's tree.
+fn point(tree: &Value, node: usize, fault: SpecFault) -> Diagnostic {
+    let mut place = &tree.place;
+    let mut at = tree.get("node").and_then(|nodes| match &nodes.data {
+        Data::List(nodes) => nodes.get(node),
+        _ => None,
+    });
+    let mut path = fault.key.split('.');
+    while let Some(value) = at {
+        place = &value.place;
+        at = path.next().and_then(|key| value.get(key));
     }
+    let mut found = place.fault(fault.message).key(format!("node.{}", fault.key));
+    found.help = fault.help;
+    found
 }

@@ -8,7 +8,7 @@ use super::schema::schema;
 use super::*;
 use crate::base::diagnostic::{Diagnostics, SourceText};
 use crate::base::document::parse;
-use crate::components::spec::{InterconnectSpec, MemorySpec};
+use crate::components::spec::{InterconnectSpec, MemorySpec, SpecFault};
 
 /// A right machine, which the tests break.
 const GOOD: &str = r#"name = "Test"
@@ -140,6 +140,21 @@ fn a_plan_has_a_thread_for_each_core_unless_told_otherwise() {
         assert_eq!(faults[0].help.as_deref(), Some("from 1 to 4 threads"));
     }
     assert_eq!(resolve(GOOD, &[("runtime.threads", "3")]).unwrap().plan(None, 1).unwrap().threads, 3);
+}
+
+#[test]
+fn a_fault_of_the_parts_points_at_the_key_or_what_stands_for_it() {
+    let machine = resolve(GOOD, &[]).unwrap();
+    let line = |key: &str| {
+        let fault = SpecFault { key: key.to_string(), message: "too small".to_string(), help: None };
+        machine.diagnostic(0, fault).report().line
+    };
+    assert_eq!(line("cores"), Some(5));
+    assert_eq!(line("cache.L2.ways"), Some(17));
+    assert_eq!(line("interconnect.outstanding"), Some(7), "a default has no line of its own: the table's");
+    // A part's value is the part's line.
+    let fault = SpecFault { key: "memory.size".to_string(), message: String::new(), help: None };
+    assert_eq!(&*machine.diagnostic(0, fault).source.name, "models/memories/simple-dram.toml");
 }
 
 #[test]
