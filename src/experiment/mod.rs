@@ -3,7 +3,9 @@
 pub mod bounds;
 pub mod record;
 pub mod result;
+pub mod run;
 pub mod theory;
+mod traffic;
 pub mod validate;
 pub mod why;
 pub mod workload;

@@ -38,7 +38,7 @@ pub struct TrafficWorkload {
     /// The whole text.
     pub source: SourceText,
     /// What it says.
-    pub table: TrafficTable,
+    pub table: Box<TrafficTable>,
 }
 
 tagged! {

@@ -198,7 +198,7 @@ impl Node {
     /// # Errors
     /// Where a queue grows past its stated length.
     pub fn run_traffic(&mut self) -> Result<TrafficReport, PhaseError> {
-        let begin = self.engine.now();
+        let (begin, messages) = (self.engine.now(), self.engine.messages());
         self.begin(begin, |_, _| {});
         let mut arrivals = Vec::new();
         for part in self.engine.parts_mut() {
@@ -212,7 +212,7 @@ impl Node {
             }
         }
         self.go_on(0)?;
-        Ok(self.report_traffic(begin))
+        Ok(self.report_traffic(begin, messages))
     }
 
     /// Counters start anew.

@@ -2,3 +2,5 @@
 
 mod floors;
 mod machine;
+mod shipped;
+mod stops;

@@ -45,25 +45,29 @@ pub struct TrafficReport {
     pub sources: Vec<TrafficCounters>,
     /// Time in which the data bus moved data.
     pub data_bus_busy: Time,
+    /// Counters of the interconnect and the memory by their paths.
+    pub metrics: IndexMap<String, u64>,
+    /// The busy share of 100 equally long stretches, by what was busy.
+    pub timelines: IndexMap<String, Vec<f64>>,
+    /// Messages between parts.
+    pub messages: u64,
 }
 
 impl Node {
     /// What a phase did that began at a cycle of the cores' clock and ended at an instant.
     pub(super) fn report(&self, cycle: u64, end: Time, messages: u64) -> Result<PhaseReport, PhaseError> {
         let begin = self.spec.core.clock.edge(cycle);
-        let mut report = PhaseReport {
-            time: end - begin,
-            metrics: IndexMap::new(),
-            lines: BTreeMap::new(),
-            stacks: Vec::new(),
-            timelines: IndexMap::new(),
-            totals: Totals::default(),
-            messages: self.engine.messages() - messages,
-        };
+        let mut report = PhaseReport::new(end - begin, self.engine.messages() - messages);
         for (number, core) in self.cores().enumerate() {
             let lines = self.core_lines(core, cycle, end)?;
             self.report_core(number, core, begin, &lines, &mut report);
         }
+        self.report_shared(end, &mut report);
+        Ok(report)
+    }
+
+    /// What the cores have in common.
+    fn report_shared(&self, end: Time, report: &mut PhaseReport) {
         for part in self.engine.parts() {
             match part {
                 Part::Bus(bus) => report.interconnect(bus.counters(), end),
@@ -72,7 +76,6 @@ impl Node {
                 Part::Core(_) | Part::Source(_) => {}
             }
         }
-        Ok(report)
     }
 
     /// A core's time by line and owner; idle from its finish to the end, or all the time where it had no thread.
@@ -121,20 +124,39 @@ impl Node {
         }
     }
 
-    pub(super) fn report_traffic(&self, begin: Time) -> TrafficReport {
-        let mut report = TrafficReport { time: self.engine.now() - begin, sources: Vec::new(), data_bus_busy: Time::ZERO };
-        for part in self.engine.parts() {
-            match part {
-                Part::Source(source) => report.sources.push(*source.counters()),
-                Part::Bus(bus) => report.data_bus_busy = bus.counters().busy,
-                _ => {}
-            }
+    pub(super) fn report_traffic(&self, begin: Time, messages: u64) -> TrafficReport {
+        let end = self.engine.now();
+        let mut shared = PhaseReport::new(end - begin, self.engine.messages() - messages);
+        self.report_shared(end, &mut shared);
+        let sources = self.engine.parts().iter().filter_map(|part| match part {
+            Part::Source(source) => Some(*source.counters()),
+            _ => None,
+        });
+        let busy = shared.metrics.get("node[0].interconnect.busy_ps").copied().unwrap_or(0);
+        TrafficReport {
+            time: shared.time,
+            sources: sources.collect(),
+            data_bus_busy: Time(busy),
+            metrics: shared.metrics,
+            timelines: shared.timelines,
+            messages: shared.messages,
         }
-        report
     }
 }
 
 impl PhaseReport {
+    fn new(time: Time, messages: u64) -> PhaseReport {
+        PhaseReport {
+            time,
+            metrics: IndexMap::new(),
+            lines: BTreeMap::new(),
+            stacks: Vec::new(),
+            timelines: IndexMap::new(),
+            totals: Totals::default(),
+            messages,
+        }
+    }
+
     fn insert(&mut self, path: &str, values: &[(&str, u64)]) {
         for (name, value) in values {
             self.metrics.insert(format!("{path}.{name}"), *value);

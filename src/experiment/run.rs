@@ -1,0 +1,329 @@
+//! One simulated run: a machine, a workload, and a record of what happened.
+//!
+//! ```text
+//!   Initialise, save | Setup, Main (warm-up), restore | Setup, Main (measured) | Results
+//!                      left out of a cold run
+//! ```
+//!
+//! Only the measured pass is in the record; the others leave values in memory and lines in caches.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, Span};
+use crate::components::owner::Owner;
+use crate::components::spec::{NodeSpec, SpecFault};
+use crate::experiment::bounds::{bounds, broken};
+use crate::experiment::record::{
+    Counts, MachineRecord, ProfileLine, Record, ResultRecord, SCHEMA, Start, WorkloadRecord,
+};
+use crate::experiment::result::{equality, json as json_value, result_record};
+use crate::experiment::traffic;
+use crate::experiment::why::reasons;
+use crate::experiment::workload::{ProgramWorkload, Workload};
+use crate::machine::Machine;
+use crate::machine::catalogue::Catalogue;
+use crate::machine::simulation::{Node, PhaseError, PhaseReport};
+use crate::program::check::Bindings;
+use crate::program::code::{Code, Phase, Plan};
+use crate::program::compile;
+use crate::program::lower::lower;
+use crate::program::memory::Memory;
+use crate::program::tree::{Program, Value};
+
+/// What is to be simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct RunRequest<'a> {
+    pub machine: &'a Machine,
+    pub workload: &'a Workload,
+    /// Values of the program's parameters, after those of the workload file.
+    pub parameters: &'a [(String, String)],
+    /// As the machine's `[runtime]` says where `None`.
+    pub threads: Option<u32>,
+    pub seed: u64,
+    pub start: Start,
+    /// Whether cores run ahead of the engine: faster, and never another result.
+    pub run_ahead: bool,
+    /// Whether copies of lines carry versions, so that a broken protocol stops the run; only where the machine has it on.
+    pub checks: bool,
+    /// Operations that each pass may carry out.
+    pub operation_limit: u64,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// From 0 to 1, by passes.
+    pub fraction: f64,
+}
+
+/// Why there is no record.
+#[derive(Clone, Debug)]
+pub enum RunError {
+    /// A text is wrong, or texts do not fit each other.
+    Input(Diagnostics),
+    /// The run did not come to its end.
+    Stopped(Stop),
+}
+
+impl From<Diagnostics> for RunError {
+    fn from(diagnostics: Diagnostics) -> RunError {
+        RunError::Input(diagnostics)
+    }
+}
+
+/// A run that did not come to its end, as a person is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stop {
+    /// `deadlock`, `fault`, `limit`, `coherence`, `saturated` or `model`.
+    pub kind: &'static str,
+    /// The sentence; it names the lines.
+    pub message: String,
+    /// The text that `places` point into.
+    pub source: SourceText,
+    pub places: Vec<(Span, String)>,
+}
+
+/// A program as Code, its parameters bound: what every back end runs.
+///
+/// # Errors
+/// What is wrong with the text, its parameters, or its use of the run-time.
+pub fn prepare(
+    source: &SourceText,
+    parameters: &[(String, String)],
+    plan: &Plan,
+    catalogue: &Catalogue,
+) -> Result<(Program, Code), Diagnostics> {
+    let bindings = Bindings { parameters: parameters.to_vec(), threads: plan.threads };
+    let program = compile(source, &bindings)?;
+    let texts = catalogue.runtime_texts().map(|(name, text)| (name.to_owned(), text.clone())).collect();
+    let code = lower(&program, plan, &texts)?;
+    Ok((program, code))
+}
+
+/// Simulates one run.
+///
+/// # Errors
+/// Faults of the texts, or why the run did not come to its end.
+pub fn simulate(request: &RunRequest, catalogue: &Catalogue, progress: &mut dyn FnMut(Progress)) -> Result<Record, RunError> {
+    match request.workload {
+        Workload::Program(workload) => simulate_program(request, workload, catalogue, progress),
+        Workload::Traffic(workload) => traffic::simulate(request, workload),
+    }
+}
+
+fn simulate_program(
+    request: &RunRequest,
+    workload: &ProgramWorkload,
+    catalogue: &Catalogue,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Record, RunError> {
+    let plan = request.machine.plan(request.threads, request.seed)?;
+    let parameters = [&workload.parameters[..], request.parameters].concat();
+    let (program, code) = prepare(&workload.source, &parameters, &plan, catalogue)?;
+    let code = Arc::new(code);
+    let mut run = Run::new(request, &workload.source, &code)?;
+    let report = run.passes(progress)?;
+    let values = run.results()?;
+    let runtime = runtime_json(&plan);
+    let workload_record = WorkloadRecord {
+        name: workload.name.clone(),
+        text: workload.source.text.to_string(),
+        text_sha256: sha256(&workload.source.text),
+        parameters: program.parameters.iter().map(|parameter| (parameter.name.clone(), json_value(parameter.value))).collect(),
+        runtime,
+    };
+    let result = result_record(&values, equality(&program));
+    record(request, workload_record, result, &report, &workload.source)
+}
+
+/// A node on its way through the passes of a run.
+struct Run<'a> {
+    node: Node,
+    code: &'a Code,
+    source: &'a SourceText,
+    start: Start,
+}
+
+impl<'a> Run<'a> {
+    fn new(request: &RunRequest, source: &'a SourceText, code: &'a Arc<Code>) -> Result<Run<'a>, RunError> {
+        let memory = Memory::new(&code.arena).map_err(|error| vec![Diagnostic::at(source, None, error.to_string())])?;
+        let spec = node_spec(request);
+        let mut node = Node::new(&spec, Arc::clone(code), memory).map_err(|faults| misfits(request.machine, source, &faults))?;
+        node.set_run_ahead(request.run_ahead);
+        node.limit_operations(request.operation_limit);
+        Ok(Run { node, code, source, start: request.start })
+    }
+
+    /// Everything up to the measured pass, whose report comes back.
+    fn passes(&mut self, progress: &mut dyn FnMut(Progress)) -> Result<PhaseReport, RunError> {
+        let steps = match self.start {
+            Start::Cold => vec![Phase::Initialise, Phase::Setup],
+            Start::Warm => vec![Phase::Initialise, Phase::Setup, Phase::Main, Phase::Setup],
+        };
+        let total = (steps.len() + 2) as f64;
+        for (number, phase) in steps.into_iter().enumerate() {
+            progress(Progress { fraction: number as f64 / total });
+            self.phase(phase)?;
+            match phase {
+                Phase::Initialise => self.node.memory_mut().save(),
+                Phase::Main => self.node.memory_mut().restore(),
+                Phase::Setup | Phase::Results => {}
+            }
+        }
+        progress(Progress { fraction: (total - 2.0) / total });
+        let report = self.phase(Phase::Main)?.unwrap_or_else(|| unreachable!("every program has a timed part"));
+        progress(Progress { fraction: (total - 1.0) / total });
+        Ok(report)
+    }
+
+    /// The values the program computed.
+    fn results(&mut self) -> Result<Vec<Value>, RunError> {
+        self.phase(Phase::Results)?;
+        let memory = self.node.memory();
+        Ok(self.code.results.iter().map(|slot| Value::from_bits(slot.r#type, memory.load(slot.r#type, slot.address))).collect())
+    }
+
+    fn phase(&mut self, phase: Phase) -> Result<Option<PhaseReport>, RunError> {
+        self.node.memory_mut().reset_runtime();
+        let Some(function) = self.code.function(phase) else { return Ok(None) };
+        match self.node.run(function) {
+            Ok(report) => Ok(Some(report)),
+            Err(error) => Err(RunError::Stopped(stop(&error, self.code, self.source))),
+        }
+    }
+}
+
+/// The node as this run wants it.
+pub(super) fn node_spec(request: &RunRequest) -> NodeSpec {
+    let mut spec = request.machine.nodes[0].clone();
+    spec.checks &= request.checks;
+    spec
+}
+
+/// What keeps the program from running on the machine.
+pub(super) fn misfits(machine: &Machine, source: &SourceText, faults: &[SpecFault]) -> RunError {
+    let diagnostics = faults.iter().map(|fault| {
+        let mut diagnostic =
+            Diagnostic::at(source, None, format!("on {}: {}", machine.name, fault.message)).key(format!("node.{}", fault.key));
+        diagnostic.help = fault.help.clone();
+        diagnostic
+    });
+    RunError::Input(diagnostics.collect())
+}
+
+/// What a person is told of a run that did not come to its end.
+pub(super) fn stop(error: &PhaseError, code: &Code, source: &SourceText) -> Stop {
+    let stopped = |kind, message: String, places| Stop { kind, message, source: source.clone(), places };
+    match error {
+        PhaseError::Fault(fault) => {
+            let diagnostic = code.describe_fault(fault);
+            let places = diagnostic.span.map(|span| (span, diagnostic.message.clone())).into_iter().chain(diagnostic.related.clone());
+            stopped("fault", diagnostic.to_string(), places.collect())
+        }
+        PhaseError::Stuck(waits) => stopped("deadlock", format!("deadlock: nothing can move: {}", waits.join("; ")), Vec::new()),
+        PhaseError::OperationLimit { limit, lines } => {
+            let places = lines.iter().filter_map(|&(core, line)| Some((line_span(source, line)?, format!("thread {core} was here"))));
+            let message = format!(
+                "the program did not end within {limit} operations{}: a loop that never ends?",
+                lines.iter().map(|(core, line)| format!(", thread {core} was at line {line}")).collect::<String>()
+            );
+            stopped("limit", message, places.collect())
+        }
+        PhaseError::TimeLimit => stopped("limit", error.to_string(), Vec::new()),
+        PhaseError::Violation(_) => stopped("coherence", error.to_string(), Vec::new()),
+        PhaseError::Saturated { .. } => stopped("saturated", error.to_string(), Vec::new()),
+        PhaseError::NotConserved(_) => stopped("model", error.to_string(), Vec::new()),
+    }
+}
+
+/// The text of a line, from 1, without its indentation.
+fn line_span(source: &SourceText, line: u32) -> Option<Span> {
+    let mut start = 0;
+    for (number, text) in (1..).zip(source.text.split_inclusive('\n')) {
+        if number == line {
+            let indentation = text.len() - text.trim_start().len();
+            return Some(Span::new(start + indentation, start + text.trim_end().len().max(indentation)));
+        }
+        start += text.len();
+    }
+    None
+}
+
+/// The record of a measured phase.
+pub(super) fn record(
+    request: &RunRequest,
+    workload: WorkloadRecord,
+    result: ResultRecord,
+    report: &PhaseReport,
+    source: &SourceText,
+) -> Result<Record, RunError> {
+    let machine = request.machine;
+    let profile = profile(report);
+    let bounds = bounds(&machine.nodes, &report.metrics);
+    if let Some(bound) = broken(report.time, &bounds) {
+        let message = format!("the run took {} ps, less than {} needs ({} ps): a fault of Flynn's", report.time.0, bound.name, bound.time_ps);
+        return Err(RunError::Stopped(Stop { kind: "model", message, source: source.clone(), places: Vec::new() }));
+    }
+    let why = reasons(report.time.0, &report.metrics, &profile, &source.text, &bounds, report.stacks.len());
+    Ok(Record {
+        schema: SCHEMA,
+        flynn: env!("CARGO_PKG_VERSION").to_string(),
+        seed: request.seed,
+        start: request.start,
+        machine: MachineRecord {
+            name: machine.name.clone(),
+            organisation: machine.organisation.to_string(),
+            flynn_class: machine.flynn_class.to_string(),
+            config: machine.resolved.clone(),
+        },
+        workload,
+        time_ps: report.time.0,
+        result,
+        counts: Counts {
+            events: report.messages,
+            operations: report.totals.operations,
+            memory_accesses: report.totals.accesses,
+            flops: report.totals.flops,
+            bytes: report.totals.bytes,
+        },
+        metrics: report.metrics.clone(),
+        profile,
+        timelines: report.timelines.clone(),
+        why,
+    })
+}
+
+/// Costs by source line, costliest first. Idle time belongs to no line.
+fn profile(report: &PhaseReport) -> Vec<ProfileLine> {
+    let mut profile: Vec<ProfileLine> = report
+        .lines
+        .iter()
+        .filter(|&(&line, stack)| line > 0 && stack.total().0 > 0)
+        .map(|(&line, stack)| ProfileLine {
+            line,
+            time_ps: stack.total().0,
+            stack: Owner::ALL.iter().map(|&(name, owner)| (name.to_string(), stack.of(owner).0)).filter(|&(_, time)| time > 0).collect(),
+        })
+        .collect();
+    profile.sort_by_key(|line| (std::cmp::Reverse(line.time_ps), line.line));
+    profile
+}
+
+fn runtime_json(plan: &Plan) -> serde_json::Value {
+    json!({
+        "threads": plan.threads,
+        "lock": plan.lock,
+        "barrier": plan.barrier,
+        "reduce": plan.reduce,
+        "schedule": { "kind": plan.schedule.kind, "chunk": plan.schedule.chunk },
+        "padding_bytes": plan.padding,
+    })
+}
+
+/// 64 hexadecimal digits.
+pub(super) fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,148 @@
+//! Every shipped program on shipped machines: the same values whatever the machine, the threads and the kinds of locks.
+
+use flynn::base::diagnostic::SourceText;
+use flynn::experiment::record::{Record, Start};
+use flynn::experiment::run::{RunError, RunRequest, simulate};
+use flynn::experiment::workload::Workload;
+use flynn::machine::Machine;
+use flynn::machine::catalogue::{Catalogue, Kind};
+
+/// Parameters that make a shipped program small enough for a test; every program must be here.
+pub const SMALL: [(&str, &[(&str, &str)]); 18] = [
+    ("copy", &[("n", "2000")]),
+    ("dot", &[("n", "2000")]),
+    ("empty-loop", &[("rounds", "5")]),
+    ("gather", &[("n", "2000")]),
+    ("histogram-private", &[("n", "1000")]),
+    ("histogram-shared", &[("n", "1000")]),
+    ("matmul-blocked", &[("n", "16"), ("t", "8")]),
+    ("matmul-naive", &[("n", "16")]),
+    ("pointer-chase", &[("n", "1024"), ("steps", "3000")]),
+    ("prefix-sum", &[("n", "2000")]),
+    ("producer-consumer", &[("n", "100")]),
+    ("scatter", &[("n", "2000")]),
+    ("stencil", &[("n", "24")]),
+    ("sum-atomic", &[("n", "500")]),
+    ("sum-lock", &[("n", "300")]),
+    ("sum-padded", &[("n", "1000")]),
+    ("sum-unpadded", &[("n", "1000")]),
+    ("triad", &[("n", "2000")]),
+];
+
+/// The parameters as a request wants them.
+pub fn parameters(small: &[(&str, &str)]) -> Vec<(String, String)> {
+    small.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
+/// A shipped program as a workload.
+pub fn workload(catalogue: &Catalogue, name: &str) -> Workload {
+    let entry = catalogue.find(Kind::Workload, name).unwrap_or_else(|| panic!("{name} is shipped"));
+    Workload::read(name, &entry.source, &|name| Err(format!("no {name}"))).unwrap()
+}
+
+/// A shipped machine with keys set.
+pub fn machine(catalogue: &Catalogue, name: &str, set: &[(&str, &str)]) -> Machine {
+    let source: &SourceText = &catalogue.find(Kind::Machine, name).unwrap_or_else(|| panic!("{name} is shipped")).source;
+    let set: Vec<(String, String)> = set.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    Machine::resolve(source, &set, catalogue).unwrap()
+}
+
+/// A run with nothing special about it.
+pub fn request<'a>(machine: &'a Machine, workload: &'a Workload, parameters: &'a [(String, String)]) -> RunRequest<'a> {
+    RunRequest {
+        machine,
+        workload,
+        parameters,
+        threads: None,
+        seed: 1,
+        start: Start::Warm,
+        run_ahead: true,
+        checks: true,
+        operation_limit: 1_000_000_000,
+    }
+}
+
+/// The record of a run that must come to its end.
+pub fn run(request: &RunRequest, catalogue: &Catalogue) -> Record {
+    match simulate(request, catalogue, &mut |_| {}) {
+        Ok(record) => record,
+        Err(RunError::Input(faults)) => panic!("{}: {}", request.workload.name(), faults[0]),
+        Err(RunError::Stopped(stop)) => panic!("{} on {}: {}", request.workload.name(), request.machine.name, stop.message),
+    }
+}
+
+#[test]
+fn the_list_of_programs_is_complete() {
+    let catalogue = Catalogue::built_in();
+    let shipped: Vec<&str> = catalogue
+        .entries(Kind::Workload)
+        .filter(|entry| entry.source.name.ends_with(".flynn"))
+        .map(|entry| entry.name.as_str())
+        .collect();
+    assert_eq!(shipped, SMALL.map(|(name, _)| name));
+}
+
+#[test]
+fn every_program_gives_the_same_values_on_every_machine() {
+    let catalogue = Catalogue::built_in();
+    let machines = ["uniprocessor", "uma-bus-2", "uma-bus-4"].map(|name| machine(&catalogue, name, &[]));
+    for (name, small) in SMALL {
+        let (workload, parameters) = (workload(&catalogue, name), parameters(small));
+        let records = machines.each_ref().map(|machine| run(&request(machine, &workload, &parameters), &catalogue));
+        for record in &records {
+            // Exactly, even where the program only promises a tolerance: shipped reductions use data whose sums are exact.
+            assert_eq!(record.result, records[0].result, "{name} on {}", record.machine.name);
+            assert!(record.time_ps > 0 && !record.why.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_cold_run_gives_the_same_values_and_takes_longer_on_data_that_fits() {
+    let catalogue = Catalogue::built_in();
+    let machine = machine(&catalogue, "uma-bus-4", &[]);
+    for (name, small) in SMALL {
+        let (workload, parameters) = (workload(&catalogue, name), parameters(small));
+        let warm = run(&request(&machine, &workload, &parameters), &catalogue);
+        let cold = run(&RunRequest { start: Start::Cold, ..request(&machine, &workload, &parameters) }, &catalogue);
+        assert_eq!(warm.result, cold.result, "{name}");
+    }
+}
+
+#[test]
+fn records_are_the_same_twice_and_without_run_ahead() {
+    let catalogue = Catalogue::built_in();
+    let machines = ["uniprocessor", "uma-bus-4"].map(|name| machine(&catalogue, name, &[]));
+    for (name, small) in SMALL {
+        let (workload, parameters) = (workload(&catalogue, name), parameters(small));
+        for machine in &machines {
+            let plain = request(machine, &workload, &parameters);
+            let [first, second, event_by_event] =
+                [plain, plain, RunRequest { run_ahead: false, ..plain }].map(|request| serde_json::to_string(&run(&request, &catalogue)).unwrap());
+            assert!(first == second, "{name} twice");
+            assert!(first == event_by_event, "{name} without run-ahead on {}", machine.name);
+        }
+    }
+}
+
+#[test]
+fn locks_barriers_and_schedules_change_times_and_no_value() {
+    let catalogue = Catalogue::built_in();
+    let plain = machine(&catalogue, "uma-bus-4", &[]);
+    let others: Vec<Machine> = [
+        [("runtime.lock", "test-and-set"), ("runtime.barrier", "tree")],
+        [("runtime.schedule", "dynamic"), ("runtime.lock", "ticket")],
+        [("runtime.schedule", "static, 7"), ("address_space.protocol", "msi")],
+    ]
+    .iter()
+    .map(|set| machine(&catalogue, "uma-bus-4", set))
+    .collect();
+    for (name, small) in SMALL {
+        let (workload, parameters) = (workload(&catalogue, name), parameters(small));
+        let expected = run(&request(&plain, &workload, &parameters), &catalogue);
+        for other in &others {
+            let found = run(&request(other, &workload, &parameters), &catalogue);
+            assert_eq!(found.result, expected.result, "{name} with {}", found.workload.runtime);
+        }
+    }
+}
