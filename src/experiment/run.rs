@@ -16,9 +16,7 @@ use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, Span};
 use crate::components::owner::Owner;
 use crate::components::spec::{NodeSpec, SpecFault};
 use crate::experiment::bounds::{bounds, broken};
-use crate::experiment::record::{
-    Counts, MachineRecord, ProfileLine, Record, ResultRecord, SCHEMA, Start, WorkloadRecord,
-};
+use crate::experiment::record::{Counts, MachineRecord, ProfileLine, Record, ResultRecord, SCHEMA, Start, WorkloadRecord};
 use crate::experiment::result::{equality, json as json_value, result_record};
 use crate::experiment::traffic;
 use crate::experiment::why::reasons;
@@ -98,8 +96,7 @@ pub fn prepare(
 ) -> Result<(Program, Code), Diagnostics> {
     let bindings = Bindings { parameters: parameters.to_vec(), threads: plan.threads };
     let program = compile(source, &bindings)?;
-    let texts = catalogue.runtime_texts().map(|(name, text)| (name.to_owned(), text.clone())).collect();
-    let code = lower(&program, plan, &texts)?;
+    let code = lower(&program, plan, &catalogue.runtime_texts())?;
     Ok((program, code))
 }
 
@@ -220,12 +217,14 @@ pub(super) fn stop(error: &PhaseError, code: &Code, source: &SourceText) -> Stop
     match error {
         PhaseError::Fault(fault) => {
             let diagnostic = code.describe_fault(fault);
-            let places = diagnostic.span.map(|span| (span, diagnostic.message.clone())).into_iter().chain(diagnostic.related.clone());
+            let places =
+                diagnostic.span.map(|span| (span, diagnostic.message.clone())).into_iter().chain(diagnostic.related.clone());
             stopped("fault", diagnostic.to_string(), places.collect())
         }
         PhaseError::Stuck(waits) => stopped("deadlock", format!("deadlock: nothing can move: {}", waits.join("; ")), Vec::new()),
         PhaseError::OperationLimit { limit, lines } => {
-            let places = lines.iter().filter_map(|&(core, line)| Some((line_span(source, line)?, format!("thread {core} was here"))));
+            let places =
+                lines.iter().filter_map(|&(core, line)| Some((line_span(source, line)?, format!("thread {core} was here"))));
             let message = format!(
                 "the program did not end within {limit} operations{}: a loop that never ends?",
                 lines.iter().map(|(core, line)| format!(", thread {core} was at line {line}")).collect::<String>()
@@ -264,7 +263,8 @@ pub(super) fn record(
     let profile = profile(report);
     let bounds = bounds(&machine.nodes, &report.metrics);
     if let Some(bound) = broken(report.time, &bounds) {
-        let message = format!("the run took {} ps, less than {} needs ({} ps): a fault of Flynn's", report.time.0, bound.name, bound.time_ps);
+        let message =
+            format!("the run took {} ps, less than {} needs ({} ps): a fault of Flynn's", report.time.0, bound.name, bound.time_ps);
         return Err(RunError::Stopped(Stop { kind: "model", message, source: source.clone(), places: Vec::new() }));
     }
     let why = reasons(report.time.0, &report.metrics, &profile, &source.text, &bounds, report.stacks.len());
@@ -305,7 +305,11 @@ fn profile(report: &PhaseReport) -> Vec<ProfileLine> {
         .map(|(&line, stack)| ProfileLine {
             line,
             time_ps: stack.total().0,
-            stack: Owner::ALL.iter().map(|&(name, owner)| (name.to_string(), stack.of(owner).0)).filter(|&(_, time)| time > 0).collect(),
+            stack: Owner::ALL
+                .iter()
+                .map(|&(name, owner)| (name.to_string(), stack.of(owner).0))
+                .filter(|&(_, time)| time > 0)
+                .collect(),
         })
         .collect();
     profile.sort_by_key(|line| (std::cmp::Reverse(line.time_ps), line.line));

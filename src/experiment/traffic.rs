@@ -5,9 +5,7 @@ use serde_json::json;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::components::spec::{BusSpec, InterconnectSpec, TrafficSpec};
-use crate::experiment::record::{
-    Counts, Equality, MachineRecord, Reason, Record, SCHEMA, WorkloadRecord,
-};
+use crate::experiment::record::{Counts, Equality, MachineRecord, Reason, Record, SCHEMA, WorkloadRecord};
 use crate::experiment::result::result_record;
 use crate::experiment::run::{RunError, RunRequest, misfits, node_spec, sha256, stop};
 use crate::experiment::theory::slotted_md1_wait;
@@ -19,7 +17,8 @@ use crate::program::code::Code;
 pub(super) fn simulate(request: &RunRequest, workload: &TrafficWorkload) -> Result<Record, RunError> {
     let spec = node_spec(request);
     let InterconnectSpec::Bus(bus) = &spec.interconnect else {
-        let fault = Diagnostic::at(&workload.source, workload.table.load.place.span, "an ideal interconnect has no capacity to load");
+        let fault =
+            Diagnostic::at(&workload.source, workload.table.load.place.span, "an ideal interconnect has no capacity to load");
         return Err(RunError::Input(vec![fault.key("load").help("run it on a machine with a bus, such as uma-bus-4")]));
     };
     let traffic = Traffic { workload, bus, sources: request.threads.unwrap_or(spec.cores).max(1) };

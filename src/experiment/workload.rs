@@ -189,7 +189,7 @@ impl Workload {
                     let message = format!("a request of {} cannot be made: from 1 B to 4 KiB", *table.size);
                     return Err(vec![fault(&table.size.place, "size", message)]);
                 }
-                Ok(Workload::Traffic(TrafficWorkload { name: name.into(), source: source.clone(), table: *table }))
+                Ok(Workload::Traffic(TrafficWorkload { name: name.into(), source: source.clone(), table }))
             }
         }
     }

@@ -117,8 +117,8 @@ fn records_are_the_same_twice_and_without_run_ahead() {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
         for machine in &machines {
             let plain = request(machine, &workload, &parameters);
-            let [first, second, event_by_event] =
-                [plain, plain, RunRequest { run_ahead: false, ..plain }].map(|request| serde_json::to_string(&run(&request, &catalogue)).unwrap());
+            let [first, second, event_by_event] = [plain, plain, RunRequest { run_ahead: false, ..plain }]
+                .map(|request| serde_json::to_string(&run(&request, &catalogue)).unwrap());
             assert!(first == second, "{name} twice");
             assert!(first == event_by_event, "{name} without run-ahead on {}", machine.name);
         }

@@ -68,7 +68,11 @@ fn an_index_out_of_range_names_line_index_and_length() {
     for machine in ["uniprocessor", "uma-bus-2"] {
         let stop = stop(machine, &[], text);
         assert_eq!(stop.kind, "fault");
-        assert!(stop.message.contains(":4:") && stop.message.contains("index 12") && stop.message.contains("0 to 9"), "{}", stop.message);
+        assert!(
+            stop.message.contains(":4:") && stop.message.contains("index 12") && stop.message.contains("0 to 9"),
+            "{}",
+            stop.message
+        );
     }
 }
 
