@@ -16,3 +16,4 @@ pub mod controller;
 pub mod load;
 pub mod order;
 pub mod protocol;
+pub mod schema;

@@ -18,3 +18,4 @@ mod locate;
 pub mod run;
 mod synchronise;
 mod translate;
+pub mod usage;

@@ -1,5 +1,7 @@
 //! Integration tests: one binary, one module for each subject, so that they are linked once.
 
+#[cfg(feature = "cli")]
+mod cli;
 mod floors;
 mod machine;
 mod shipped;

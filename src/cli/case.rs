@@ -1,0 +1,97 @@
+//! A machine and a workload as the command line names them, ready to be simulated.
+
+use super::answer::{Failure, Stopped};
+use super::names::Library;
+use crate::experiment::record::{Record, Start};
+use crate::experiment::run::{RunError, RunRequest, simulate};
+use crate::experiment::workload::Workload;
+use crate::machine::Machine;
+use crate::machine::catalogue::{Entry, Kind};
+
+/// Operations a pass of a program may carry out before it counts as one that never ends: about a minute of simulating.
+pub const OPERATION_LIMIT: u64 = 5_000_000_000;
+
+/// What is asked of a machine and a workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSettings {
+    /// `--param`
+    pub parameters: Vec<(String, String)>,
+    /// `--threads`
+    pub threads: Option<u32>,
+    pub seed: u64,
+    pub start: Start,
+    /// Operations each pass may carry out.
+    pub operation_limit: u64,
+}
+
+impl Default for RunSettings {
+    fn default() -> RunSettings {
+        RunSettings { parameters: Vec::new(), threads: None, seed: 1, start: Start::Warm, operation_limit: OPERATION_LIMIT }
+    }
+}
+
+/// One machine, one workload.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// As the command line calls it.
+    pub machine_name: String,
+    pub machine: Machine,
+    pub workload: Workload,
+}
+
+impl Case {
+    /// Reads both texts. What the workload says of the run-time comes before `set`, keys of the machine with other values.
+    pub fn read(library: &Library, machine: &str, workload: &str, set: &[(String, String)]) -> Result<Case, Failure> {
+        let machine = library.find(Kind::Machine, machine)?;
+        let workload = read_workload(library, &library.find(Kind::Workload, workload)?)?;
+        Case::new(library, &machine, workload, set)
+    }
+
+    /// The same where the texts are at hand.
+    pub fn new(library: &Library, machine: &Entry, workload: Workload, set: &[(String, String)]) -> Result<Case, Failure> {
+        let mut keys = Vec::new();
+        if let Workload::Program(program) = &workload {
+            keys.extend(program.runtime.iter().map(|(key, value)| (format!("runtime.{key}"), value.clone())));
+        }
+        keys.extend_from_slice(set);
+        let resolved = Machine::resolve(&machine.source, &keys, &library.catalogue)?;
+        Ok(Case { machine_name: machine.name.clone(), machine: resolved, workload })
+    }
+
+    /// One simulated run; `progress` hears how far it is, from 0 to 1.
+    pub fn simulate(&self, settings: &RunSettings, library: &Library, progress: &mut dyn FnMut(f64)) -> Result<Record, Failure> {
+        let request = RunRequest {
+            machine: &self.machine,
+            workload: &self.workload,
+            parameters: &settings.parameters,
+            threads: settings.threads,
+            seed: settings.seed,
+            start: settings.start,
+            run_ahead: true,
+            checks: true,
+            operation_limit: settings.operation_limit,
+        };
+        simulate(&request, &library.catalogue, &mut |so_far| progress(so_far.fraction)).map_err(Failure::from)
+    }
+}
+
+/// The workload in a text; a program it names is sought beside it, then by name.
+pub fn read_workload(library: &Library, entry: &Entry) -> Result<Workload, Failure> {
+    let program = |name: &str| library.program_beside(&entry.source, name);
+    Ok(Workload::read(&entry.name, &entry.source, &program)?)
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        match error {
+            RunError::Input(diagnostics) => Failure::Texts(diagnostics),
+            RunError::Stopped(stop) => Failure::Stopped(Stopped {
+                help: (stop.kind == "limit").then(|| "`flynn run --limit OPERATIONS` lets it go on for longer".to_owned()),
+                kind: stop.kind.to_string(),
+                message: stop.message,
+                source: stop.source,
+                places: stop.places,
+            }),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! `flynn check FILE...`
+
+use clap::Args;
+use serde_json::{Map, Value as Json, json};
+
+use crate::base::diagnostic::{Diagnostics, SourceText};
+use crate::cli::answer::{Answer, Failure, Outcome};
+use crate::cli::arguments::{FormatArguments, ProgramArguments, SetArguments};
+use crate::cli::case::read_workload;
+use crate::cli::console::Console;
+use crate::cli::names::Library;
+use crate::coherence::load::load;
+use crate::experiment::run::prepare;
+use crate::experiment::workload::Workload;
+use crate::machine::Machine;
+use crate::machine::catalogue::{Entry, Kind};
+use crate::program::check::{RuntimeBindings, check_runtime};
+use crate::program::code::{Code, Plan};
+use crate::program::tree::{ReduceOperator, Type};
+
+/// What programs are lowered for and parts are put into where no machine is named.
+const USUAL_MACHINE: &str = "uma-bus-4";
+/// The name under which a part that is checked is known.
+const PART_UNDER_TEST: &str = "part-under-test";
+
+/// Say whether files are right, and where not: machines, workloads, protocols, parts, run-time texts
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flynn check my-machine.toml
+  flynn check configs/machines/*.toml configs/workloads/*
+  flynn check my-program.flynn --threads 4 --param n=1000
+  flynn check triad --code                  the flat code that both back ends run
+  flynn check triad --code --machine uma-bus-16
+  flynn check my-machine.toml --format json
+
+What a file is meant to be is read off its content. Exit code 1: something is wrong with one of them.")]
+pub struct Arguments {
+    /// Files, or names of `flynn list`
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<String>,
+
+    /// Print the Code a program is lowered to
+    #[arg(long)]
+    code: bool,
+
+    /// The machine whose cores, lines and [runtime] a program is lowered for [default: uma-bus-4 with a core for each of --threads]
+    #[arg(long, value_name = "MACHINE")]
+    machine: Option<String>,
+
+    #[command(flatten)]
+    set: SetArguments,
+
+    #[command(flatten)]
+    program: ProgramArguments,
+
+    #[command(flatten)]
+    format: FormatArguments,
+}
+
+/// What is right about a file.
+struct Verdict {
+    /// For people.
+    sentence: String,
+    /// For programs, beside `file` and `kind`.
+    facts: Map<String, Json>,
+    /// `--code`
+    code: Option<Code>,
+}
+
+impl Verdict {
+    fn new(sentence: impl Into<String>) -> Verdict {
+        Verdict { sentence: sentence.into(), facts: Map::new(), code: None }
+    }
+
+    fn fact(mut self, key: &str, value: impl Into<Json>) -> Verdict {
+        self.facts.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
+    let checker = Checker { library: Library::new(), arguments };
+    let mut faults = Diagnostics::new();
+    let mut files = Vec::new();
+    let mut texts = Vec::new();
+    for file in &checker.arguments.files {
+        let entry = checker.library.find_any(file)?;
+        let mut document = Map::new();
+        document.insert("file".to_owned(), json!(&*entry.source.name));
+        document.insert("kind".to_owned(), json!(entry.kind.noun()));
+        match checker.check(&entry) {
+            Ok(verdict) => {
+                texts.push(format!("{}: {}", entry.source.name, verdict.sentence));
+                texts.extend(verdict.code.map(|code| code.to_string()));
+                document.insert("ok".to_owned(), json!(true));
+                document.extend(verdict.facts);
+            }
+            Err(Failure::Texts(mut diagnostics)) => {
+                document.insert("ok".to_owned(), json!(false));
+                faults.append(&mut diagnostics);
+            }
+            Err(other) => return Err(other),
+        }
+        files.push(document);
+    }
+    if checker.arguments.format.is_json() {
+        console.print_json(&document(&faults, files))?;
+    } else {
+        if !texts.is_empty() {
+            console.print(&texts.join("\n"))?;
+        }
+        console.complain_of(&faults);
+    }
+    Ok(if faults.is_empty() { Answer::Yes } else { Answer::No })
+}
+
+/// What `--format json` prints: the facts of a single file stand at the top too.
+fn document(faults: &Diagnostics, files: Vec<Map<String, Json>>) -> Map<String, Json> {
+    let mut document = Map::new();
+    document.insert("ok".to_owned(), json!(faults.is_empty()));
+    document.insert("diagnostics".to_owned(), faults.iter().map(|fault| json!(fault.report())).collect());
+    if let [only] = &files[..] {
+        document.extend(only.iter().filter(|(key, _)| *key != "ok").map(|(key, value)| (key.clone(), value.clone())));
+    }
+    document.insert("files".to_owned(), json!(files));
+    document
+}
+
+struct Checker {
+    library: Library,
+    arguments: Arguments,
+}
+
+impl Checker {
+    fn check(&self, entry: &Entry) -> Result<Verdict, Failure> {
+        if self.arguments.code && entry.kind != Kind::Workload {
+            return Err(Failure::input(format!("{} is a {}: only programs become Code", entry.source.name, entry.kind.noun())));
+        }
+        match entry.kind {
+            Kind::Machine => self.machine(&entry.source),
+            Kind::Workload => self.workload(entry),
+            Kind::Protocol => self.protocol(&entry.source),
+            Kind::Runtime => self.runtime(&entry.source),
+            Kind::Processor | Kind::Memory | Kind::Link => self.part(entry),
+            Kind::Experiment => Err(Failure::input(format!("{}: experiments are not built yet", entry.source.name))),
+        }
+    }
+
+    fn machine(&self, source: &SourceText) -> Result<Verdict, Failure> {
+        let machine = Machine::resolve(source, &self.arguments.set.set, &self.library.catalogue)?;
+        let cores = machine.cores();
+        let plural = if cores == 1 { "" } else { "s" };
+        let sentence =
+            format!("a machine of {cores} core{plural}, {}, {}", machine.organisation.to_uppercase(), machine.flynn_class);
+        Ok(Verdict::new(sentence)
+            .fact("organisation", machine.organisation)
+            .fact("flynn_class", machine.flynn_class)
+            .fact("cores", cores))
+    }
+
+    fn workload(&self, entry: &Entry) -> Result<Verdict, Failure> {
+        let workload = match read_workload(&self.library, entry)? {
+            Workload::Program(program) => program,
+            Workload::Traffic(_) if self.arguments.code => {
+                return Err(Failure::input(format!("{} is traffic: only programs become Code", entry.source.name)));
+            }
+            Workload::Traffic(_) => return Ok(Verdict::new("a workload of traffic").fact("workload", "traffic")),
+        };
+        let parameters = [&workload.parameters[..], &self.arguments.program.parameters].concat();
+        let (program, code) = prepare(&workload.source, &parameters, &self.plan(&workload.runtime)?, &self.library.catalogue)?;
+        let instructions = code.instructions.len();
+        let sentence = format!("a program; {instructions} instructions of Code for {}", threads(code.threads));
+        let named: Map<String, Json> =
+            program.parameters.iter().map(|parameter| (parameter.name.clone(), json!(parameter.value))).collect();
+        let verdict = Verdict::new(sentence)
+            .fact("workload", "program")
+            .fact("threads", code.threads)
+            .fact("instructions", instructions)
+            .fact("parameters", named);
+        let code = self.arguments.code.then_some(code);
+        let verdict = match &code {
+            Some(code) => verdict.fact("code", code.to_string()),
+            None => verdict,
+        };
+        Ok(Verdict { code, ..verdict })
+    }
+
+    /// How a program is lowered: for `--machine`, or for the usual one with as many cores as there are threads.
+    fn plan(&self, runtime: &[(String, String)]) -> Result<Plan, Failure> {
+        let threads = self.arguments.program.threads;
+        let mut set = Vec::new();
+        if let (None, Some(threads)) = (&self.arguments.machine, threads) {
+            set.push(("node.cores".to_owned(), threads.to_string()));
+        }
+        set.extend(runtime.iter().map(|(key, value)| (format!("runtime.{key}"), value.clone())));
+        set.extend_from_slice(&self.arguments.set.set);
+        let machine = self.library.find(Kind::Machine, self.arguments.machine.as_deref().unwrap_or(USUAL_MACHINE))?;
+        let machine = Machine::resolve(&machine.source, &set, &self.library.catalogue)?;
+        Ok(machine.plan(threads, 1)?)
+    }
+
+    fn protocol(&self, source: &SourceText) -> Result<Verdict, Failure> {
+        let protocol = load(source)?;
+        Ok(Verdict::new(format!("a coherence protocol, {}", protocol.name)))
+    }
+
+    /// A run-time text, with all the names bound that any use of one binds.
+    fn runtime(&self, source: &SourceText) -> Result<Verdict, Failure> {
+        let bindings = RuntimeBindings {
+            value: Some(Type::I64),
+            combine: Some(ReduceOperator::Add),
+            constants: vec![("threads".to_owned(), 4), ("initial".to_owned(), 1)],
+        };
+        let module = check_runtime(source, &bindings)?;
+        let functions: Vec<&str> = module.functions.iter().map(|function| function.name.as_str()).collect();
+        Ok(Verdict::new(format!("a run-time text with {}", functions.join(", "))).fact("functions", functions))
+    }
+
+    /// A part, in the usual machine in place of that machine's own.
+    fn part(&self, entry: &Entry) -> Result<Verdict, Failure> {
+        let key = match entry.kind {
+            Kind::Processor => "node.core.part",
+            Kind::Memory => "node.memory.part",
+            _ => "node.interconnect.part",
+        };
+        let mut catalogue = self.library.catalogue.clone();
+        catalogue.add(entry.kind, PART_UNDER_TEST, entry.source.clone());
+        let machine = self.library.find(Kind::Machine, USUAL_MACHINE)?;
+        let set = [(key.to_owned(), PART_UNDER_TEST.to_owned())];
+        Machine::resolve(&machine.source, &set, &catalogue)?;
+        Ok(Verdict::new(format!("a {}", entry.kind.noun())))
+    }
+}
+
+fn threads(threads: u32) -> String {
+    if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
+}

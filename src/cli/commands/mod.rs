@@ -1,0 +1,13 @@
+//! The commands, one a file: its arguments, its help, and what it does.
+
+pub mod check;
+pub mod completions;
+pub mod host_child;
+pub mod list;
+pub mod man;
+pub mod new;
+pub mod run;
+pub mod schema;
+pub mod show;
+pub mod tour;
+pub mod validate;

@@ -1,0 +1,146 @@
+//! `flynn run MACHINE WORKLOAD`
+
+use std::time::Instant;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::answer::{Answer, Failure, Outcome};
+use crate::cli::arguments::{FormatArguments, JobsArguments, OutputArguments, ProgramArguments, SetArguments};
+use crate::cli::case::{Case, OPERATION_LIMIT, RunSettings};
+use crate::cli::console::Console;
+use crate::cli::layout::labelled;
+use crate::cli::names::Library;
+use crate::cli::output;
+use crate::cli::pages;
+use crate::cli::progress::Progress;
+use crate::cli::summary;
+use crate::experiment::record::{Record, Start};
+
+/// Simulate a program on a machine, say what took the time, and write a report
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flynn run uma-bus-4 triad
+  flynn run uma-bus-4 triad --threads 2 --param n=200_000
+  flynn run uma-bus-4 triad --set 'node.interconnect.width=\"64 B\"'
+  flynn run my-machine.toml my-program.flynn --output lab1
+  flynn run uniprocessor triad --format json | jq .record.time_ps
+
+Writes output/MACHINE-WORKLOAD/: report.html (open it in a browser), figures as SVG, tables as CSV, \
+and record.json, from which everything else is made. A name that is taken gets a number; output/latest \
+names the newest. The same machine, program and seed give the same record, byte for byte.")]
+pub struct Arguments {
+    /// The machine: a name of `flynn list machines`, or a TOML file
+    #[arg(value_name = "MACHINE")]
+    machine: String,
+
+    /// The workload: a name of `flynn list workloads`, or a .flynn or .toml file
+    #[arg(value_name = "WORKLOAD")]
+    workload: String,
+
+    #[command(flatten)]
+    set: SetArguments,
+
+    #[command(flatten)]
+    program: ProgramArguments,
+
+    /// Seed of everything random: data, arrivals, arbitration
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Begin the measured pass with empty caches instead of after a warm-up pass
+    #[arg(long)]
+    cold: bool,
+
+    /// Operations a pass may carry out before the program counts as one that never ends
+    #[arg(long, value_name = "OPERATIONS", default_value_t = OPERATION_LIMIT, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+
+    #[command(flatten)]
+    output: OutputArguments,
+
+    #[command(flatten)]
+    format: FormatArguments,
+
+    #[command(flatten)]
+    jobs: JobsArguments,
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    record: &'a Record,
+    run_info: RunInfo,
+}
+
+/// What the simulation cost this computer. Not part of the record, which is the same everywhere.
+#[derive(Serialize)]
+struct RunInfo {
+    wall_seconds: f64,
+    user_seconds: Option<f64>,
+    peak_memory_bytes: Option<u64>,
+}
+
+pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
+    console.be_quiet(arguments.output.quiet);
+    let library = Library::new();
+    let case = Case::read(&library, &arguments.machine, &arguments.workload, &arguments.set.set)?;
+    let settings = RunSettings {
+        parameters: arguments.program.parameters.clone(),
+        threads: arguments.program.threads,
+        seed: arguments.seed,
+        start: if arguments.cold { Start::Cold } else { Start::Warm },
+        operation_limit: arguments.limit,
+    };
+    let (record, run_info) = simulate(&case, &settings, &library, console)?;
+    let written = write(&case, &record, &arguments, console);
+    if arguments.format.is_json() {
+        console.print_json(&Document { record: &record, run_info })?;
+        written?;
+    } else if arguments.output.quiet {
+        console.print(&written?)?;
+    } else {
+        let directory = written?;
+        let (command, question) = next(&arguments, &record);
+        let text = summary::of_record(&record)
+            + &labelled("report", &format!("{directory}/report.html"))
+            + &labelled("next", &format!("{command} ({question})"));
+        console.print(&text)?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn simulate(case: &Case, settings: &RunSettings, library: &Library, console: &Console) -> Result<(Record, RunInfo), Failure> {
+    let before = crate::host::usage::usage();
+    let begin = Instant::now();
+    let mut progress = Progress::new(console);
+    progress.message(format!("simulating {} on {}", case.workload.name(), case.machine_name));
+    let record = case.simulate(settings, library, &mut |done| progress.fraction(done))?;
+    let after = crate::host::usage::usage();
+    let run_info = RunInfo {
+        wall_seconds: begin.elapsed().as_secs_f64(),
+        user_seconds: before.zip(after).map(|(before, after)| after.user_seconds - before.user_seconds),
+        peak_memory_bytes: after.map(|after| after.peak_memory_bytes),
+    };
+    Ok((record, run_info))
+}
+
+/// Writes the run's directory and returns its path.
+fn write(case: &Case, record: &Record, arguments: &Arguments, console: &Console) -> Result<String, Failure> {
+    let files = pages::of_run(record, next(arguments, record).0)?;
+    let name = format!("{}-{}", case.machine_name, case.workload.name());
+    output::write_run(&arguments.output.output, &name, &files, console)
+}
+
+/// What to try next, and the question it answers: one that this run leaves open.
+fn next(arguments: &Arguments, record: &Record) -> (String, &'static str) {
+    let (machine, workload) = (&arguments.machine, &arguments.workload);
+    let threads = record.workload.runtime.get("threads").and_then(serde_json::Value::as_u64);
+    match threads {
+        Some(threads) if threads > 1 => (format!("flynn run {machine} {workload} --threads 1"), "what do the other cores bring?"),
+        Some(_) if machine == "uniprocessor" => (format!("flynn run uma-bus-4 {workload}"), "and four such cores on one bus?"),
+        Some(_) => (format!("flynn validate {workload}"), "the same text on the threads of this computer"),
+        None => (format!("flynn show {workload}"), "what was run"),
+    }
+}

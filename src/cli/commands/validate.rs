@@ -1,0 +1,282 @@
+//! `flynn validate [WORKLOAD...]`
+
+use std::fmt::Write;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::answer::{Answer, Failure, Outcome};
+use crate::cli::arguments::{FormatArguments, JobsArguments, OutputArguments, SetArguments};
+use crate::cli::case::{Case, RunSettings, read_workload};
+use crate::cli::console::Console;
+use crate::cli::measure::measured;
+use crate::cli::names::Library;
+use crate::cli::output;
+use crate::cli::pages::{self, Collection};
+use crate::cli::parallel;
+use crate::cli::progress::Progress;
+use crate::cli::this_computer;
+use crate::experiment::record::{Record, ValidationCase};
+use crate::experiment::validate::{Summary, summary};
+use crate::experiment::workload::Workload;
+use crate::host::discover::{HostDescription, discover};
+use crate::machine::catalogue::{Entry, Kind};
+use crate::report::human;
+
+/// Predict programs on this computer, run the very same text on its threads, and compare times and results
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flynn validate                      every shipped program, on one thread and on all cores: about two minutes
+  flynn validate triad sum-unpadded
+  flynn validate my-program.flynn --threads 1,2 --budget 5
+  flynn validate triad --set node.core.clock=\"4 GHz\"
+  flynn validate --format json | jq '.cases[] | select(.equal | not)'
+
+Cores and private caches are what the operating system tells, everything else is from the catalogue: the times are a first guess, the results must be equal. Exit code 1: a result differs, or a \
+program did not end.")]
+pub struct Arguments {
+    /// Programs: names of `flynn list workloads` or .flynn files [default: every shipped program]
+    #[arg(value_name = "WORKLOAD")]
+    workloads: Vec<String>,
+
+    /// Numbers of threads, each a case [default: 1 and all cores]
+    #[arg(long, value_name = "N,N...", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Vec<u32>,
+
+    /// Give a parameter of the programs another value (again for more)
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = crate::cli::arguments::assignment)]
+    parameters: Vec<(String, String)>,
+
+    /// Seconds of measuring for each case; it ends earlier where the times repeat well
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = budget)]
+    budget: f64,
+
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    #[command(flatten)]
+    set: SetArguments,
+
+    #[command(flatten)]
+    output: OutputArguments,
+
+    #[command(flatten)]
+    format: FormatArguments,
+
+    #[command(flatten)]
+    jobs: JobsArguments,
+}
+
+fn budget(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.01..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("expected seconds, from 0.01 to 3600".to_owned()),
+    }
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    cases: &'a [ValidationCase],
+    /// Cases that gave no measurement.
+    failures: &'a [Unmeasured],
+    summary: Summary,
+    host: &'a HostDescription,
+}
+
+/// A case without a measurement, and why.
+#[derive(Serialize)]
+struct Unmeasured {
+    workload: String,
+    threads: u32,
+    message: String,
+}
+
+/// A case to be predicted and measured.
+struct Question {
+    case: Case,
+    settings: RunSettings,
+}
+
+pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
+    console.be_quiet(arguments.output.quiet);
+    let library = Library::new();
+    let host = discover();
+    let questions = questions(&arguments, &library, &host)?;
+    let mut progress = Progress::new(console);
+    let records = predict(&questions, &library, &arguments, &mut progress)?;
+    let (cases, failures) = measure(&questions, &records, &library, &arguments, console, &mut progress)?;
+    drop(progress);
+    let written = write(&records, &cases, &host, &arguments, console);
+    let summary = summary(&cases);
+    if arguments.format.is_json() {
+        console.print_json(&Document { cases: &cases, failures: &failures, summary, host: &host })?;
+        written?;
+    } else {
+        let directory = written?;
+        let text = if arguments.output.quiet { directory } else { text(&cases, &failures, &summary, &host, &directory) };
+        console.print(&text)?;
+    }
+    let well = failures.is_empty() && cases.iter().all(|case| case.equal);
+    Ok(if well { Answer::Yes } else { Answer::No })
+}
+
+/// Every program at every number of threads.
+fn questions(arguments: &Arguments, library: &Library, host: &HostDescription) -> Result<Vec<Question>, Failure> {
+    let machine = Entry { kind: Kind::Machine, name: "this-computer".to_owned(), source: this_computer::machine(host) };
+    let mut threads = arguments.threads.clone();
+    if threads.is_empty() {
+        threads = vec![1, this_computer::cores(host)];
+    }
+    threads.dedup();
+    let mut questions = Vec::new();
+    for workload in workloads(arguments, library)? {
+        if !matches!(workload, Workload::Program(_)) {
+            return Err(Failure::input(format!("{} is no program: it cannot run on threads", workload.name())));
+        }
+        let case = Case::new(library, &machine, workload, &arguments.set.set)?;
+        questions.extend(threads.iter().map(|&threads| Question {
+            case: case.clone(),
+            settings: RunSettings {
+                parameters: arguments.parameters.clone(),
+                threads: Some(threads),
+                seed: arguments.seed,
+                ..RunSettings::default()
+            },
+        }));
+    }
+    Ok(questions)
+}
+
+fn workloads(arguments: &Arguments, library: &Library) -> Result<Vec<Workload>, Failure> {
+    if !arguments.workloads.is_empty() {
+        let named = arguments.workloads.iter().map(|name| read_workload(library, &library.find(Kind::Workload, name)?));
+        return named.collect();
+    }
+    let all: Result<Vec<Workload>, Failure> =
+        library.catalogue.entries(Kind::Workload).map(|entry| read_workload(library, entry)).collect();
+    Ok(all?.into_iter().filter(|workload| matches!(workload, Workload::Program(_))).collect())
+}
+
+fn predict(
+    questions: &[Question],
+    library: &Library,
+    arguments: &Arguments,
+    progress: &mut Progress,
+) -> Result<Vec<Record>, Failure> {
+    let mut predicted = 0;
+    let simulate = |question: &Question| question.case.simulate(&question.settings, library, &mut |_| {});
+    progress.message("predicting");
+    let records = parallel::each(arguments.jobs.jobs, questions, simulate, |question| {
+        predicted += 1;
+        progress.message(format!("predicted {}", question.case.workload.name()));
+        progress.fraction(f64::from(predicted) / questions.len() as f64);
+    })?;
+    records.into_iter().collect()
+}
+
+/// One after the other, as measurements would disturb each other.
+fn measure(
+    questions: &[Question],
+    records: &[Record],
+    library: &Library,
+    arguments: &Arguments,
+    console: &Console,
+    progress: &mut Progress,
+) -> Result<(Vec<ValidationCase>, Vec<Unmeasured>), Failure> {
+    let (mut cases, mut failures) = (Vec::new(), Vec::new());
+    for (number, (question, record)) in questions.iter().zip(records).enumerate() {
+        let (workload, threads) = (question.case.workload.name(), question.settings.threads.unwrap_or(1));
+        progress.message(format!("measuring {workload} on {threads} threads"));
+        progress.fraction(number as f64 / questions.len() as f64);
+        match measured(library, &question.case, &question.settings, record, arguments.budget)? {
+            Ok(case) => cases.push(case),
+            Err(message) => {
+                progress.note(console, &format!("{workload} on {threads} threads: {message}"));
+                failures.push(Unmeasured { workload: workload.to_owned(), threads, message });
+            }
+        }
+    }
+    Ok((cases, failures))
+}
+
+fn write(
+    records: &[Record],
+    cases: &[ValidationCase],
+    host: &HostDescription,
+    arguments: &Arguments,
+    console: &Console,
+) -> Result<String, Failure> {
+    let files = pages::of_collection(&Collection {
+        title: "Predicted and measured on this computer",
+        records,
+        validation: cases,
+        host: Some(this_computer::facts(host)),
+        commands: vec!["flynn validate triad --budget 5".to_owned()],
+    })?;
+    output::write_run(&arguments.output.output, "validate", &files, console)
+}
+
+fn text(cases: &[ValidationCase], failures: &[Unmeasured], summary: &Summary, host: &HostDescription, directory: &str) -> String {
+    let facts = this_computer::facts(host);
+    let mut text = format!("{}, {}\n\n", facts.name, facts.cores);
+    text.push_str(&table(cases));
+    for failure in failures {
+        let _ = writeln!(text, "{} on {} threads was not measured: {}", failure.workload, failure.threads, failure.message);
+    }
+    let unequal = match summary.unequal {
+        0 => "all results equal".to_owned(),
+        1 => "1 result DIFFERS".to_owned(),
+        several => format!("{several} results DIFFER"),
+    };
+    let _ = writeln!(
+        text,
+        "\n{} cases, {unequal}; error of the prediction: median {}, worst {}; {} too noisy to judge",
+        summary.cases,
+        human::percent(summary.median_error),
+        human::percent(summary.worst_error),
+        summary.inconclusive,
+    );
+    let _ = writeln!(text, "report {directory}/report.html");
+    text
+}
+
+/// How far the prediction is off: a percentage, or a factor where it is off by more than two.
+fn error(case: &ValidationCase) -> String {
+    let ratio = 1.0 + case.error;
+    if ratio >= 2.0 {
+        format!("{}x over", human::digits(ratio))
+    } else if ratio > 0.0 && ratio <= 0.5 {
+        format!("{}x under", human::digits(1.0 / ratio))
+    } else {
+        human::signed_percent(case.error)
+    }
+}
+
+/// The cases in columns.
+pub fn table(cases: &[ValidationCase]) -> String {
+    let width = cases.iter().map(|case| case.workload.chars().count()).max().unwrap_or(0).max(8);
+    let time = |seconds: f64| human::time(seconds * 1e12);
+    let mut text = format!(
+        "{:width$}  threads  {:>10}  {:>10}  {:>9}  {:>7}  {:16}  {:16}\n",
+        "workload", "predicted", "measured", "error", "spread", "simulated", "on threads"
+    );
+    for case in cases {
+        let _ = writeln!(
+            text,
+            "{:width$}  {:>7}  {:>10}  {:>10}  {:>9}  {:>7}  {}  {} {}",
+            case.workload,
+            case.threads,
+            time(case.predicted_seconds),
+            time(case.measured_seconds),
+            error(case),
+            human::percent(case.measured_spread),
+            case.checksum_simulated,
+            case.checksum_host,
+            if case.equal { "equal" } else { "DIFFERENT" },
+        );
+    }
+    text
+}

@@ -1,0 +1,99 @@
+//! What `flynn run` prints for people: a record in about ten lines.
+
+use super::layout::labelled;
+use crate::base::time::PICOSECONDS_PER_SECOND;
+use crate::experiment::record::Record;
+use crate::report::facts::{Facts, counter, scalar, share};
+use crate::report::human;
+
+/// Owners below this share of the cores' time are not listed.
+const WORTH_LISTING: f64 = 0.01;
+
+/// The record in lines: what ran, time, rates, the top of the cycle stack, the costliest line, why, the result.
+pub fn of_record(record: &Record) -> String {
+    let facts = Facts::of(record);
+    let mut text = heading(record, &facts);
+    let mut say = |label: &str, line: Option<String>| {
+        if let Some(line) = line {
+            text.push_str(&labelled(label, &line));
+        }
+    };
+    say("time", Some(format!("{} simulated", human::time(record.time_ps as f64))));
+    say("rates", rates(record));
+    say("core time", core_time(&facts));
+    say("traffic", traffic(&facts));
+    say("costliest", costliest(record, &facts));
+    say("why", record.why.first().map(|reason| reason.sentence.clone()));
+    say("result", Some(result(record)));
+    text
+}
+
+fn heading(record: &Record, facts: &Facts<'_>) -> String {
+    let threads = facts.threads().map(|threads| human::plural(threads as usize, "thread"));
+    let parameters = record.workload.parameters.iter().map(|(name, value)| format!("{name} = {}", scalar(value)));
+    let details: Vec<String> = threads.into_iter().chain(parameters).collect();
+    let details = if details.is_empty() { String::new() } else { format!(": {}", details.join(", ")) };
+    format!("{} on {}{details}\n", record.workload.name, record.machine.name)
+}
+
+fn rates(record: &Record) -> Option<String> {
+    if record.time_ps == 0 {
+        return None;
+    }
+    let seconds = record.time_ps as f64 / PICOSECONDS_PER_SECOND as f64;
+    let counts = &record.counts;
+    let mut rates = vec![human::rate(counts.operations as f64 / seconds, "operations/s")];
+    if counts.flops > 0 {
+        rates.push(human::rate(counts.flops as f64 / seconds, "flop/s"));
+    }
+    if counts.bytes > 0 {
+        rates.push(format!("{} loaded and stored", human::rate(counts.bytes as f64 / seconds, "B/s")));
+    }
+    Some(rates.join(", "))
+}
+
+fn core_time(facts: &Facts<'_>) -> Option<String> {
+    let stack = facts.mean_stack();
+    let total = stack.total();
+    let mut parts: Vec<_> = stack.parts().map(|(owner, time)| (owner.key, time / total)).collect();
+    parts.retain(|(_, share)| *share >= WORTH_LISTING);
+    parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let listed: Vec<String> = parts.iter().take(5).map(|(owner, share)| format!("{} {owner}", human::percent(*share))).collect();
+    (!listed.is_empty()).then(|| listed.join(", "))
+}
+
+fn traffic(facts: &Facts<'_>) -> Option<String> {
+    let mut said = Vec::new();
+    for node in facts.nodes.values().take(1) {
+        let first_level = node.cores.values().filter_map(|core| core.caches.get_index(0));
+        let (mut name, mut misses, mut accesses) = (None, 0, 0);
+        for (cache, counters) in first_level {
+            name = Some(cache);
+            misses += counter(counters, "misses");
+            accesses += counter(counters, "accesses");
+        }
+        if let (Some(name), Some(share)) = (name, share(misses, accesses)) {
+            said.push(format!("{} misses {} of accesses", crate::report::facts::cache_name(name), human::percent(share)));
+        }
+        let busy = node.parts.get("interconnect").map_or(0, |counters| counter(counters, "busy_ps"));
+        if let Some(share) = share(busy, facts.record.time_ps).filter(|share| *share > 0.0) {
+            said.push(format!("the bus carries data {} of the time", human::percent(share)));
+        }
+    }
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+fn costliest(record: &Record, facts: &Facts<'_>) -> Option<String> {
+    let line = record.profile.first()?;
+    let text = record.workload.text.lines().nth(line.line.checked_sub(1)? as usize)?.trim();
+    let whole = record.time_ps.checked_mul(facts.n_cores() as u64)?;
+    let cost = share(line.time_ps, whole)?;
+    Some(format!("line {}, {} of core time: {}", line.line, human::percent(cost), human::printable(text)))
+}
+
+fn result(record: &Record) -> String {
+    let values: Vec<String> = record.result.values.iter().take(4).map(scalar).collect();
+    let more = if record.result.values.len() > 4 { ", ..." } else { "" };
+    let said = if values.is_empty() { "none".to_owned() } else { values.join(", ") + more };
+    format!("{said} (checksum {})", record.result.checksum)
+}

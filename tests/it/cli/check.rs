@@ -1,0 +1,73 @@
+//! `check`: right, wrong, and said in both formats.
+
+use super::Directory;
+
+const MACHINE_WITH_A_SLIP: &str = "name = \"slip\"\n\n[[node]]\nname = \"n\"\ncoers = 4\n";
+
+#[test]
+fn every_shipped_text_is_right() {
+    let here = Directory::new();
+    let document = here.flynn(&["list", "--format", "json"]).ends_with(0).json();
+    for kind in ["machines", "workloads", "protocols"] {
+        for entry in document[kind].as_array().unwrap() {
+            let name = entry["name"].as_str().unwrap();
+            let extension = if entry["file"].as_str().unwrap().ends_with(".flynn") { "flynn" } else { "toml" };
+            let file = format!("{kind}/{name}.{extension}");
+            here.flynn(&["new", &file, "--from", &format!("{kind}/{name}")]).ends_with(0);
+            let checked = here.flynn(&["check", &file, "--format", "json"]).ends_with(0).json();
+            assert_eq!(checked["ok"], true, "{file}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_text_ends_with_one_and_says_where() {
+    let here = Directory::new();
+    here.file("slip.toml", MACHINE_WITH_A_SLIP);
+    let text = here.flynn(&["check", "slip.toml"]).ends_with(1);
+    assert!(text.err.contains("slip.toml:5:1") && text.err.contains("`cores`"), "{}", text.err);
+    let document = here.flynn(&["check", "slip.toml", "--format", "json"]).ends_with(1).json();
+    assert_eq!(document["ok"], false);
+    let first = &document["diagnostics"][0];
+    assert_eq!((first["file"].as_str(), first["line"].as_u64(), first["column"].as_u64()), (Some("slip.toml"), Some(5), Some(1)));
+    assert!(!first["message"].as_str().unwrap().is_empty());
+}
+
+#[test]
+fn all_files_are_checked_and_one_wrong_one_decides() {
+    let here = Directory::new();
+    here.file("slip.toml", MACHINE_WITH_A_SLIP).file("right.flynn", "# Right.\nresult 1 + 1\n").file("wrong.flynn", "let = 3\n");
+    let checked = here.flynn(&["check", "slip.toml", "right.flynn", "wrong.flynn"]).ends_with(1);
+    assert!(checked.err.contains("slip.toml:5") && checked.err.contains("wrong.flynn:1"), "{}", checked.err);
+    assert!(checked.out.contains("right.flynn"), "{}", checked.out);
+    here.flynn(&["check", "missing.toml"]).ends_with(2);
+}
+
+#[test]
+fn files_that_are_no_texts_are_refused() {
+    let here = Directory::new();
+    std::fs::write(here.path().join("binary.toml"), [0xff, 0xfe, 0, 1]).unwrap();
+    assert!(here.flynn(&["check", "binary.toml"]).ends_with(2).err.contains("UTF-8"));
+    assert!(here.flynn(&["check", "."]).ends_with(2).err.contains("directory"));
+    here.file("empty.toml", "").file("empty.flynn", "").file("what.txt", "hello");
+    here.flynn(&["check", "empty.toml"]).ends_with(1);
+    here.flynn(&["check", "what.txt"]).ends_with(2);
+}
+
+#[test]
+fn a_machine_says_what_it_is() {
+    let here = Directory::new();
+    here.flynn(&["new", "m.toml", "--from", "uma-bus-4"]).ends_with(0);
+    let checked = here.flynn(&["check", "m.toml", "--format", "json"]).ends_with(0).json();
+    assert_eq!((checked["organisation"].as_str(), checked["flynn_class"].as_str()), (Some("uma"), Some("MIMD")));
+}
+
+#[test]
+fn code_is_listed() {
+    let here = Directory::new();
+    here.flynn(&["new", "t.flynn", "--from", "triad"]).ends_with(0);
+    let listing = here.flynn(&["check", "t.flynn", "--code", "--threads", "2", "--param", "n=100"]).ends_with(0).out;
+    assert!(listing.contains("load") && listing.contains("store"), "{listing}");
+    let refused = here.flynn(&["check", "t.flynn", "--code", "--param", "m=100"]).ends_with(2);
+    assert!(refused.err.contains('m'), "{}", refused.err);
+}
