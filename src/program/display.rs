@@ -22,9 +22,15 @@ const CLASS_COLUMN: usize = 56;
 impl Display for Code {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} instructions, {} registers, {} threads", self.instructions.len(), self.registers.len(), self.threads)?;
-        for array in &self.arrays {
+        let mut arrays: Vec<_> = self.arrays.iter().collect();
+        arrays.sort_by_key(|array| array.base);
+        for array in arrays {
             let extents: Vec<String> = array.extents.iter().map(u64::to_string).collect();
-            let stride = if array.stride == array.element.size() { String::new() } else { format!(", every {} B", array.stride) };
+            let stride = if array.length == 1 || array.stride == array.element.size() {
+                String::new()
+            } else {
+                format!(", every {} B", array.stride)
+            };
             writeln!(f, "  {:#08x} {}: {}[{}]{stride}", array.base, array.name, array.element.name(), extents.join(", "))?;
         }
         for function in &self.functions {

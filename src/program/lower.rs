@@ -73,16 +73,7 @@ pub(in crate::program) struct Parts {
 /// that grows beyond what Code can hold.
 pub fn lower(program: &Program, plan: &Plan, texts: &RuntimeTexts) -> Result<Code, Diagnostics> {
     let mut lowering = Lowering::new(program, plan, texts);
-    lowering.objects(program)?;
-    let mut parts = Vec::new();
-    if program.objects.iter().any(|object| has_initial_value(&object.kind)) {
-        parts.push(lowering.function(Phase::Initialise, |lowering| lowering.initial_values(program))?);
-    }
-    if !program.setup.is_empty() {
-        parts.push(lowering.function(Phase::Setup, |lowering| lowering.statements(&program.setup))?);
-    }
-    parts.push(lowering.function(Phase::Main, |lowering| lowering.statements(&program.body))?);
-    parts.push(lowering.function(Phase::Results, |lowering| lowering.results(&program.results))?);
+    let mut parts = lowering.parts(program)?;
     for part in &mut parts {
         passes::optimise(part, &mut lowering.constants);
     }
@@ -206,6 +197,21 @@ impl<'a> Lowering<'a> {
         };
         lowering.at(Span::default());
         lowering
+    }
+
+    /// The graphs of every part of the run, as the text says.
+    fn parts(&mut self, program: &Program) -> Result<Vec<Parts>, Failure> {
+        self.objects(program)?;
+        let mut parts = Vec::new();
+        if program.objects.iter().any(|object| has_initial_value(&object.kind)) {
+            parts.push(self.function(Phase::Initialise, |lowering| lowering.initial_values(program))?);
+        }
+        if !program.setup.is_empty() {
+            parts.push(self.function(Phase::Setup, |lowering| lowering.statements(&program.setup))?);
+        }
+        parts.push(self.function(Phase::Main, |lowering| lowering.statements(&program.body))?);
+        parts.push(self.function(Phase::Results, |lowering| lowering.results(&program.results))?);
+        Ok(parts)
     }
 
     fn source(&self) -> &SourceText {

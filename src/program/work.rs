@@ -72,14 +72,24 @@ impl Code {
     /// What is wrong with the program, at its place in the text.
     pub fn describe_fault(&self, fault: &Fault) -> Diagnostic {
         let site = &self.sites[fault.site as usize];
+        let source = &self.texts[0];
+        let (before, after) = source.text.split_at_checked(site.span.start as usize).unwrap_or((&source.text, ""));
         let by = if self.threads > 1 { format!(" (thread {})", fault.thread) } else { String::new() };
         let message = match fault.kind {
-            FaultKind::IndexOutOfRange { index, length } => {
-                format!("index {index} is out of range: valid indices are 0 to {}{by}", length as i64 - 1)
-            }
             FaultKind::DivisionByZero => format!("division by zero{by}"),
+            // The checks that lowering adds at a team's size and at what a schedule deals out.
+            FaultKind::IndexOutOfRange { index, .. } if before.trim_end().ends_with("parallel") => {
+                format!("this team needs {} threads; the run has {}", index.saturating_add(1), self.threads)
+            }
+            FaultKind::IndexOutOfRange { index, length } if after.starts_with("parallel for") => {
+                format!("the schedule deals out iteration {index} of a loop that has {}{by}", length.saturating_sub(1))
+            }
+            FaultKind::IndexOutOfRange { length: 0, .. } => format!("there is nothing to index here: the length is 0{by}"),
+            FaultKind::IndexOutOfRange { index, length } => {
+                format!("index {index} is out of range: valid indices are 0 to {}{by}", length - 1)
+            }
         };
-        Diagnostic::at(&self.texts[0], site.span, message)
+        Diagnostic::at(source, site.span, message)
     }
 
     fn type_of(&self, register: Register) -> Type {

@@ -199,16 +199,9 @@ impl Lowering<'_> {
     ) -> Result<Option<Operand>, Failure> {
         self.check_size(function.span)?;
         self.scoped(|lowering| {
-            let text = lowering.unit.text.clone();
+            // A function does not assign its parameters, so they can stand for the arguments.
             for (&parameter, &argument) in function.parameters.iter().zip(arguments) {
-                let r#type = text.type_of(parameter);
-                if text.assignments[parameter.0 as usize] == 0 {
-                    lowering.bind(parameter, argument);
-                } else {
-                    let variable = lowering.fresh_variable(r#type);
-                    lowering.copy_into(variable, argument);
-                    lowering.bind(parameter, Operand::Register(variable));
-                }
+                lowering.bind(parameter, argument);
             }
             lowering.statements(&function.body)?;
             match &function.value {

@@ -167,18 +167,11 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// A counted loop over a local. One that its own body assigns is a copy, so that the count stays as written.
+    /// A counted loop over a local, which its body does not assign.
     pub(super) fn counted(&mut self, local: LocalId, bounds: [Operand; 2], step: i64, body: &[Statement]) -> Result<(), Failure> {
-        let assigned = self.unit.text.assignments[local.0 as usize] > 0;
         self.counted_loop(bounds, step, |lowering, variable| {
             lowering.scoped(|lowering| {
-                let mut operand = Operand::Register(variable);
-                if assigned {
-                    let copy = lowering.fresh_variable(Type::I64);
-                    lowering.copy_into(copy, operand);
-                    operand = Operand::Register(copy);
-                }
-                lowering.bind(local, operand);
+                lowering.bind(local, Operand::Register(variable));
                 lowering.statements(body)
             })
         })

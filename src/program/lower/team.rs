@@ -93,6 +93,7 @@ impl Lowering<'_> {
             Operand::Constant(_) => Ok(()),
             Operand::Register(index) => {
                 let length = self.constant_id(u64::from(threads));
+                self.at(span);
                 self.emit(Instruction::Check { index, constant: -1, length });
                 Ok(())
             }

@@ -1,6 +1,11 @@
 //! Programs from text to results.
 
-use super::{RuntimeTexts, lower};
+mod differential;
+mod meaning;
+mod optimised;
+mod parallel;
+
+use super::{Lowering, RuntimeTexts, lower};
 use crate::base::diagnostic::{Diagnostics, SourceText};
 use crate::program::check::Bindings;
 use crate::program::code::{Code, Plan};
@@ -12,7 +17,7 @@ use crate::program::tree::{Schedule, Value};
 fn texts() -> RuntimeTexts {
     macro_rules! texts {
         ($($name:literal),* $(,)?) => {
-            [$(($name, include_str!(concat!("../../../models/runtime/", $name, ".flynn")))),*]
+            [$(($name, include_str!(concat!("../../../../models/runtime/", $name, ".flynn")))),*]
         };
     }
     let texts = texts![
@@ -51,6 +56,16 @@ fn lower_with(text: &str, plan: &Plan) -> Result<Code, Diagnostics> {
     lower(&program, plan, &texts())
 }
 
+/// As the text says, without any pass.
+fn code_without_passes(text: &str, threads: u32) -> Code {
+    let source = SourceText::new("test.flynn", text);
+    let program = compile(&source, &Bindings { threads, ..Bindings::default() }).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    let (plan, texts) = (plan(threads), texts());
+    let mut lowering = Lowering::new(&program, &plan, &texts);
+    let parts = lowering.parts(&program).expect("it can be lowered");
+    lowering.link(&program, &parts).expect("it can be linked")
+}
+
 fn code(text: &str, threads: u32) -> Code {
     lower_with(text, &plan(threads)).unwrap_or_else(|faults| panic!("{}", faults[0]))
 }
@@ -68,7 +83,7 @@ fn results(text: &str, threads: u32) -> Vec<Value> {
 fn shipped_programs_do_not_depend_on_the_number_of_threads() {
     macro_rules! workloads {
         ($($name:literal),* $(,)?) => {
-            [$(($name, include_str!(concat!("../../../configs/workloads/", $name, ".flynn")))),*]
+            [$(($name, include_str!(concat!("../../../../configs/workloads/", $name, ".flynn")))),*]
         };
     }
     let workloads = workloads![
