@@ -14,6 +14,7 @@
 
 use std::sync::Arc;
 
+use crate::base::quantity::ByteSize;
 use crate::base::time::{Clock, Time};
 use crate::coherence::protocol::Protocol;
 use crate::program::code::OperationClass;
@@ -209,10 +210,12 @@ impl CacheSpec {
             faults.push(SpecFault::new(
                 key("size"),
                 format!(
-                    "{} bytes in {} ways of {}-byte lines do not make a power of two of sets",
-                    self.size_bytes, self.ways, self.line_bytes
+                    "{} in {} ways of {}-byte lines do not make a power of two of sets",
+                    ByteSize(self.size_bytes),
+                    self.ways,
+                    self.line_bytes
                 ),
-                format!("{} or {} bytes would", below * way_bytes, 2 * below * way_bytes),
+                format!("{} or {} would", ByteSize(below * way_bytes), ByteSize((below * way_bytes).saturating_mul(2))),
             ));
         }
     }

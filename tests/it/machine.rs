@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flynn::base::diagnostic::SourceText;
+use flynn::machine::Machine;
 use flynn::machine::catalogue::Catalogue;
 use flynn::machine::reference::reference;
 
@@ -46,4 +48,15 @@ fn the_catalogue_holds_every_file_as_it_is() {
         assert_eq!(entry.map(|entry| &*entry.text), Some(text.as_str()), "{name}");
     }
     assert_eq!(catalogue.texts().count(), files.len());
+}
+
+#[test]
+fn the_machine_in_the_readme_is_one() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let machines: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!machines.is_empty());
+    for text in machines.into_iter().filter(|text| text.contains("[[node]]")) {
+        let machine = Machine::resolve(&SourceText::new("README.md", text), &[], &Catalogue::built_in());
+        machine.unwrap_or_else(|faults| panic!("{faults:#?}"));
+    }
 }
