@@ -200,11 +200,13 @@ pub(super) fn node_spec(request: &RunRequest) -> NodeSpec {
     spec
 }
 
-/// What keeps the program from running on the machine.
+/// What keeps the workload in `source` from running on the machine: at the machine's key, or where it is the workload's own.
 pub(super) fn misfits(machine: &Machine, source: &SourceText, faults: &[SpecFault]) -> RunError {
     let diagnostics = faults.iter().map(|fault| {
-        let mut diagnostic =
-            Diagnostic::at(source, None, format!("on {}: {}", machine.name, fault.message)).key(format!("node.{}", fault.key));
+        if !fault.key.starts_with("traffic.") {
+            return machine.diagnostic(0, fault.clone());
+        }
+        let mut diagnostic = Diagnostic::at(source, None, fault.message.clone()).key(fault.key.clone());
         diagnostic.help = fault.help.clone();
         diagnostic
     });

@@ -18,7 +18,9 @@ fn results_are_equal_and_the_document_is_whole() {
         for number in ["predicted_seconds", "measured_seconds"] {
             assert!(case[number].as_f64().unwrap() > 0.0, "{number}: {case}");
         }
-        assert!(case["measured_spread"].is_f64() && case["error"].is_f64() && case["verdict"].is_string() && case["threads"].is_u64());
+        assert!(
+            case["measured_spread"].is_f64() && case["error"].is_f64() && case["verdict"].is_string() && case["threads"].is_u64()
+        );
     }
     assert_eq!(document["failures"].as_array().unwrap().len(), 0);
     assert_eq!(document["summary"]["cases"], cases.len());
