@@ -6,7 +6,7 @@
 //!   extern "C" fn(arena: *mut u8, thread: i64, control: *mut Control) -> i64
 //! ```
 //!
-//! It returns [`control::FINISHED`] or says what went wrong; nothing a program does ends in a trap. Cranelift runs at
+//! It returns 0 or says what went wrong; nothing a program does ends in a trap. Cranelift runs at
 //! `opt_level=none`: higher levels merge loads of one element and forward stores to loads, so that the host would do fewer accesses
 //! than Code says. Every machine instruction keeps the number of the instruction of Code it was made from, so a program counter
 //! leads back to a source line, and the accesses of the machine code can be held against those of Code.
@@ -251,6 +251,6 @@ pub(super) fn value_type(r#type: Type) -> ir::Type {
 }
 
 #[cfg(all(test, target_arch = "x86_64"))]
-mod accesses;
+pub(super) mod accesses;
 #[cfg(test)]
 mod tests;

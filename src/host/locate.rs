@@ -10,8 +10,8 @@
 //! notes which one, so that needs no stack. Linux and macOS on x86-64 and AArch64; elsewhere only awaits are known.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// No instruction.
@@ -20,19 +20,11 @@ const NONE: u32 = u32::MAX;
 /// What one thread of a program lets be known of itself.
 #[derive(Debug)]
 pub struct Whereabouts {
-    /// The thread's handle while it can be asked.
-    handle: Mutex<Option<usize>>,
     /// Whether it is inside a function of the program.
     inside: AtomicBool,
     /// The `await` it is in, or [`NONE`].
     waiting_at: AtomicU32,
-    /// Where its stack ends (its highest address).
-    stack_end: AtomicUsize,
-    code_start: usize,
-    code_end: usize,
-    answered: AtomicBool,
-    /// An address in generated code, once answered; 0 for none.
-    address: AtomicUsize,
+    inquiry: Inquiry,
 }
 
 /// Where a thread is.
@@ -51,21 +43,7 @@ pub enum Place {
 impl Whereabouts {
     /// Of a thread that will run machine code at these addresses.
     pub fn new(code: Range<usize>) -> Whereabouts {
-        Whereabouts {
-            handle: Mutex::new(None),
-            inside: AtomicBool::new(false),
-            waiting_at: AtomicU32::new(NONE),
-            stack_end: AtomicUsize::new(0),
-            code_start: code.start,
-            code_end: code.end,
-            answered: AtomicBool::new(false),
-            address: AtomicUsize::new(0),
-        }
-    }
-
-    /// Held while the thread is asked, so that it cannot end meanwhile.
-    fn handle(&self) -> MutexGuard<'_, Option<usize>> {
-        self.handle.lock().unwrap_or_else(PoisonError::into_inner)
+        Whereabouts { inside: AtomicBool::new(false), waiting_at: AtomicU32::new(NONE), inquiry: Inquiry::new(code) }
     }
 
     /// The thread enters a function of the program.
@@ -88,19 +66,16 @@ impl Whereabouts {
         self.waiting_at.store(NONE, Ordering::Relaxed);
     }
 
-    fn holds_code(&self, address: usize) -> bool {
-        (self.code_start..self.code_end).contains(&address)
+    fn is_inside(&self) -> bool {
+        self.inside.load(Ordering::Relaxed)
     }
 
     fn place(&self) -> Place {
-        if !self.inside.load(Ordering::Relaxed) {
-            return Place::Outside;
-        }
-        let (address, waiting_at) = (self.address.load(Ordering::Acquire), self.waiting_at.load(Ordering::Relaxed));
-        match (address, waiting_at) {
-            (_, instruction) if instruction != NONE => Place::Waits(instruction),
-            (0, _) => Place::Unknown,
-            (address, _) => Place::At(address),
+        match (self.is_inside(), self.waiting_at.load(Ordering::Relaxed), self.inquiry.address()) {
+            (false, _, _) => Place::Outside,
+            (true, NONE, Some(address)) => Place::At(address),
+            (true, NONE, None) => Place::Unknown,
+            (true, instruction, _) => Place::Waits(instruction),
         }
     }
 }
@@ -108,31 +83,80 @@ impl Whereabouts {
 /// Asks all threads where they are and gives them half a second to answer.
 pub fn locate(threads: &[Arc<Whereabouts>]) -> Vec<Place> {
     for thread in threads {
-        platform::ask(thread);
+        thread.inquiry.ask();
     }
     let patience = Instant::now() + Duration::from_millis(500);
-    while threads.iter().any(|thread| platform::is_awaited(thread)) && Instant::now() < patience {
+    while threads.iter().any(|thread| thread.is_inside() && thread.inquiry.is_open()) && Instant::now() < patience {
         std::thread::sleep(Duration::from_millis(1));
     }
     threads.iter().map(|thread| thread.place()).collect()
 }
 
+use platform::Inquiry;
 pub use platform::Registration;
 
 #[cfg(all(any(target_os = "linux", target_os = "macos"), any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod platform {
     use std::cell::Cell;
+    use std::ops::Range;
     use std::ptr;
-    use std::sync::atomic::Ordering;
-    use std::sync::{Arc, Once};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
     use super::Whereabouts;
 
     const SIGNAL: libc::c_int = libc::SIGUSR2;
 
+    /// A question to a thread and its answer.
+    #[derive(Debug)]
+    pub struct Inquiry {
+        /// The thread's handle while it can be asked.
+        handle: Mutex<Option<usize>>,
+        /// Where its stack ends (its highest address).
+        stack_end: AtomicUsize,
+        code: Range<usize>,
+        answered: AtomicBool,
+        /// An address in generated code, once answered; 0 for none.
+        address: AtomicUsize,
+    }
+
+    impl Inquiry {
+        pub fn new(code: Range<usize>) -> Inquiry {
+            Inquiry {
+                handle: Mutex::new(None),
+                stack_end: AtomicUsize::new(0),
+                code,
+                answered: AtomicBool::new(false),
+                address: AtomicUsize::new(0),
+            }
+        }
+
+        /// Held while the thread is asked, so that it cannot end meanwhile.
+        fn handle(&self) -> MutexGuard<'_, Option<usize>> {
+            self.handle.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub fn ask(&self) {
+            let handle = self.handle();
+            if let Some(handle) = *handle {
+                // SAFETY: the thread is alive: its `Registration` takes the handle back before it ends, and waits for the lock to.
+                unsafe { libc::pthread_kill(handle as libc::pthread_t, SIGNAL) };
+            }
+        }
+
+        /// Whether there is no answer yet.
+        pub fn is_open(&self) -> bool {
+            !self.answered.load(Ordering::Acquire)
+        }
+
+        pub fn address(&self) -> Option<usize> {
+            Some(self.address.load(Ordering::Acquire)).filter(|&address| address != 0)
+        }
+    }
+
     thread_local! {
-        /// The whereabouts of this thread, for the handler. Constant and without a destructor, so that reading it is only that.
-        static OWN: Cell<*const Whereabouts> = const { Cell::new(ptr::null()) };
+        /// The question to this thread, for the handler. Constant and without a destructor, so that reading it is only that.
+        static OWN: Cell<*const Inquiry> = const { Cell::new(ptr::null()) };
     }
 
     /// While it lives, the thread that made it can be asked.
@@ -144,18 +168,18 @@ mod platform {
             static HANDLER: Once = Once::new();
             HANDLER.call_once(install);
             let base = 0_u64;
-            whereabouts.stack_end.store(&raw const base as usize, Ordering::Relaxed);
-            OWN.set(Arc::as_ptr(&whereabouts));
+            whereabouts.inquiry.stack_end.store(&raw const base as usize, Ordering::Relaxed);
+            OWN.set(&raw const whereabouts.inquiry);
             // SAFETY: it has no preconditions.
             let handle = unsafe { libc::pthread_self() };
-            *whereabouts.handle() = Some(handle as usize);
+            *whereabouts.inquiry.handle() = Some(handle as usize);
             Registration(whereabouts)
         }
     }
 
     impl Drop for Registration {
         fn drop(&mut self) {
-            *self.0.handle() = None;
+            *self.0.inquiry.handle() = None;
             OWN.set(ptr::null());
         }
     }
@@ -173,28 +197,16 @@ mod platform {
         }
     }
 
-    pub fn ask(whereabouts: &Whereabouts) {
-        let handle = whereabouts.handle();
-        if let Some(handle) = *handle {
-            // SAFETY: the thread is alive: its `Registration` takes the handle back before it ends, and waits for the lock to.
-            unsafe { libc::pthread_kill(handle as libc::pthread_t, SIGNAL) };
-        }
-    }
-
-    pub fn is_awaited(whereabouts: &Whereabouts) -> bool {
-        whereabouts.inside.load(Ordering::Relaxed) && !whereabouts.answered.load(Ordering::Acquire)
-    }
-
     extern "C" fn answer(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
         let own = OWN.get();
         if own.is_null() || context.is_null() {
             return;
         }
-        // SAFETY: `Registration` keeps the whereabouts alive while `OWN` points to them.
+        // SAFETY: `Registration` keeps the inquiry alive, in its `Arc`, while `OWN` points to them.
         let own = unsafe { &*own };
         // SAFETY: the kernel passes a `ucontext_t` to a handler installed with SA_SIGINFO.
         let (program_counter, stack_pointer) = unsafe { registers(context.cast::<libc::ucontext_t>()) };
-        let address = if own.holds_code(program_counter) {
+        let address = if own.code.contains(&program_counter) {
             program_counter
         } else {
             // SAFETY: from the interrupted stack pointer to the base of this thread's own stack all words are mapped.
@@ -209,13 +221,13 @@ mod platform {
     /// # Safety
     ///
     /// `stack_pointer` is that of the calling thread below the base noted in `own`.
-    unsafe fn return_address(own: &Whereabouts, stack_pointer: usize) -> usize {
+    unsafe fn return_address(own: &Inquiry, stack_pointer: usize) -> usize {
         let end = own.stack_end.load(Ordering::Relaxed);
         let mut at = stack_pointer.next_multiple_of(size_of::<usize>());
         while at < end {
             // SAFETY: as the caller promises; volatile, as the words belong to frames of other functions.
             let word = unsafe { ptr::read_volatile(at as *const usize) };
-            if own.holds_code(word) {
+            if own.code.contains(&word) {
                 // The call is what ends just before the address it returns to.
                 return word - 1;
             }
@@ -248,22 +260,37 @@ mod platform {
 
 #[cfg(not(all(any(target_os = "linux", target_os = "macos"), any(target_arch = "x86_64", target_arch = "aarch64"))))]
 mod platform {
+    use std::ops::Range;
     use std::sync::Arc;
 
     use super::Whereabouts;
 
-    /// A thread that cannot be asked.
-    pub struct Registration(#[expect(dead_code, reason = "kept alive as on other platforms")] Arc<Whereabouts>);
+    /// A question that no thread here can answer.
+    #[derive(Debug)]
+    pub struct Inquiry;
 
-    impl Registration {
-        pub fn new(whereabouts: Arc<Whereabouts>) -> Registration {
-            Registration(whereabouts)
+    impl Inquiry {
+        pub fn new(_: Range<usize>) -> Inquiry {
+            Inquiry
+        }
+
+        pub fn ask(&self) {}
+
+        pub fn is_open(&self) -> bool {
+            false
+        }
+
+        pub fn address(&self) -> Option<usize> {
+            None
         }
     }
 
-    pub fn ask(_: &Whereabouts) {}
+    /// A thread that cannot be asked.
+    pub struct Registration;
 
-    pub fn is_awaited(_: &Whereabouts) -> bool {
-        false
+    impl Registration {
+        pub fn new(_: Arc<Whereabouts>) -> Registration {
+            Registration
+        }
     }
 }

@@ -17,5 +17,7 @@ mod fixture;
 mod locate;
 pub mod run;
 mod synchronise;
+#[cfg(test)]
+mod tests;
 mod translate;
 pub mod usage;

@@ -1,24 +1,18 @@
 //! Children of the test executable itself.
 
 use super::*;
+use crate::base::diagnostic::SourceText;
 use crate::host::fixture::Fixture;
+use crate::host::tests::{lowered, plan};
 use crate::program::code::{Instruction, Phase, Synchronisation, SynchronisationKind, THREAD, ZERO};
-use crate::program::tree::{BinaryOperator, Comparison, Order, Schedule, UnaryOperator};
+use crate::program::tree::{BinaryOperator, Comparison, Order, UnaryOperator};
 
 fn job(source_name: &str, deadline_seconds: f64) -> Job {
     Job {
         source_name: source_name.to_owned(),
-        text: "param x = 3.0\nresult x\n".to_owned(),
+        text: String::new(),
         parameters: [("x".to_owned(), Value::F64(3.0)), ("n".to_owned(), Value::I64(3))].into_iter().collect(),
-        plan: Plan {
-            threads: 2,
-            seed: u64::MAX,
-            padding: 64,
-            lock: "ticket".to_owned(),
-            barrier: "central".to_owned(),
-            reduce: "tree".to_owned(),
-            schedule: Schedule { kind: "static".to_owned(), chunk: None },
-        },
+        plan: plan(2),
         start: Start::Warm,
         repetition: Repetition::default(),
         deadline_seconds,
@@ -32,18 +26,19 @@ const CHILD_VARIABLE: &str = "FLYNN_TEST_CHILD";
 #[test]
 fn child_life() {
     if std::env::var_os(CHILD_VARIABLE).is_some() {
-        serve(prepare);
+        serve(prepare_by_name);
     }
 }
 
-/// Programs by name.
-fn prepare(job: &Job) -> Result<Code, Vec<String>> {
+/// Programs by name; a text is lowered.
+fn prepare_by_name(job: &Job) -> Result<Code, Vec<String>> {
     match job.source_name.as_str() {
         "sum" => Ok(sum()),
         "spin" => Ok(spin()),
         "fault" => Ok(fault()),
         "complain" => Err(vec!["line 1 is wrong".to_owned(), "so is line 2".to_owned()]),
         "die" => std::process::abort(),
+        "text" => Ok(lowered(&SourceText::new("test.flynn", job.text.as_str()), &job.plan).1),
         _ => loop {
             std::thread::sleep(Duration::from_secs(1));
         },
@@ -145,6 +140,29 @@ fn a_deadline_names_the_line_of_every_thread() {
         assert_eq!(states[..2], [(ThreadState::Computing, Some(2)), (ThreadState::Computing, Some(3))]);
     }
     assert_eq!(states[2..], [(ThreadState::Waiting, Some(4)), (ThreadState::Finished, None)]);
+}
+
+#[test]
+fn a_deadlock_is_told_by_the_lines_of_its_locks() {
+    let text = "
+        shared ready: i64 = 0
+        mutex fork[2]
+        parallel 2 {
+            lock fork[thread] {
+                atomic ready += 1
+                await ready == 2
+                lock fork[1 - thread] { busy(1) }
+            }
+        }
+        result ready
+    ";
+    let job = Job { text: text.to_owned(), ..job("text", 2.0) };
+    let report = measure(test_child(), &job).unwrap();
+    let Report::Deadline { threads, .. } = report else { panic!("{report:?}") };
+    for thread in threads {
+        assert_eq!((thread.state, thread.line), (ThreadState::Waiting, Some(8)), "{thread}");
+        assert!(thread.runtime.as_ref().is_some_and(|(text, _)| text == "lock-ticket"), "{thread}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use iced_x86::{Decoder, DecoderOptions, InstructionInfoFactory, OpAccess};
 
 use super::*;
 use crate::host::fixture::Fixture;
-use crate::program::code::{ArrayId, BlockId, Instruction, Register as CodeRegister, ZERO};
+use crate::program::code::{ArrayId, BlockId, Instruction, Register as CodeRegister, SynchronisationKind, ZERO};
 use crate::program::tree::{BinaryOperator, Comparison};
 
 /// Machine loads and stores.
@@ -43,13 +43,7 @@ fn compare_block(code: &Code, block: BlockId, found: &[Accesses], differences: &
     let first = code.blocks[block as usize].first;
     for (number, instruction) in (first..).zip(code.block(block)) {
         let found = found[number as usize];
-        let expected = match instruction {
-            Instruction::Load { .. } => Accesses { loads: 1, stores: 0 },
-            Instruction::Store { .. } => Accesses { loads: 0, stores: 1 },
-            // Made of several accesses, or writing to the thread's control block.
-            Instruction::Synchronise { .. } | Instruction::Check { .. } | Instruction::CheckDivisor { .. } => continue,
-            _ => Accesses::default(),
-        };
+        let Some(expected) = expected(code, instruction) else { continue };
         if found.loads > 1 || found.stores != expected.stores {
             differences.push(format!("block {block}: {instruction:?} has {found:?}"));
         }
@@ -63,11 +57,30 @@ fn compare_block(code: &Code, block: BlockId, found: &[Accesses], differences: &
     }
 }
 
+/// What the machine code of an instruction should have; `None` for those made of several accesses, and for checks, which write to
+/// the thread's control block.
+fn expected(code: &Code, instruction: &Instruction) -> Option<Accesses> {
+    match *instruction {
+        Instruction::Load { .. } => Some(Accesses { loads: 1, stores: 0 }),
+        Instruction::Store { .. } => Some(Accesses { loads: 0, stores: 1 }),
+        Instruction::Check { .. } | Instruction::CheckDivisor { .. } => None,
+        Instruction::Synchronise { operation, .. } => match code.synchronisations[operation as usize].kind {
+            SynchronisationKind::Load | SynchronisationKind::Await(_) => Some(Accesses { loads: 1, stores: 0 }),
+            SynchronisationKind::Store => Some(Accesses { loads: 0, stores: 1 }),
+            SynchronisationKind::Fence => Some(Accesses::default()),
+            SynchronisationKind::ReadModifyWrite(_) | SynchronisationKind::CompareExchange => None,
+        },
+        _ => Some(Accesses::default()),
+    }
+}
+
 /// Machine accesses by instruction of Code.
 fn accesses_by_instruction(code: &Code, machine_code: &MachineCode) -> Vec<Accesses> {
     let mut accesses = vec![Accesses::default(); code.instructions.len()];
     let mut factory = InstructionInfoFactory::new();
-    for instruction in Decoder::new(64, &machine_code.bytes, DecoderOptions::NONE).iter() {
+    // Behind the last instruction lie constants.
+    let end = machine_code.locations.last().map_or(0, |location| location.bytes.end);
+    for instruction in Decoder::new(64, &machine_code.bytes[..end as usize], DecoderOptions::NONE).iter() {
         let at = instruction.ip() as u32;
         let location = machine_code.locations.iter().find(|location| location.bytes.contains(&at));
         for memory in factory.info(&instruction).used_memory() {
