@@ -74,7 +74,7 @@ impl<Q: Queue> Hold<Q> {
             let increment = self.increments[self.n_done % N_INCREMENTS];
             self.n_done += 1;
             let time = event.time + Time(u64::from(increment));
-            self.queue.push(Event::new(time, event.class(), event.receiver(), event.sender(), self.n_done as u32, event.payload));
+            self.queue.push(Event::new(time, event.class(), event.receiver(), event.sender(), self.n_done as u32, event.payload()));
         }
     }
 }

@@ -139,12 +139,13 @@ impl<M> Kernel<M> {
         let due = match event.class() {
             Class::Arrival => {
                 self.delivered += 1;
-                self.free.push(event.payload);
-                let (channel, message) = self.messages[event.payload as usize].take().expect("a message lies where its event says");
+                self.free.push(event.payload());
+                let (channel, message) =
+                    self.messages[event.payload() as usize].take().expect("a message lies where its event says");
                 Due::Message(channel, message)
             }
-            Class::Wake if receiver == sender => Due::Planned(event.payload),
-            Class::Wake => Due::Place(ChannelId(event.payload)),
+            Class::Wake if receiver == sender => Due::Planned(event.payload()),
+            Class::Wake => Due::Place(ChannelId(event.payload())),
         };
         Some((receiver, due))
     }

@@ -10,6 +10,7 @@ mod bitmap;
 pub mod event;
 pub mod heap;
 mod kernel;
+mod lists;
 pub mod queue;
 mod stuck;
 

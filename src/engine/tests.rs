@@ -38,7 +38,9 @@ impl Component for Probe {
         self.log.push((port.now().0, format!("{reason:?}")));
         while let Some((channel, message, delay)) = self.sends.first().copied() {
             match port.try_send(channel, message, port.now() + Time(delay)) {
-                Ok(()) => drop(self.sends.remove(0)),
+                Ok(()) => {
+                    self.sends.remove(0);
+                }
                 Err(_) => break,
             }
         }
