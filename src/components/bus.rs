@@ -27,7 +27,7 @@ use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
 use crate::components::spec::BusSpec;
-use crate::components::utilisation::Utilisation;
+use crate::components::utilisation::Ledger;
 use crate::engine::{ChannelId, Port, Wait, Wake};
 
 /// What a bus counted.
@@ -41,20 +41,17 @@ pub struct BusCounters {
     pub uncached: u64,
     /// Lines that one cache supplied to another.
     pub flushes: u64,
-    /// Bytes moved over the data bus.
-    pub bytes: u64,
-    /// Time in which the data bus moved data.
-    pub busy: Time,
+    /// Transfers over the data bus.
+    pub data: Ledger,
     /// Time in which the address bus was held.
     pub address_busy: Time,
     /// Time that requests waited for the address bus, and data for the data bus.
     pub wait: Time,
-    pub utilisation: Utilisation,
 }
 
 impl BusCounters {
-    /// Nothing yet, from an instant on.
-    pub fn new(begin: Time) -> BusCounters {
+    /// Nothing yet, from an instant on; `memory` as for a [`Ledger`].
+    pub fn new(begin: Time, memory: Time) -> BusCounters {
         BusCounters {
             bus_rd: 0,
             bus_rdx: 0,
@@ -62,11 +59,9 @@ impl BusCounters {
             bus_wb: 0,
             uncached: 0,
             flushes: 0,
-            bytes: 0,
-            busy: Time::ZERO,
+            data: Ledger::new(begin, memory),
             address_busy: Time::ZERO,
             wait: Time::ZERO,
-            utilisation: Utilisation::new(begin),
         }
     }
 
@@ -159,7 +154,7 @@ impl Bus {
             transfer: None,
             for_memory: VecDeque::new(),
             planned: None,
-            counters: BusCounters::new(Time::ZERO),
+            counters: BusCounters::new(Time::ZERO, Time::ZERO),
         }
     }
 
@@ -168,9 +163,9 @@ impl Bus {
         &self.counters
     }
 
-    /// Begins a phase: counters start anew.
-    pub fn begin(&mut self, at: Time) {
-        self.counters = BusCounters::new(at);
+    /// Begins a phase: counters start anew, with figures to be had of instants up to `memory` ago.
+    pub fn begin(&mut self, at: Time, memory: Time) {
+        self.counters = BusCounters::new(at, memory);
     }
 
     /// A message has come.
@@ -339,7 +334,10 @@ impl Bus {
             // A write-back that no one sends: the protocol is broken, and the line's versions will tell.
             (Command::Coherent(Transaction::BusWb), None) => self.order.complete(id),
             // `settle` looks at what is ready next.
-            (Command::Coherent(_), Some(version)) => self.ready.push(Transfer { id, agent, ready: time, version }),
+            (Command::Coherent(transaction), Some(version)) => {
+                self.counters.flushes += u64::from(transaction != Transaction::BusWb);
+                self.ready.push(Transfer { id, agent, ready: time, version });
+            }
             (Command::Write(_), _) => self.ready.push(Transfer { id, agent, ready: time, version: 0 }),
             (Command::Coherent(_), None) => {
                 let message = Message::Fetch { id, agent, line, bytes: line_bytes, time };
@@ -418,17 +416,12 @@ impl Bus {
         let Transfer { id, version, .. } = transfer;
         let (from, time) = (self.spec.clock.edge(begin), self.spec.clock.edge(end));
         let bytes = self.bytes(id);
-        self.counters.busy += time - from;
-        self.counters.utilisation.add(from, time);
-        self.counters.bytes += u64::from(bytes);
+        self.counters.data.enter(from, time, u64::from(bytes), port.now());
         let under_way = *self.order.under_way(id);
         let line = under_way.request.line;
         let flush = match (under_way.request.command, under_way.supplied) {
             (Command::Coherent(Transaction::BusWb) | Command::Write(_), _) => false,
-            (Command::Coherent(_), Some(_)) => {
-                self.counters.flushes += 1;
-                true
-            }
+            (Command::Coherent(_), Some(_)) => true,
             _ => {
                 self.order.complete(id);
                 return;

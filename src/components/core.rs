@@ -27,7 +27,7 @@ use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, Command, TransactionId};
 use crate::components::block::BlockTable;
 use crate::components::hierarchy::{Observer, PrivateCaches};
-use crate::components::message::Message;
+use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
 use crate::components::shared::{Interruption, LATEST, Shared, SharedHandle};
 use crate::components::spec::NodeSpec;
@@ -150,6 +150,8 @@ pub struct Core {
     planned: Option<Time>,
     /// Whether the pending transaction polls: an `await` on a machine without caches.
     polling: bool,
+    /// When it ends the phase, where it was the last to arrive.
+    closes: Option<Time>,
     account: CoreAccount,
 }
 
@@ -190,7 +192,7 @@ impl Core {
             costs,
             path,
             watched: spec.checks && caches.is_some(),
-            lookups: spec.core.clock.edge(costs.inner + costs.outer),
+            lookups: spec.lookups(),
             program,
             shared,
             requests: None,
@@ -206,6 +208,7 @@ impl Core {
             block: 0,
             planned: None,
             polling: false,
+            closes: None,
             account,
         }
     }
@@ -278,6 +281,10 @@ impl Core {
 
     /// The core planned to be woken.
     pub fn wake(&mut self, port: &mut Port<'_, Message>) {
+        if self.closes.is_some_and(|time| time <= port.now()) {
+            self.closes = None;
+            port.stop();
+        }
         if self.planned.is_some_and(|time| time <= port.now()) {
             self.planned = None;
         }
@@ -377,8 +384,12 @@ impl Core {
         }
         self.stage = Stage::Finished;
         shared.running -= 1;
+        shared.end = shared.end.max(time);
         if shared.running == 0 {
-            port.stop();
+            // Cores that lagged behind have come to the end by then, whichever of them is woken last.
+            let closes = (shared.end + self.lookups + SETTLE + SETTLE).max(port.now());
+            self.closes = Some(closes);
+            port.wake_at(closes, 0);
         }
     }
 

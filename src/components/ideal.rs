@@ -46,7 +46,7 @@ impl Ideal {
             order,
             begun: Vec::new(),
             for_memory: VecDeque::new(),
-            counters: BusCounters::new(Time::ZERO),
+            counters: BusCounters::new(Time::ZERO, Time::ZERO),
         }
     }
 
@@ -55,9 +55,9 @@ impl Ideal {
         &self.counters
     }
 
-    /// Begins a phase: counters start anew.
-    pub fn begin(&mut self, at: Time) {
-        self.counters = BusCounters::new(at);
+    /// Begins a phase: counters start anew, with figures to be had of instants up to `memory` ago.
+    pub fn begin(&mut self, at: Time, memory: Time) {
+        self.counters = BusCounters::new(at, memory);
     }
 
     /// A message has come.
@@ -168,7 +168,7 @@ impl Ideal {
         match command {
             Command::Coherent(Transaction::BusUpgr) => self.end(id, time, port),
             Command::Read(bytes) => {
-                self.counters.bytes += u64::from(bytes);
+                self.moved(bytes, time, port.now());
                 self.end(id, time, port);
             }
             Command::Write(_) => self.store(id, 0, false, time, port),
@@ -177,11 +177,15 @@ impl Ideal {
                     self.counters.flushes += 1;
                     self.store(id, version, true, time, port);
                 } else {
-                    self.counters.bytes += u64::from(self.line_bytes);
+                    self.moved(self.line_bytes, time, port.now());
                     self.end(id, time, port);
                 }
             }
         }
+    }
+
+    fn moved(&mut self, bytes: u32, time: Time, now: Time) {
+        self.counters.data.enter(time, time, u64::from(bytes), now);
     }
 
     /// Memory takes the line; then the transaction is over.
@@ -191,7 +195,7 @@ impl Ideal {
             Command::Write(bytes) => bytes,
             _ => self.line_bytes,
         };
-        self.counters.bytes += u64::from(bytes);
+        self.moved(bytes, time, port.now());
         self.for_memory.push_back((Message::Store { line: request.line, bytes, version, flush, time }, Some(id)));
         self.send_to_memory(port);
     }

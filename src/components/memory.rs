@@ -19,34 +19,23 @@ use crate::components::message::Message;
 use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
 use crate::components::spec::MemorySpec;
-use crate::components::utilisation::Utilisation;
+use crate::components::utilisation::Ledger;
 use crate::engine::{ChannelId, Port};
 
 /// What a memory counted.
 #[derive(Clone, Debug)]
 pub struct MemoryCounters {
-    pub reads: u64,
-    pub writes: u64,
-    pub bytes_read: u64,
-    pub bytes_written: u64,
-    /// Time in service, summed over channels.
-    pub busy: Time,
+    /// Services of reads, in all channels.
+    pub reads: Ledger,
+    /// Services of writes, in all channels.
+    pub writes: Ledger,
     /// Time that requests waited for their channel.
     pub wait: Time,
-    pub utilisation: Utilisation,
 }
 
 impl MemoryCounters {
-    fn new(begin: Time) -> MemoryCounters {
-        MemoryCounters {
-            reads: 0,
-            writes: 0,
-            bytes_read: 0,
-            bytes_written: 0,
-            busy: Time::ZERO,
-            wait: Time::ZERO,
-            utilisation: Utilisation::new(begin),
-        }
+    fn new(begin: Time, memory: Time) -> MemoryCounters {
+        MemoryCounters { reads: Ledger::new(begin, memory), writes: Ledger::new(begin, memory), wait: Time::ZERO }
     }
 }
 
@@ -81,7 +70,7 @@ impl Memory {
             free: vec![Time::ZERO; channels as usize],
             states: FxHashMap::default(),
             versions: FxHashMap::default(),
-            counters: MemoryCounters::new(Time::ZERO),
+            counters: MemoryCounters::new(Time::ZERO, Time::ZERO),
         }
     }
 
@@ -90,19 +79,17 @@ impl Memory {
         &self.counters
     }
 
-    /// Begins a phase: counters start anew.
-    pub fn begin(&mut self, at: Time) {
-        self.counters = MemoryCounters::new(at);
+    /// Begins a phase: counters start anew, with figures to be had of instants up to `memory` ago.
+    pub fn begin(&mut self, at: Time, memory: Time) {
+        self.counters = MemoryCounters::new(at, memory);
     }
 
     /// A message has come.
     pub fn receive(&mut self, message: Message, port: &mut Port<'_, Message>) {
         match message {
             Message::Fetch { id, agent, line, bytes, time } => {
-                self.counters.reads += 1;
-                self.counters.bytes_read += u64::from(bytes);
                 let supplies = self.act(line, MemoryEvent::Read).is_none_or(|actions| actions);
-                let start = self.serve(line, bytes, time, port);
+                let start = self.serve(line, bytes, false, time, port);
                 let answer = start + self.spec.latency();
                 {
                     let timeline = &mut self.shared.borrow_mut().timelines[usize::from(agent)];
@@ -114,13 +101,11 @@ impl Memory {
                 port.send(self.to, Message::Line { id, version, time: answer }, departure);
             }
             Message::Store { line, bytes, version, flush, time } => {
-                self.counters.writes += 1;
-                self.counters.bytes_written += u64::from(bytes);
                 let event = if flush { MemoryEvent::Flush } else { MemoryEvent::WriteBack };
                 if self.act(line, event) == Some(true) && self.shared.borrow().versions.is_some() {
                     self.versions.insert(line, version);
                 }
-                self.serve(line, bytes, time, port);
+                self.serve(line, bytes, true, time, port);
             }
             _ => port.release(self.from),
         }
@@ -140,8 +125,10 @@ impl Memory {
     }
 
     /// Serves a request in its channel; returns when service begins. The request's place is free from then on.
-    fn serve(&mut self, line: Line, bytes: u32, asked: Time, port: &mut Port<'_, Message>) -> Time {
+    fn serve(&mut self, line: Line, bytes: u32, write: bool, asked: Time, port: &mut Port<'_, Message>) -> Time {
+        let ledger = if write { &mut self.counters.writes } else { &mut self.counters.reads };
         let MemorySpec::Simple(spec) = &self.spec else {
+            ledger.enter(asked, asked, u64::from(bytes), port.now());
             port.release(self.from);
             return asked;
         };
@@ -150,9 +137,8 @@ impl Memory {
         let occupancy = u128::from(bytes) * u128::from(PICOSECONDS_PER_SECOND);
         let occupancy = occupancy.div_ceil(u128::from(spec.bandwidth_bytes_per_second));
         *channel = start.saturating_add(Time(occupancy as u64));
-        self.counters.busy += *channel - start;
+        ledger.enter(start, *channel, u64::from(bytes), port.now());
         self.counters.wait += start - asked;
-        self.counters.utilisation.add(start, *channel);
         if start <= port.now() {
             port.release(self.from);
         } else {

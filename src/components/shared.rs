@@ -53,6 +53,8 @@ pub struct Shared {
     pub operations_left: u64,
     /// Threads of the phase that have not arrived yet.
     pub running: u32,
+    /// The latest arrival so far.
+    pub end: Time,
     /// Set when the run ends before its time.
     pub interruption: Option<Interruption>,
     /// How often each row of the agents' table was taken, hits that change nothing aside.
@@ -77,6 +79,7 @@ impl Shared {
             timelines: vec![Timeline::default(); n_agents],
             operations_left: u64::MAX,
             running: 0,
+            end: Time::ZERO,
             interruption: None,
             agent_rows: rows(protocol.as_ref().map(|protocol| protocol.agent.n_rows())),
             memory_rows: rows(protocol.as_ref().map(|protocol| protocol.memory.n_rows())),

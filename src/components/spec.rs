@@ -227,6 +227,16 @@ impl NodeSpec {
         self.caches.first().map_or(8, |cache| cache.line_bytes)
     }
 
+    /// The time of lookups in all private caches, rounded down to a picosecond.
+    pub fn lookups(&self) -> Time {
+        self.core.clock.edge(self.caches.iter().map(|cache| u64::from(cache.latency_cycles)).sum())
+    }
+
+    /// The protocol, where there is anything to keep coherent.
+    pub fn coherence(&self) -> Option<Arc<Protocol>> {
+        self.protocol.clone().filter(|_| !self.caches.is_empty())
+    }
+
     /// Whether accesses to memory are free: no caches, and nothing behind them takes time.
     pub fn is_free(&self) -> bool {
         self.caches.is_empty() && self.interconnect == InterconnectSpec::Ideal && self.memory == MemorySpec::Ideal

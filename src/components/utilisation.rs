@@ -1,9 +1,70 @@
 //! How busy something was over time, in bounded space: stretches of equal length that double when the run outgrows them.
 
+use std::collections::VecDeque;
+
 use crate::base::time::Time;
 
 /// Stretches kept at most.
 const STRETCHES: usize = 2048;
+
+/// Services: how many, their bytes, the time they took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    pub services: u64,
+    pub bytes: u64,
+    pub busy: Time,
+}
+
+/// Services as they begin and end, so that the figures of an instant that has just passed can be had: the end of a phase is known only
+/// a little later.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// Those that ended long enough ago.
+    settled: Served,
+    /// The others: begin, end, bytes.
+    recent: VecDeque<(Time, Time, u64)>,
+    /// How long is long enough.
+    memory: Time,
+    utilisation: Utilisation,
+}
+
+impl Ledger {
+    /// Nothing yet, from an instant on. Figures can be had of instants up to `memory` ago.
+    pub fn new(begin: Time, memory: Time) -> Ledger {
+        Ledger { settled: Served::default(), recent: VecDeque::new(), memory, utilisation: Utilisation::new(begin) }
+    }
+
+    /// A service from one instant to another, entered `now`.
+    pub fn enter(&mut self, from: Time, to: Time, bytes: u64, now: Time) {
+        self.utilisation.add(from, to);
+        self.recent.push_back((from, to, bytes));
+        while let Some(&(from, to, bytes)) = self.recent.front()
+            && to.saturating_add(self.memory) < now
+        {
+            self.settled.services += 1;
+            self.settled.bytes += bytes;
+            self.settled.busy += to - from;
+            self.recent.pop_front();
+        }
+    }
+
+    /// The services that ended up to an instant; one in progress counts with its time so far.
+    pub fn until(&self, instant: Time) -> Served {
+        let mut served = self.settled;
+        for &(from, to, bytes) in &self.recent {
+            let over = to <= instant;
+            served.services += u64::from(over);
+            served.bytes += if over { bytes } else { 0 };
+            served.busy += to.min(instant).saturating_sub(from);
+        }
+        served
+    }
+
+    /// The busy share of equally long stretches up to an instant: [`Utilisation::shares`].
+    pub fn shares(&self, end: Time, n: usize, width: u32) -> Vec<f64> {
+        self.utilisation.shares(end, n, width)
+    }
+}
 
 /// Busy time by stretch of the run.
 #[derive(Clone, Debug)]
@@ -69,6 +130,17 @@ impl Utilisation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ledger_knows_the_figures_of_an_instant_that_has_passed() {
+        let mut ledger = Ledger::new(Time(0), Time(50));
+        for k in 0..100 {
+            ledger.enter(Time(10 * k), Time(10 * k + 8), 64, Time(10 * k + 8));
+        }
+        assert_eq!(ledger.until(Time::NEVER), Served { services: 100, bytes: 6400, busy: Time(800) });
+        assert_eq!(ledger.until(Time(974)), Served { services: 97, bytes: 97 * 64, busy: Time(97 * 8 + 4) });
+        assert!(ledger.recent.len() < 10);
+    }
 
     #[test]
     fn shares_keep_their_sum_through_doubling() {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::base::time::Time;
 use crate::components::block::BlockTable;
 use crate::components::core::{Core, Loaded, NotConserved};
+use crate::components::message::SETTLE;
 use crate::components::part::Part;
 use crate::components::shared::{Interruption, Shared, SharedHandle};
 use crate::components::spec::{NodeSpec, SpecFault, TrafficSpec};
@@ -89,6 +90,8 @@ pub struct Node {
     program: Rc<Loaded>,
     shared: SharedHandle,
     operation_limit: u64,
+    /// From here on no core can be woken for what it did before.
+    quiet_from: Time,
 }
 
 impl Node {
@@ -133,12 +136,20 @@ impl Node {
 
     fn build(spec: &NodeSpec, code: Arc<Code>, memory: Memory, traffic: &[TrafficSpec], seed: u64) -> Node {
         let n_agents = spec.cores as usize + traffic.len();
-        let protocol = spec.protocol.clone().filter(|_| !spec.caches.is_empty());
+        let protocol = spec.coherence();
         let shared = Rc::new(RefCell::new(Shared::new(memory, n_agents, protocol, spec.checks)));
         let table = BlockTable::new(&code, &spec.core);
         let program = Rc::new(Loaded { interpreter: Interpreter::new(&code), table, code });
         let (engine, places) = wire(spec, &program, &shared, traffic, seed);
-        Node { engine, places, spec: spec.clone(), program, shared, operation_limit: DEFAULT_OPERATION_LIMIT }
+        Node {
+            engine,
+            places,
+            spec: spec.clone(),
+            program,
+            shared,
+            operation_limit: DEFAULT_OPERATION_LIMIT,
+            quiet_from: Time::ZERO,
+        }
     }
 
     /// Operations that each phase may carry out.
@@ -172,13 +183,14 @@ impl Node {
     /// Why it did not come to its end. The node is then of no further use.
     pub fn run(&mut self, function: &Function) -> Result<PhaseReport, PhaseError> {
         let clock = self.spec.core.clock;
-        let cycle = clock.cycle_at_or_after(self.engine.now());
+        let cycle = clock.cycle_at_or_after(self.quiet_from.max(self.engine.now()));
         let begin = clock.edge(cycle);
         let threads = if function.parallel { self.program.code.threads } else { 1 };
         {
             let mut shared = self.shared.borrow_mut();
             shared.operations_left = self.operation_limit;
             shared.running = threads;
+            shared.end = begin;
         }
         let messages = self.engine.messages();
         self.begin(begin, |number, core| core.begin((number < threads).then_some(function), cycle));
@@ -186,7 +198,9 @@ impl Node {
             self.engine.start(self.places.core(number), begin, 0);
         }
         self.go_on(threads)?;
-        let end = self.cores().filter_map(Core::finished).max().unwrap_or(begin);
+        let end = self.shared.borrow().end;
+        // Cores may still be woken for nothing, which depends on how far they ran ahead; the next phase begins behind that.
+        self.quiet_from = end + self.spec.lookups() + SETTLE + SETTLE;
         let report = self.report(cycle, end, messages)?;
         self.engine.run(u64::MAX);
         self.check_conservation(&report)?;
@@ -217,12 +231,13 @@ impl Node {
 
     /// Counters start anew.
     fn begin(&mut self, at: Time, core_begins: impl Fn(u32, &mut Core)) {
+        let memory_of_counters = self.spec.lookups() + SETTLE + SETTLE + SETTLE;
         for (number, part) in (0..).zip(self.engine.parts_mut()) {
             match part {
                 Part::Core(core) => core_begins(number, core),
-                Part::Bus(bus) => bus.begin(at),
-                Part::Ideal(ideal) => ideal.begin(at),
-                Part::Memory(memory) => memory.begin(at),
+                Part::Bus(bus) => bus.begin(at, memory_of_counters),
+                Part::Ideal(ideal) => ideal.begin(at, memory_of_counters),
+                Part::Memory(memory) => memory.begin(at, memory_of_counters),
                 Part::Source(_) => {}
             }
         }

@@ -126,7 +126,7 @@ pub fn wire(
             Part::Bus(Box::new(Bus::new(bus.clone(), spec.line_bytes(), agents, to_memory, Rc::clone(shared))))
         }
     });
-    let (kind, protocol) = (spec.memory.clone(), spec.protocol.clone());
+    let (kind, protocol) = (spec.memory.clone(), spec.coherence());
     parts.push(Part::Memory(Box::new(Memory::new(kind, protocol, to_memory, from_memory, Rc::clone(shared)))));
 
     let mut engine = Engine::new(parts);

@@ -2,6 +2,7 @@
 //! the run.
 
 use super::{Node, PhaseError, PhaseReport};
+use crate::base::time::Time;
 use crate::components::bus::BusCounters;
 use crate::components::part::Part;
 
@@ -47,12 +48,15 @@ impl Node {
             }
         }
         let (Some(interconnect), Some(memory)) = (interconnect, memory) else { return Ok(()) };
+        let all = Time::NEVER;
+        let moved = interconnect.data.until(all).bytes;
+        let (memory_read, memory_written) = (memory.reads.until(all).bytes, memory.writes.until(all).bytes);
         if self.spec.caches.is_empty() {
-            return same("bytes over the interconnect and of memory", interconnect.bytes, memory.bytes_read + memory.bytes_written);
+            return same("bytes over the interconnect and of memory", moved, memory_read + memory_written);
         }
-        same("bytes that caches read and their sources", read, memory.bytes_read + line * interconnect.flushes)?;
-        same("bytes that caches and memory wrote", written, memory.bytes_written)?;
+        same("bytes that caches read and their sources", read, memory_read + line * interconnect.flushes)?;
+        same("bytes that caches and memory wrote", written, memory_written)?;
         let write_backs = written - line * interconnect.flushes;
-        same("bytes over the interconnect and their ends", interconnect.bytes, read + write_backs)
+        same("bytes over the interconnect and their ends", moved, read + write_backs)
     }
 }

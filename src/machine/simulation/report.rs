@@ -184,10 +184,11 @@ impl PhaseReport {
     }
 
     fn interconnect(&mut self, counters: &BusCounters, end: Time) {
+        let data = counters.data.until(end);
         self.insert(
             "node[0].interconnect",
             &[
-                ("busy_ps", counters.busy.0),
+                ("busy_ps", data.busy.0),
                 ("address_busy_ps", counters.address_busy.0),
                 ("wait_ps", counters.wait.0),
                 ("transactions", counters.transactions()),
@@ -197,25 +198,30 @@ impl PhaseReport {
                 ("bus_wb", counters.bus_wb),
                 ("uncached", counters.uncached),
                 ("flushes", counters.flushes),
-                ("bytes", counters.bytes),
+                ("bytes", data.bytes),
             ],
         );
-        let shares = counters.utilisation.shares(end, STRETCHES, 1);
+        let shares = counters.data.shares(end, STRETCHES, 1);
         self.timelines.insert("node[0].interconnect".to_string(), shares);
     }
 
     fn memory(&mut self, counters: &MemoryCounters, end: Time, channels: u32) {
+        let (reads, writes) = (counters.reads.until(end), counters.writes.until(end));
         self.insert(
             "node[0].memory",
             &[
-                ("reads", counters.reads),
-                ("writes", counters.writes),
-                ("bytes_read", counters.bytes_read),
-                ("bytes_written", counters.bytes_written),
-                ("busy_ps", counters.busy.0),
+                ("reads", reads.services),
+                ("writes", writes.services),
+                ("bytes_read", reads.bytes),
+                ("bytes_written", writes.bytes),
+                ("busy_ps", reads.busy.0 + writes.busy.0),
                 ("wait_ps", counters.wait.0),
             ],
         );
-        self.timelines.insert("node[0].memory".to_string(), counters.utilisation.shares(end, STRETCHES, channels));
+        let mut shares = counters.reads.shares(end, STRETCHES, channels);
+        for (share, writing) in shares.iter_mut().zip(counters.writes.shares(end, STRETCHES, channels)) {
+            *share = (*share + writing).min(1.0);
+        }
+        self.timelines.insert("node[0].memory".to_string(), shares);
     }
 }

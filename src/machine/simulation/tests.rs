@@ -1,7 +1,10 @@
 //! Nodes run small programs written by hand, so that a test knows every access and every cycle.
 
 mod assembly;
+mod programs;
+mod tester;
 mod timing;
+mod traffic;
 
 use std::sync::Arc;
 

@@ -136,7 +136,9 @@ pub fn prepare(spec: &super::NodeSpec, threads: &[Vec<Op>]) -> (Node, Function) 
     let code = assemble(threads);
     let memory = Memory::new(&code.arena).unwrap();
     let function = code.functions[0].clone();
-    (Node::new(spec, Arc::new(code), memory).unwrap(), function)
+    let mut node = Node::new(spec, Arc::new(code), memory).unwrap();
+    node.limit_operations(10_000_000);
+    (node, function)
 }
 
 /// Runs a program once, from cold caches.

@@ -1,24 +1,224 @@
-//! What an access costs, to the picosecond, against a computation of its own.
+//! What an access costs, to the picosecond, against a computation of its own: nothing here uses the simulator's clocks.
 
-use super::assembly::{Op, prepare, run};
+use proptest::prelude::*;
+
+use super::assembly::{Op, run};
 use super::*;
+use crate::components::owner::Owner;
+
+/// A clock, in arithmetic of its own: cycle `k` begins at floor(k * 10^6 / MHz).
+#[derive(Clone, Copy, Debug)]
+struct Beat {
+    megahertz: u64,
+}
+
+impl Beat {
+    fn begins(self, cycle: u64) -> u64 {
+        (u128::from(cycle) * 1_000_000 / u128::from(self.megahertz)) as u64
+    }
+
+    fn next(self, time: u64) -> u64 {
+        let mut cycle = (u128::from(time) * u128::from(self.megahertz) / 1_000_000).saturating_sub(2) as u64;
+        while self.begins(cycle) < time {
+            cycle += 1;
+        }
+        cycle
+    }
+}
+
+/// The machine as the computation sees it.
+#[derive(Clone, Debug)]
+struct Figures {
+    core: Beat,
+    bus: Beat,
+    /// Latencies of the caches, innermost first, in cycles.
+    caches: Vec<u64>,
+    address: u64,
+    snoop: u64,
+    width: u64,
+    latency: u64,
+}
+
+const BUSY: u64 = 5_000;
+
+impl Figures {
+    fn spec(&self, cores: u32) -> NodeSpec {
+        let mut spec = node(cores);
+        spec.core.clock = megahertz(self.core.megahertz);
+        spec.caches = (0..).zip(&self.caches).map(|(level, &latency)| cache(["L1d", "L2"][level], 8, 4, latency as u32)).collect();
+        spec.interconnect = InterconnectSpec::Bus(BusSpec {
+            width_bytes: self.width as u32,
+            address_cycles: self.address as u32,
+            snoop_cycles: self.snoop as u32,
+            ..bus(megahertz(self.bus.megahertz))
+        });
+        let MemorySpec::Simple(memory) = &mut spec.memory else { unreachable!() };
+        memory.latency = Time(self.latency);
+        spec
+    }
+
+    fn lookups(&self) -> u64 {
+        self.caches.iter().sum()
+    }
+
+    /// From the cycle at which the request leaves the core: the bus cycle that grants it, and the one at which agents have answered.
+    fn on_the_bus(&self, leaves: u64) -> (u64, u64) {
+        let granted = self.bus.next(self.core.begins(leaves));
+        (granted, granted + self.address + self.snoop)
+    }
+
+    fn transfer(&self, bytes: u64) -> u64 {
+        bytes.div_ceil(self.width)
+    }
+
+    /// The core cycle at which a line from memory is there.
+    fn from_memory(&self, leaves: u64) -> u64 {
+        let (_, answered) = self.on_the_bus(leaves);
+        let data = self.bus.next(self.bus.begins(answered) + self.latency);
+        self.core.next(self.bus.begins(data + self.transfer(64)))
+    }
+
+    /// The core cycle at which a line from another cache is there.
+    fn from_cache(&self, leaves: u64) -> u64 {
+        let (_, answered) = self.on_the_bus(leaves);
+        self.core.next(self.bus.begins(answered + self.transfer(64)))
+    }
+
+    /// The core cycle at which an upgrade is done.
+    fn upgraded(&self, leaves: u64) -> u64 {
+        self.core.next(self.bus.begins(self.on_the_bus(leaves).1))
+    }
+}
+
+fn figures() -> impl Strategy<Value = Figures> {
+    let caches = prop::collection::vec(1..20_u64, 1..=2);
+    let clock =
+        || prop_oneof![Just(1000_u64), Just(2600), Just(3000), Just(1300), 100..5000_u64].prop_map(|megahertz| Beat { megahertz });
+    let width = prop_oneof![Just(8_u64), Just(16), Just(24), Just(64), Just(128)];
+    (clock(), clock(), caches, 1..4_u64, 0..4_u64, width, prop_oneof![Just(0_u64), 0..200_000_u64]).prop_map(
+        |(core, bus, caches, address, snoop, width, latency)| Figures { core, bus, caches, address, snoop, width, latency },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn a_miss_everywhere_costs_what_its_way_costs(figures in figures(), write in any::<bool>()) {
+        let op = if write { Op::Store(0) } else { Op::Load(0) };
+        let report = run(&figures.spec(1), &[vec![op]]).unwrap();
+        // The access costs one cycle, then the lookups; the jump behind it one more.
+        let leaves = 1 + figures.lookups();
+        let back = figures.from_memory(leaves);
+        prop_assert_eq!(report.time.0, figures.core.begins(back + 1));
+
+        let (granted, answered) = figures.on_the_bus(leaves);
+        let bus = |cycle| figures.bus.begins(cycle);
+        let data = figures.bus.next(bus(answered) + figures.latency);
+        let stack = report.stacks[0];
+        prop_assert_eq!(stack.of(Owner::MemoryLocal).0, figures.latency);
+        prop_assert_eq!(stack.of(Owner::Coherence).0, bus(answered) - bus(answered - figures.snoop));
+        let waits = bus(granted) - figures.core.begins(leaves) + bus(data) - bus(answered) - figures.latency;
+        prop_assert_eq!(stack.of(Owner::Queue).0, waits);
+        prop_assert_eq!(stack.of(Owner::Network).0, figures.core.begins(back) - bus(data) + bus(granted + figures.address) - bus(granted));
+    }
+
+    #[test]
+    fn a_line_dirty_elsewhere_comes_from_its_owner(figures in figures(), write in any::<bool>()) {
+        let op = if write { Op::Add(3) } else { Op::Load(3) };
+        let report = run(&figures.spec(2), &[vec![Op::Busy(BUSY as i32), op], vec![Op::Store(0)]]).unwrap();
+        // Dispatch, constant, busy; then either a load and a jump, or a constant and an atomic operation.
+        let (before, after) = if write { (1 + 1 + BUSY + 1 + 2, 0) } else { (1 + 1 + BUSY + 1, 1) };
+        let back = figures.from_cache(before + figures.lookups());
+        prop_assert_eq!(report.time.0, figures.core.begins(back + after));
+        prop_assert_eq!(report.metrics["node[0].interconnect.flushes"], 1);
+        prop_assert_eq!(report.stacks[0].of(Owner::MemoryLocal).0, 0);
+    }
+
+    #[test]
+    fn an_upgrade_costs_the_address_phase_and_the_snoop_window(figures in figures()) {
+        let report = run(&figures.spec(2), &[vec![Op::Load(0), Op::Busy(BUSY as i32), Op::Store(0)], vec![Op::Load(1)]]).unwrap();
+        // The first misses of the two cores get in each other's way, so when the busy stretch ends is taken from a run that ends there.
+        let until_busy = run(&figures.spec(2), &[vec![Op::Load(0), Op::Busy(BUSY as i32)], vec![Op::Load(1)]]).unwrap();
+        let begins = figures.core.next(until_busy.time.0);
+        let back = figures.upgraded(begins + 1 + figures.lookups());
+        prop_assert_eq!(report.time.0, figures.core.begins(back + 1));
+        prop_assert_eq!(report.metrics["node[0].interconnect.bus_upgr"], 1);
+    }
+
+    #[test]
+    fn a_word_without_caches_costs_its_transaction(figures in figures(), write in any::<bool>()) {
+        let mut spec = figures.spec(1);
+        spec.caches.clear();
+        let op = if write { Op::Store(0) } else { Op::Load(0) };
+        let report = run(&spec, &[vec![op]]).unwrap();
+        let seen = figures.bus.next(figures.core.begins(1)) + figures.address;
+        let data = if write { seen } else { figures.bus.next(figures.bus.begins(seen) + figures.latency) };
+        let back = figures.core.next(figures.bus.begins(data + figures.transfer(8)));
+        prop_assert_eq!(report.time.0, figures.core.begins(back + 1));
+    }
+
+    #[test]
+    fn an_ideal_interconnect_and_memory_leave_the_lookups(figures in figures()) {
+        let mut spec = figures.spec(2);
+        spec.interconnect = InterconnectSpec::Ideal;
+        spec.memory = MemorySpec::Ideal;
+        let ops = [Op::Load(0), Op::Store(0), Op::Add(8), Op::Load(16)];
+        let report = run(&spec, &[ops.to_vec()]).unwrap();
+        // Three misses with all lookups, one hit (MESI: the line is exclusive) with the first; a constant and an atomic cost three
+        // cycles, a load and a jump two, and the last jump is the end.
+        let cycles = 3 * figures.lookups() + figures.caches[0] + 2 + 2 + 3 + 2;
+        prop_assert_eq!(report.time.0, figures.core.begins(cycles));
+    }
+}
 
 #[test]
-fn smoke() {
-    let report = run(&node(1), &[vec![Op::Load(0), Op::Load(1), Op::Store(2)]]).unwrap();
-    eprintln!("{:?}", report.time);
-    for (name, value) in &report.metrics {
-        if *value != 0 {
-            eprintln!("{name} {value}");
-        }
-    }
-    let report =
-        run(&node(2), &[vec![Op::Load(0), Op::Add(1), Op::Busy(100), Op::Put(8, 1)], vec![Op::AwaitAtLeast(8, 1), Op::Add(1)]])
-            .unwrap();
-    for (name, value) in &report.metrics {
-        if *value != 0 {
-            eprintln!("{name} {value}");
-        }
-    }
-    let _ = prepare;
+fn one_known_miss() {
+    // 17 cycles at 2.6 GHz end at 6538 ps; the bus edge is 6923 (cycle 9 at 1.3 GHz), the answer at cycle 12 (9230), memory's at 69230,
+    // the bus edge 69230 (cycle 90), the line at cycle 94 (72307), which is core cycle 188; the jump makes 189.
+    let report = run(&node(1), &[vec![Op::Load(0)]]).unwrap();
+    assert_eq!(report.time, Time(72_692));
+}
+
+#[test]
+fn a_machine_without_caches_and_with_everything_ideal_has_free_accesses() {
+    let mut spec = node(2);
+    spec.caches.clear();
+    spec.interconnect = InterconnectSpec::Ideal;
+    spec.memory = MemorySpec::Ideal;
+    spec.core.costs = [0; 12];
+    let sleeper = vec![Op::AwaitAtLeast(0, 1), Op::Add(1)];
+    let report = run(&spec, &[vec![Op::Load(3), Op::Busy(100), Op::Put(0, 1)], sleeper.clone()]).unwrap();
+    assert_eq!(report.time, Time(0));
+    spec.core.costs[0] = 1;
+    let report = run(&spec, &[vec![Op::Busy(100), Op::Put(0, 1)], sleeper]).unwrap();
+    // Constant, 100 busy cycles, constant; then the other core's constant: 103 cycles at 2.6 GHz.
+    assert_eq!(report.time, Time(103 * 1_000_000 / 2600));
+}
+
+#[test]
+fn msi_asks_where_mesi_does_not() {
+    let program = [vec![Op::Load(0), Op::Store(0)]];
+    let of = |protocol| {
+        let spec = NodeSpec { protocol: Some(protocol), ..node(1) };
+        let metrics = run(&spec, &program).unwrap().metrics;
+        (metrics["node[0].interconnect.bus_upgr"], metrics["node[0].core[0].l1d.upgrades"], metrics["node[0].core[0].l1d.misses"])
+    };
+    assert_eq!(of(msi()), (1, 1, 1));
+    assert_eq!(of(mesi()), (0, 0, 1));
+}
+
+#[test]
+fn an_await_is_charged_with_the_spins_it_would_have_made() {
+    // Core 1 spins on a hit of 4 cycles, an atomic of 2 and a branch of 1: a period of 7 cycles.
+    let spec = NodeSpec { caches: vec![cache("L1d", 4, 2, 4)], ..node(2) };
+    let program = |busy| [vec![Op::Busy(busy), Op::Put(0, 1)], vec![Op::AwaitAtLeast(0, 1)]];
+    let accesses = |busy| {
+        let report = run(&spec, &program(busy)).unwrap();
+        (report.metrics["node[0].core[1].accesses"], report.metrics["node[0].core[1].operations"])
+    };
+    let (few, few_operations) = accesses(2_000);
+    let (many, many_operations) = accesses(2_000 + 7 * 1000);
+    assert_eq!(many - few, 1000);
+    assert_eq!(many_operations - few_operations, 2000);
 }

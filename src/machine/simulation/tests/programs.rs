@@ -1,0 +1,179 @@
+//! Random programs: run-ahead changes nothing, figures agree, values are right, errors speak.
+
+use proptest::prelude::*;
+
+use super::assembly::{Op, prepare, run};
+use super::*;
+use crate::machine::simulation::{PhaseError, PhaseReport};
+use crate::program::tree::Type;
+
+/// Words that programs use: 12 lines of 8 words, more than the smallest caches hold.
+const USED: u32 = 96;
+/// Counters of the barriers between rounds, each in a line of its own.
+const BARRIERS: u32 = 1024;
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => (0..USED).prop_map(Op::Load),
+        3 => (0..USED).prop_map(Op::Store),
+        2 => (0..USED).prop_map(|word| Op::Add(word + 512)),
+        1 => (0..200).prop_map(Op::Busy),
+    ]
+}
+
+/// Rounds of random operations with a barrier after each.
+fn program() -> impl Strategy<Value = Vec<Vec<Op>>> {
+    let threads = prop_oneof![Just(1_usize), Just(2), Just(4)];
+    (threads, 1..4_usize).prop_flat_map(|(threads, rounds)| {
+        let round = prop::collection::vec(prop::collection::vec(op(), 0..25), rounds);
+        prop::collection::vec(round, threads).prop_map(move |threads_rounds| {
+            let with_barriers = |rounds: Vec<Vec<Op>>| {
+                let round = |(number, mut ops): (u32, Vec<Op>)| {
+                    let counter = BARRIERS + 8 * number;
+                    ops.extend([Op::Add(counter), Op::AwaitAtLeast(counter, threads as i32)]);
+                    ops
+                };
+                (0..).zip(rounds).flat_map(round).collect()
+            };
+            threads_rounds.into_iter().map(with_barriers).collect()
+        })
+    })
+}
+
+fn spec() -> impl Strategy<Value = NodeSpec> {
+    let levels = prop_oneof![
+        Just(vec![]),
+        Just(vec![cache("L1d", 2, 2, 4)]),
+        Just(vec![cache("L1d", 2, 1, 3), cache("L2", 2, 3, 10)]),
+        Just(vec![cache("L1d", 1, 2, 0)]),
+    ];
+    let interconnect = prop_oneof![
+        Just(InterconnectSpec::Ideal),
+        Just(InterconnectSpec::Bus(bus(megahertz(1300)))),
+        Just(InterconnectSpec::Bus(BusSpec {
+            arbitration: Arbitration::FixedPriority,
+            outstanding: 1,
+            snoop_cycles: 0,
+            ..bus(megahertz(400))
+        })),
+        Just(InterconnectSpec::Bus(BusSpec { arbitration: Arbitration::FirstCome, address_cycles: 3, ..bus(megahertz(2600)) })),
+    ];
+    let memory = prop_oneof![
+        Just(MemorySpec::Ideal),
+        Just(node(1).memory),
+        Just(MemorySpec::Simple(SimpleMemorySpec {
+            latency: Time(9_999),
+            bandwidth_bytes_per_second: 1_000_000_007,
+            channels: 1,
+            queue_capacity: 1,
+        })),
+    ];
+    let costs = prop_oneof![Just(node(1).core.costs), Just([0; 12])];
+    (levels, interconnect, memory, costs, any::<bool>(), prop_oneof![Just(2600_u64), Just(1000), Just(3333)]).prop_map(
+        |(caches, mut interconnect, memory, costs, exclusive, core)| {
+            if let InterconnectSpec::Bus(bus) = &mut interconnect
+                && caches.is_empty()
+            {
+                // Without caches an await polls, and pollers of higher priority starve the one they wait for.
+                bus.arbitration = Arbitration::RoundRobin;
+            }
+            NodeSpec {
+                caches,
+                interconnect,
+                memory,
+                core: CoreSpec { clock: megahertz(core), costs },
+                protocol: Some(if exclusive { mesi() } else { msi() }),
+                ..node(4)
+            }
+        },
+    )
+}
+
+/// Everything of a report that a record shows, a line each.
+fn shown(report: &PhaseReport) -> Vec<String> {
+    let mut lines = vec![format!("{:?} {:?} {} messages", report.time, report.totals, report.messages)];
+    lines.extend(report.metrics.iter().map(|metric| format!("{metric:?}")));
+    lines.extend(report.lines.iter().map(|line| format!("{line:?}")));
+    lines.extend(report.timelines.iter().map(|timeline| format!("{timeline:?}")));
+    lines
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn run_ahead_changes_no_figure(program in program(), spec in spec()) {
+        let [ahead, not_ahead] = [true, false].map(|run_ahead| {
+            let (mut node, function) = prepare(&spec, &program);
+            node.set_run_ahead(run_ahead);
+            let cold = node.run(&function).unwrap();
+            node.memory_mut().reset_runtime();
+            for counter in 0..4 {
+                node.memory_mut().store(Type::I64, u64::from(8 * (BARRIERS + 8 * counter)), 0);
+            }
+            let warm = node.run(&function).unwrap();
+            [shown(&cold), shown(&warm)].concat()
+        });
+        for (ahead, not_ahead) in ahead.iter().zip(&not_ahead) {
+            prop_assert_eq!(ahead, not_ahead);
+        }
+    }
+
+    #[test]
+    fn atomic_additions_are_all_there(program in program(), spec in spec()) {
+        let (mut node, function) = prepare(&spec, &program);
+        node.run(&function).unwrap();
+        for word in 512..512 + USED {
+            let additions = program.iter().flatten().filter(|&&op| op == Op::Add(word)).count() as u64;
+            prop_assert_eq!(node.memory().load(Type::I64, u64::from(8 * word)), additions);
+        }
+    }
+}
+
+#[test]
+fn a_deadlock_says_who_awaits_what_where() {
+    let error = run(&node(2), &[vec![Op::AwaitAtLeast(8, 1)], vec![Op::Load(0), Op::AwaitAtLeast(16, 3)]]).unwrap_err();
+    insta::assert_snapshot!(error, @"nothing can move: core 0 awaits m[8] >= 1 (line 1); core 1 awaits m[16] >= 3 (line 102)");
+}
+
+#[test]
+fn a_deadlock_without_caches_is_one_too() {
+    let spec = NodeSpec { caches: vec![], interconnect: InterconnectSpec::Ideal, memory: MemorySpec::Ideal, ..node(1) };
+    let error = run(&spec, &[vec![Op::AwaitAtLeast(8, 1)]]).unwrap_err();
+    insta::assert_snapshot!(error, @"nothing can move: core 0 awaits m[8] >= 1 (line 1)");
+}
+
+#[test]
+fn an_endless_program_ends_at_the_limit() {
+    // Without caches an await polls: it is not stuck, it runs for ever.
+    let spec = NodeSpec { caches: vec![], ..node(2) };
+    let (mut node, function) = prepare(&spec, &[vec![Op::AwaitAtLeast(8, 1)], vec![Op::Busy(5)]]);
+    node.limit_operations(10_000);
+    let error = node.run(&function).unwrap_err();
+    insta::assert_snapshot!(error, @"the program did not end within 10000 operations; core 0 was at line 1");
+}
+
+#[test]
+fn busy_beyond_the_limit_ends_at_once() {
+    let (mut node, function) = prepare(&node(1), &[vec![Op::Busy(i32::MAX), Op::Busy(i32::MAX)]]);
+    node.limit_operations(1 << 31);
+    assert!(matches!(node.run(&function), Err(PhaseError::OperationLimit { .. })));
+}
+
+#[test]
+fn a_program_with_more_threads_than_cores_is_refused() {
+    let code = super::assembly::assemble(&[vec![], vec![]]);
+    let memory = crate::program::memory::Memory::new(&code.arena).unwrap();
+    let faults = crate::machine::simulation::Node::new(&node(1), Arc::new(code), memory).unwrap_err();
+    insta::assert_snapshot!(faults[0].message, @"the program has 2 threads and the node 1 cores");
+}
+
+#[test]
+fn slow_clocks_end_the_run_in_a_sentence() {
+    let mut spec = node(1);
+    spec.core.clock = Clock::from_hertz(1, 1000).unwrap();
+    let (mut node, function) = prepare(&spec, &[vec![Op::Busy(i32::MAX), Op::Busy(i32::MAX), Op::Load(0)]]);
+    node.limit_operations(u64::MAX);
+    let error = node.run(&function).unwrap_err();
+    insta::assert_snapshot!(error, @"the program did not end within 53 days of simulated time");
+}

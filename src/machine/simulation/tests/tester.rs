@@ -1,0 +1,340 @@
+//! The random tester: cores without programs that read and write few lines of small caches, with random delays, on the real caches,
+//! bus and memory (Wood, Gibson and Katz, "Verifying a multiprocessor cache controller using random test generation", IEEE Design and
+//! Test 1990). The watch over versions says whether every read saw the last write. Broken tables must be caught.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::*;
+use crate::base::random::{Stream, stream};
+use crate::coherence::controller::Transaction;
+use crate::coherence::order::{AgentNumber, Command};
+use crate::coherence::protocol::{Actions, AgentAction, AgentEvent, Row, State};
+use crate::components::bus::{AgentPort, Bus};
+use crate::components::hierarchy::{Broken, Lookup, Observer, PrivateCaches};
+use crate::components::ideal::Ideal;
+use crate::components::memory::Memory;
+use crate::components::message::Message;
+use crate::components::shared::{Interruption, Shared, SharedHandle};
+use crate::components::versions::Violation;
+use crate::engine::{ChannelId, Component, Engine, Outcome, PartId, Port, Wait, Wake};
+use crate::program::code::Arena;
+
+/// A core that makes random accesses.
+struct Tester {
+    number: AgentNumber,
+    caches: PrivateCaches,
+    shared: SharedHandle,
+    random: Stream,
+    requests: ChannelId,
+    answers: ChannelId,
+    /// The access in progress, and whether it waits for a transaction.
+    access: Option<(u64, bool)>,
+    waiting: bool,
+    left: u32,
+    lines: u64,
+    pace: u64,
+}
+
+enum Part {
+    Tester(Box<Tester>),
+    Bus(Box<Bus>),
+    Ideal(Box<Ideal>),
+    Memory(Box<Memory>),
+}
+
+impl Tester {
+    fn plan(&mut self, port: &mut Port<'_, Message>) {
+        if self.left > 0 {
+            port.wake_at(port.now() + Time(1 + self.random.below(self.pace)), 0);
+        }
+    }
+
+    fn attempt(&mut self, port: &mut Port<'_, Message>) {
+        let (line, write) = *self.access.get_or_insert_with(|| (self.random.below(self.lines), self.random.chance(0.4)));
+        let handle = Rc::clone(&self.shared);
+        let shared = &mut *handle.borrow_mut();
+        let time = port.now();
+        let versions = shared.versions.as_mut();
+        let mut observer = Observer { time, core: self.number, rows: &mut shared.agent_rows, versions };
+        let result = if self.caches.touch(line, write) {
+            self.caches.watch(line, write, &mut observer).map(|()| Lookup::Inner)
+        } else {
+            self.caches.access(line, write, &mut observer)
+        };
+        match result {
+            Ok(Lookup::Inner | Lookup::Outer) => self.done(port),
+            Ok(Lookup::Ask { transaction, write_back }) => {
+                self.waiting = true;
+                let agent = self.number;
+                let command = Command::Coherent(transaction);
+                port.send(self.requests, Message::Request { agent, command, line, time }, time);
+                if let Some(line) = write_back {
+                    let command = Command::Coherent(Transaction::BusWb);
+                    port.send(self.requests, Message::Request { agent, command, line, time }, time);
+                }
+            }
+            Ok(Lookup::Stall) => {}
+            Err(broken) => fail(shared, time, self.number, &broken, port),
+        }
+    }
+
+    fn done(&mut self, port: &mut Port<'_, Message>) {
+        self.access = None;
+        self.waiting = false;
+        self.left -= 1;
+        self.plan(port);
+    }
+
+    fn receive(&mut self, message: Message, port: &mut Port<'_, Message>) {
+        let handle = Rc::clone(&self.shared);
+        let mut shared = handle.borrow_mut();
+        let parts = &mut *shared;
+        let time = port.now();
+        let versions = parts.versions.as_mut();
+        let mut observer = Observer { time, core: self.number, rows: &mut parts.agent_rows, versions };
+        match message {
+            Message::Snoop { id, transaction, line, requestor } => {
+                match self.caches.snoop(line, transaction, requestor == self.number, &mut observer) {
+                    Ok((answer, _)) => {
+                        drop(shared);
+                        if answer.matters() {
+                            port.send(self.answers, Message::Answer { id, agent: self.number, answer }, time);
+                        }
+                        if answer.left && self.access.is_some() && !self.waiting {
+                            self.attempt(port);
+                        }
+                    }
+                    Err(broken) => fail(&mut shared, time, self.number, &broken, port),
+                }
+            }
+            Message::Complete { transaction: Some(transaction), line, shared: is_shared, version, .. } => {
+                let write = self.access.is_some_and(|(_, write)| write);
+                match self.caches.complete(line, transaction, is_shared, version, write, &mut observer) {
+                    Ok(()) => self.done(port),
+                    Err(broken) => fail(&mut shared, time, self.number, &broken, port),
+                }
+            }
+            _ => unreachable!(),
+        }
+    }
+}
+
+fn fail(shared: &mut Shared, time: Time, core: AgentNumber, broken: &Broken, port: &mut Port<'_, Message>) {
+    shared.broken(time, core, broken);
+    port.stop();
+}
+
+impl Component for Part {
+    type Message = Message;
+
+    fn receive(&mut self, channel: ChannelId, message: Message, port: &mut Port<'_, Message>) {
+        match self {
+            Part::Tester(tester) => {
+                port.release(channel);
+                tester.receive(message, port);
+            }
+            Part::Bus(bus) => bus.receive(channel, message, port),
+            Part::Ideal(ideal) => ideal.receive(channel, message, port),
+            Part::Memory(memory) => memory.receive(message, port),
+        }
+    }
+
+    fn wake(&mut self, reason: Wake, port: &mut Port<'_, Message>) {
+        match self {
+            Part::Tester(tester) => tester.attempt(port),
+            Part::Bus(bus) => bus.wake(reason, port),
+            Part::Ideal(ideal) => ideal.wake(reason, port),
+            Part::Memory(memory) => memory.wake(port),
+        }
+    }
+
+    fn waits(&self, report: &mut Vec<Wait>) {
+        if let Part::Tester(tester) = self
+            && tester.access.is_some()
+        {
+            report.push(Wait { who: None, whom: None, what: format!("tester {} waits", tester.number) });
+        }
+    }
+}
+
+struct Setting {
+    protocol: Arc<Protocol>,
+    caches: Vec<CacheSpec>,
+    bus: Option<BusSpec>,
+    lines: u64,
+    pace: u64,
+    accesses: u32,
+    seed: u64,
+}
+
+const TESTERS: u32 = 4;
+
+/// Runs four testers; how often each row was taken, or what was found.
+fn test(setting: &Setting) -> Result<Vec<u64>, Box<Violation>> {
+    let values = crate::program::memory::Memory::new(&Arena::default()).unwrap();
+    let shared = Rc::new(RefCell::new(Shared::new(values, TESTERS as usize, Some(Arc::clone(&setting.protocol)), true)));
+    let (hub, memory) = (PartId(TESTERS), PartId(TESTERS + 1));
+    let mut parts = Vec::new();
+    let mut agents = Vec::new();
+    let mut channels = Vec::new();
+    let mut channel = |from, to, capacity| {
+        channels.push((from, to, capacity));
+        ChannelId(channels.len() as u32 - 1)
+    };
+    for number in 0..TESTERS {
+        let requests = channel(PartId(number), hub, 5);
+        let answers = channel(PartId(number), hub, 100);
+        agents.push(AgentPort { requests, to: channel(hub, PartId(number), 100), snoops: true });
+        parts.push(Part::Tester(Box::new(Tester {
+            number: number as AgentNumber,
+            caches: PrivateCaches::new(&setting.caches, Arc::clone(&setting.protocol), true),
+            shared: Rc::clone(&shared),
+            random: stream(setting.seed, &format!("tester {number}")),
+            requests,
+            answers,
+            access: None,
+            waiting: false,
+            left: setting.accesses / TESTERS,
+            lines: setting.lines,
+            pace: setting.pace,
+        })));
+    }
+    let (to_memory, from_memory) = (channel(hub, memory, 3), channel(memory, hub, 100));
+    parts.push(match &setting.bus {
+        Some(spec) => Part::Bus(Box::new(Bus::new(spec.clone(), 64, agents, to_memory, Rc::clone(&shared)))),
+        None => Part::Ideal(Box::new(Ideal::new(64, agents, to_memory, Rc::clone(&shared)))),
+    });
+    let protocol = Some(Arc::clone(&setting.protocol));
+    parts.push(Part::Memory(Box::new(Memory::new(node(1).memory, protocol, to_memory, from_memory, Rc::clone(&shared)))));
+    let mut engine = Engine::new(parts);
+    for (from, to, capacity) in channels {
+        engine.add_channel(from, to, Time(1), capacity);
+    }
+    for number in 0..TESTERS {
+        engine.start(PartId(number), Time(u64::from(number)), 0);
+    }
+    let outcome = engine.run(u64::MAX);
+    let mut shared = shared.borrow_mut();
+    match shared.interruption.take() {
+        Some(Interruption::Violation(violation)) => return Err(violation),
+        Some(other) => panic!("{other:?}"),
+        None => assert_eq!(outcome, Outcome::Quiescent),
+    }
+    Ok(std::mem::take(&mut shared.agent_rows))
+}
+
+fn setting(protocol: Arc<Protocol>, seed: u64, accesses: u32) -> Setting {
+    Setting {
+        protocol,
+        // Two levels of one and three lines for six lines in use: nearly every access evicts.
+        caches: vec![cache("L1d", 1, 1, 1), cache("L2", 1, 3, 1)],
+        bus: Some(bus(megahertz(1300))),
+        lines: 6,
+        pace: 5_000,
+        accesses,
+        seed,
+    }
+}
+
+#[test]
+fn a_million_random_accesses_are_coherent() {
+    for protocol in [msi(), mesi()] {
+        for (seed, lines, pace) in [(1, 6, 5_000), (2, 4, 50_000), (3, 8, 500), (4, 2, 1)] {
+            let mut setting = setting(Arc::clone(&protocol), seed, 100_000);
+            (setting.lines, setting.pace) = (lines, pace);
+            test(&setting).unwrap_or_else(|violation| panic!("{protocol}, seed {seed}: {violation}"));
+            setting.bus = None;
+            setting.caches.truncate(1);
+            test(&setting).unwrap_or_else(|violation| panic!("{protocol}, ideal, seed {seed}: {violation}"));
+        }
+    }
+}
+
+#[test]
+fn the_tester_takes_every_row_that_can_happen() {
+    for protocol in [msi(), mesi()] {
+        let mut taken = vec![0; protocol.agent.n_rows()];
+        for (seed, lines) in [(1, 6), (2, 3), (3, 4), (4, 4), (5, 5)] {
+            let mut setting = setting(Arc::clone(&protocol), seed, 40_000);
+            (setting.lines, setting.pace) = (lines, 2_000);
+            if seed > 3 {
+                // Write-backs of agents with low priority wait so long that their lines are asked for again.
+                let arbitration = Arbitration::FixedPriority;
+                setting.bus = Some(BusSpec { arbitration, outstanding: 1, ..bus(megahertz(100)) });
+                setting.pace = 1;
+            }
+            for (sum, count) in taken.iter_mut().zip(test(&setting).unwrap()) {
+                *sum += count;
+            }
+        }
+        for (number, state) in protocol.agent.states.iter().enumerate() {
+            for &(name, event) in <AgentEvent as crate::coherence::protocol::Vocabulary>::ALL {
+                let state_number = State(number as u8);
+                let Some(row) = protocol.agent.row(state_number, event) else { continue };
+                // Hits that change nothing are not counted; nothing happens to lines no one has.
+                let silent = row.next == state_number && (number == 0 || row.actions.has(AgentAction::Perform));
+                let count = taken[protocol.agent.row_number(state_number, event)];
+                assert!(silent || count > 0, "{protocol}: nothing took the row of {} and {name}", state.name);
+            }
+        }
+    }
+}
+
+/// A protocol with one row changed.
+fn broken(protocol: &Protocol, state: &str, event: AgentEvent, change: impl Fn(Row, &Protocol) -> Row) -> Arc<Protocol> {
+    let mut broken = protocol.clone();
+    let number = protocol.agent.find(state).unwrap();
+    let row = change(protocol.agent.row(number, event).unwrap(), protocol);
+    broken.agent.set_row(number, event, Some(row));
+    Arc::new(broken)
+}
+
+fn stays(state: &'static str) -> impl Fn(Row, &Protocol) -> Row {
+    move |row, protocol| Row { next: protocol.agent.find(state).unwrap(), ..row }
+}
+
+fn forgets(action: AgentAction) -> impl Fn(Row, &Protocol) -> Row {
+    move |row, _| Row { actions: row.actions.without(action), ..row }
+}
+
+#[test]
+fn broken_tables_are_caught() {
+    let (msi, mesi) = (msi(), mesi());
+    let silently = |row: Row, protocol: &Protocol| Row {
+        next: protocol.agent.find("M").unwrap(),
+        actions: Actions::NONE.with(AgentAction::Perform),
+        ..row
+    };
+    let mutants = [
+        ("an invalidation is dropped (BusRdX)", broken(&msi, "S", AgentEvent::BusRdX, stays("S"))),
+        ("an invalidation is dropped (BusUpgr)", broken(&mesi, "S", AgentEvent::BusUpgr, stays("S"))),
+        ("the owner keeps its copy", broken(&mesi, "M", AgentEvent::BusRdX, stays("M"))),
+        ("the owner does not supply", broken(&msi, "M", AgentEvent::BusRd, forgets(AgentAction::Flush))),
+        ("the owner does not supply to a writer", broken(&mesi, "M", AgentEvent::BusRdX, forgets(AgentAction::Flush))),
+        ("the owner stays writable", broken(&mesi, "M", AgentEvent::BusRd, stays("M"))),
+        ("an exclusive copy stays exclusive", broken(&mesi, "E", AgentEvent::BusRd, stays("E"))),
+        ("a sharer keeps silent", broken(&mesi, "S", AgentEvent::BusRd, forgets(AgentAction::Shared))),
+        (
+            "a dirty line is dropped",
+            broken(&msi, "M", AgentEvent::Evict, |_, _| Row { next: State::INVALID, actions: Actions::NONE }),
+        ),
+        ("a write-back sends nothing", broken(&msi, "MI_A", AgentEvent::OwnBusWb, forgets(AgentAction::WriteBack))),
+        ("a write-back is not withdrawn", broken(&mesi, "MI_A", AgentEvent::BusRdX, forgets(AgentAction::Withdraw))),
+        ("an upgrade is not amended", broken(&msi, "SM_A", AgentEvent::BusRdX, forgets(AgentAction::Amend))),
+        ("a shared copy is written silently", broken(&msi, "S", AgentEvent::Store, silently)),
+        ("a lone reader may not take S for E", broken(&mesi, "IS_D", AgentEvent::DataShared, stays("E"))),
+    ];
+    for (name, protocol) in mutants {
+        let found = (1..=3).find_map(|seed| test(&setting(Arc::clone(&protocol), seed, 20_000)).err());
+        let violation = found.unwrap_or_else(|| panic!("not caught: {name}"));
+        assert!(!violation.history.is_empty(), "{name}: {violation}");
+    }
+}
+
+#[test]
+fn a_violation_tells_the_lines_history() {
+    let protocol = broken(&msi(), "S", AgentEvent::BusRdX, stays("S"));
+    let violation = test(&setting(protocol, 1, 20_000)).unwrap_err();
+    insta::assert_snapshot!(violation);
+}
