@@ -35,9 +35,9 @@ pub struct Control {
     pub abandoned: Arc<AtomicBool>,
 }
 
-/// Pauses after a failed look at an awaited place: `look` counts them from 0. The pauses double up to 64 instructions, as in
-/// Mellor-Crummey and Scott 1991, section 2.1 (capped exponential backoff); after [`Control::looks_before_yielding`] looks the
-/// thread yields its core instead. Returns 1 once the run is given up.
+/// Pauses after a failed look at an awaited place: `look` counts them from 0. A look reads the core's own cached copy, so there is
+/// no traffic to back off from, and longer pauses would only notice a change later. After [`Control::looks_before_yielding`] looks
+/// the thread yields its core instead. Returns 1 once the run is given up.
 ///
 /// # Safety
 ///
@@ -47,9 +47,7 @@ pub unsafe extern "C" fn wait(control: *const Control, look: i64, instruction: i
     let control = unsafe { &*control };
     control.whereabouts.wait_at(instruction as u32);
     if look < control.looks_before_yielding {
-        for _ in 0..1_u32 << look.clamp(0, 6) {
-            std::hint::spin_loop();
-        }
+        std::hint::spin_loop();
     } else {
         std::thread::yield_now();
     }

@@ -35,6 +35,8 @@ pub struct HostDescription {
     pub caches: Vec<CacheDescription>,
     /// Bytes of a page.
     pub page_bytes: Option<u64>,
+    /// When the system uses large pages of itself: `always`, `madvise` (when asked, which programs here are not) or `never`.
+    pub large_pages: Option<String>,
     /// Bytes of memory.
     pub memory_bytes: Option<u64>,
 }
@@ -133,6 +135,7 @@ fn describe_from_files(root: &Path) -> HostDescription {
             .filter(|&nodes| nodes > 0),
         usable: threads,
         caches: caches(&cpus, &ids),
+        large_pages: large_pages(root),
         memory_bytes: memory_line(root, "MemTotal:"),
         ..Default::default()
     }
@@ -186,6 +189,12 @@ fn model_name(root: &Path) -> Option<String> {
         })
     };
     value("model name").or_else(|| value("Model")).or_else(|| value("Hardware")).or_else(|| value("uarch"))
+}
+
+/// The setting in force is the one in brackets: `always [madvise] never`.
+fn large_pages(root: &Path) -> Option<String> {
+    let text = read(&root.join("sys/kernel/mm/transparent_hugepage/enabled"))?;
+    Some(text.split_once('[')?.1.split_once(']')?.0.to_owned())
 }
 
 /// A line of `/proc/meminfo`, in bytes.
@@ -355,6 +364,7 @@ mod tests {
             ("proc/meminfo".to_owned(), "MemTotal:  1000 kB\nMemAvailable:  900 kB\n".to_owned()),
             ("sys/devices/system/cpu/online".to_owned(), "0-3\n".to_owned()),
             ("sys/devices/system/node/online".to_owned(), "0\n".to_owned()),
+            ("sys/kernel/mm/transparent_hugepage/enabled".to_owned(), "always [madvise] never\n".to_owned()),
         ];
         for id in 0..4 {
             let cpu = format!("sys/devices/system/cpu/cpu{id}");
@@ -371,6 +381,7 @@ mod tests {
         assert_eq!(description.model.as_deref(), Some("Some Processor 9000"));
         assert_eq!((description.packages, description.cores, description.hardware_threads), (Some(1), Some(2), Some(4)));
         assert_eq!(description.memory_bytes, Some(1_024_000));
+        assert_eq!(description.large_pages.as_deref(), Some("madvise"));
         let shared: Vec<&[usize]> = description.caches.iter().map(|cache| cache.shared_by.as_slice()).collect();
         assert_eq!(shared, [[0, 2], [1, 3]]);
         assert_eq!((description.caches[0].size_bytes, description.caches[0].ways), (48 << 10, Some(12)));

@@ -263,7 +263,7 @@ impl<'a> Team<'a> {
             control: Control {
                 fault_instruction: 0,
                 fault_index: 0,
-                looks_before_yielding: if self.oversubscribed { 8 } else { 4096 },
+                looks_before_yielding: i64::from(self.looks_before_yielding()),
                 whereabouts,
                 abandoned: self.watch.abandoned.clone(),
             },
@@ -273,7 +273,12 @@ impl<'a> Team<'a> {
     }
 
     fn meet(&self) -> Result<(), GivenUp> {
-        self.barrier.meet(&self.watch.abandoned, self.epoch, self.oversubscribed)
+        self.barrier.meet(&self.watch.abandoned, self.epoch, self.looks_before_yielding())
+    }
+
+    /// Some milliseconds of looking, unless others wait for the core.
+    fn looks_before_yielding(&self) -> u32 {
+        if self.oversubscribed { 64 } else { 1 << 16 }
     }
 
     /// Seconds from the barrier's release to the last thread's leaving.
@@ -399,7 +404,7 @@ impl Barrier {
         }
     }
 
-    fn meet(&self, abandoned: &AtomicBool, epoch: Instant, oversubscribed: bool) -> Result<(), GivenUp> {
+    fn meet(&self, abandoned: &AtomicBool, epoch: Instant, looks_before_yielding: u32) -> Result<(), GivenUp> {
         let generation = self.generation.0.load(Ordering::Acquire);
         if self.arrived.0.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
             self.arrived.0.store(0, Ordering::Relaxed);
@@ -407,14 +412,13 @@ impl Barrier {
             self.generation.0.store(generation + 1, Ordering::Release);
             return Ok(());
         }
-        let spins_before_yielding = if oversubscribed { 64 } else { 1 << 16 };
-        let mut spins = 0_u32;
+        let mut looks = 0_u32;
         while self.generation.0.load(Ordering::Acquire) == generation {
             if abandoned.load(Ordering::Relaxed) {
                 return Err(GivenUp);
             }
-            spins = spins.saturating_add(1);
-            if spins < spins_before_yielding {
+            looks = looks.saturating_add(1);
+            if looks < looks_before_yielding {
                 std::hint::spin_loop();
             } else {
                 std::thread::yield_now();
@@ -531,7 +535,7 @@ mod tests {
                 scope.spawn(|| {
                     for round in 0..100 {
                         assert!(passed.fetch_add(1, Ordering::Relaxed) < 3 * (round + 1));
-                        assert!(barrier.meet(&abandoned, epoch, true).is_ok());
+                        assert!(barrier.meet(&abandoned, epoch, 64).is_ok());
                         assert!(passed.load(Ordering::Relaxed) >= 3 * (round + 1));
                     }
                 });

@@ -131,7 +131,7 @@ fn a_child_measures_and_every_pass_finds_the_same() {
 #[test]
 fn a_deadline_names_the_line_of_every_thread() {
     let begin = Instant::now();
-    let report = measure_in_test_child("spin", 1.0).unwrap();
+    let report = measure_in_test_child("spin", 3.0).unwrap();
     assert!(begin.elapsed() < GRACE);
     let Report::Deadline { threads, .. } = report else { panic!("{report:?}") };
     let states: Vec<(ThreadState, Option<u32>)> = threads.iter().map(|thread| (thread.state, thread.line)).collect();
@@ -156,7 +156,7 @@ fn a_deadlock_is_told_by_the_lines_of_its_locks() {
         }
         result ready
     ";
-    let job = Job { text: text.to_owned(), ..job("text", 2.0) };
+    let job = Job { text: text.to_owned(), ..job("text", 3.0) };
     let report = measure(test_child(), &job).unwrap();
     let Report::Deadline { threads, .. } = report else { panic!("{report:?}") };
     for thread in threads {
