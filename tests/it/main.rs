@@ -4,5 +4,6 @@
 mod cli;
 mod floors;
 mod machine;
+mod notation;
 mod shipped;
 mod stops;

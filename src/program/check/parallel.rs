@@ -199,12 +199,11 @@ impl Checker<'_> {
             },
         };
         match kind.text.as_str() {
-            "static" | "dynamic" => Ok(Schedule { kind: kind.text.clone(), chunk }),
-            "guided" => self.not_built("schedule(guided)", kind.span),
+            "static" | "dynamic" | "guided" => Ok(Schedule { kind: kind.text.clone(), chunk }),
             text => {
                 let help = match nearest(text, ["static", "dynamic", "guided"]) {
                     Some(meant) => format!("did you mean `{meant}`?"),
-                    None => "schedules are static and dynamic".into(),
+                    None => "schedules are static, dynamic and guided".into(),
                 };
                 self.fault(kind.span, format!("there is no schedule `{text}`"), help)
             }

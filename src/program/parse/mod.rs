@@ -2,7 +2,7 @@
 //!
 //! A fault is reported and the parser goes on behind the statement, so that one reading finds several. Where a line begins with a
 //! misspelt word it is read as the word it resembles. Line ends end statements, but not between brackets nor after an operator: so
-//! they stay among the tokens, and [`Parser::peek`] passes over them where they do not count.
+//! they stay among the tokens, and `Parser::peek` passes over them where they do not count.
 
 mod declaration;
 mod expression;

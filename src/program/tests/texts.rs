@@ -100,7 +100,7 @@ fn meet(round: i64) {
     barrier
 }
 setup {
-    parallel for i in 0..n, j in 0..n schedule(static) { b[i, j] = 1.0 }
+    parallel for i in 0..n, j in 0..n schedule(guided) { b[i, j] = 1.0 }
     line[..] = 0
 }
 let sweeps = 0
@@ -179,6 +179,5 @@ pub(super) const NOT_BUILT: &[(&str, &str)] = &[
     ("ranks", "let r = ranks\nbusy(r)\n"),
     ("on accelerator", "array x: f64[4]\non accelerator copy in(x) out(x) { x[0] = 1.0 }\n"),
     ("sleep", "sleep(1.5)\n"),
-    ("schedule(guided)", "parallel for i in 0..9 schedule(guided) { busy(1) }\n"),
     ("task", "fn f(h: task) { busy(1) }\n"),
 ];
