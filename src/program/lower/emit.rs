@@ -59,7 +59,7 @@ impl Lowering<'_> {
             return Register::MAX;
         }
         registers.push(r#type);
-        registers.len() as Register - 1
+        (registers.len() - 1) as Register
     }
 
     /// A register for a variable that is assigned more than once.

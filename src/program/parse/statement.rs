@@ -95,12 +95,10 @@ impl Parser<'_> {
     }
 
     fn if_statement(&mut self) -> Parsed<StatementKind> {
-        self.nested(|parser| {
-            let condition = parser.condition("if")?;
-            let then = parser.block("if")?;
-            let otherwise = if parser.else_follows() { Some(parser.otherwise()?) } else { None };
-            Ok(StatementKind::If { condition, then, otherwise })
-        })
+        let condition = self.condition("if")?;
+        let then = self.block("if")?;
+        let otherwise = if self.else_follows() { Some(self.otherwise()?) } else { None };
+        Ok(StatementKind::If { condition, then, otherwise })
     }
 
     /// Takes `else`, which may stand on the line behind the block.
@@ -123,7 +121,7 @@ impl Parser<'_> {
             return self.block("else");
         }
         let start = self.take().span;
-        let kind = self.if_statement()?;
+        let kind = self.nested(Self::if_statement)?;
         let span = self.span_from(start);
         Ok(Block { statements: vec![Statement { kind, span }], span })
     }
