@@ -17,7 +17,8 @@
 //! A [`Context`] is plain data apart from any core, so it can be suspended at any block, moved, or kept by the thousand.
 //!
 //! [`Interpreter`] decodes Code once (`decode.rs`) into operations specialised by type, with array bases and constants folded in.
-//! Registers lie in an array of fixed size that every register number is a valid index of, so that reading one costs no check.
+//! The registers of all but the largest programs lie in a file of 256, which every byte is a valid number of, so that reading one
+//! costs no check.
 
 mod decode;
 mod functional;
@@ -26,46 +27,59 @@ mod operation;
 pub use functional::{FunctionalError, FunctionalRun, Tally, run_functional};
 
 use crate::base::address::Address;
-use crate::program::code::{BlockId, Fault, FaultKind, Function, SiteId, SynchronisationKind, THREAD, ZERO};
+use crate::program::code::{BlockId, Fault, FaultKind, Function, Register, SiteId, SynchronisationKind, THREAD, ZERO};
 use crate::program::memory::Memory;
 use crate::program::operators::{
-    binary, canonical, compare, convert, f64_of, floor_divide, floor_remainder, fused_multiply_add, holds, unary, update,
+    binary, canonical, compare, convert, f64_of, floor_divide, floor_remainder, fused_multiply_add, unary, update,
 };
 use crate::program::tree::{Order, Type};
-use operation::{Operation, Place, Terminator};
+use operation::{Operation, Place, Registers, SMALL_FILE, Terminator};
 
 /// Code, decoded.
 #[derive(Clone, Debug)]
 pub struct Interpreter {
-    blocks: Vec<DecodedBlock>,
-    operations: Vec<Operation>,
+    size: Size,
+    /// Registers a context has.
+    n_registers: usize,
+}
+
+/// Whether a byte can number the registers.
+#[derive(Clone, Debug)]
+enum Size {
+    Small(Decoded<u8>),
+    Large(Decoded<u16>),
+}
+
+/// Operations with register numbers of type `N`.
+#[derive(Clone, Debug)]
+struct Decoded<N> {
+    blocks: Vec<DecodedBlock<N>>,
+    operations: Vec<Operation<N>>,
     /// The site of each of `operations`.
     sites: Vec<SiteId>,
-    synchronisations: Vec<DecodedSynchronisation>,
-    /// Registers a context has: one of [`decode::REGISTER_FILES`].
-    n_registers: usize,
+    synchronisations: Vec<DecodedSynchronisation<N>>,
 }
 
 /// A block: `operations[first..end]`, then the terminator.
 #[derive(Clone, Copy, Debug)]
-struct DecodedBlock {
+struct DecodedBlock<N> {
     first: u32,
     end: u32,
-    terminator: Terminator,
+    terminator: Terminator<N>,
 }
 
 /// A synchronising operation with its place resolved.
 #[derive(Clone, Copy, Debug)]
-struct DecodedSynchronisation {
+struct DecodedSynchronisation<N> {
     /// Index into `Code::synchronisations`.
     number: u32,
     kind: SynchronisationKind,
     order: Order,
     element: Type,
-    place: Place,
-    to: u16,
-    operand: u16,
-    expected: u16,
+    place: Place<N>,
+    to: Register,
+    operand: N,
+    expected: N,
     site: SiteId,
     next: BlockId,
 }
@@ -190,74 +204,115 @@ impl Interpreter {
 
     /// Runs the block the context stands at.
     pub fn step(&self, context: &mut Context, memory: &mut Memory) -> Step {
-        match self.n_registers {
-            64 => self.step_with::<64>(context, memory),
-            256 => self.step_with::<256>(context, memory),
-            4096 => self.step_with::<4096>(context, memory),
-            _ => self.step_with::<65536>(context, memory),
+        let Context { thread, addresses, taken, block, registers } = context;
+        let place = Standing { thread: *thread, addresses, taken, block };
+        match &self.size {
+            Size::Small(decoded) => match <&mut [u64; SMALL_FILE]>::try_from(registers.as_mut_slice()) {
+                Ok(registers) => decoded.step(place, registers, memory),
+                Err(_) => unreachable!("a context belongs to the interpreter that made it"),
+            },
+            Size::Large(decoded) => decoded.step(place, registers.as_mut_slice(), memory),
         }
     }
 
     /// Binds the value of the synchronising operation that the last step ended in, and moves on behind it.
     pub fn resume(&self, context: &mut Context, value: u64) {
-        if let Terminator::Synchronise { operation } = self.blocks[context.block as usize].terminator {
-            let operation = &self.synchronisations[operation as usize];
-            if operation.to != ZERO {
-                context.registers[usize::from(operation.to)] = value;
+        let pending = match &self.size {
+            Size::Small(decoded) => decoded.pending(context.block),
+            Size::Large(decoded) => decoded.pending(context.block),
+        };
+        if let Some((to, next)) = pending {
+            if to != ZERO {
+                context.registers[usize::from(to)] = value;
             }
-            context.block = operation.next;
+            context.block = next;
+        }
+    }
+}
+
+/// A context but for its registers.
+struct Standing<'a> {
+    thread: u32,
+    addresses: &'a mut Vec<Address>,
+    taken: &'a mut bool,
+    block: &'a mut BlockId,
+}
+
+impl<N: Copy> Decoded<N> {
+    /// Where the value of the synchronising operation at the end of a block goes, and what follows.
+    fn pending(&self, block: BlockId) -> Option<(Register, BlockId)> {
+        match self.blocks[block as usize].terminator {
+            Terminator::Synchronise { operation } => {
+                let operation = &self.synchronisations[operation as usize];
+                Some((operation.to, operation.next))
+            }
+            _ => None,
         }
     }
 
-    fn step_with<const N: usize>(&self, context: &mut Context, memory: &mut Memory) -> Step {
-        let block = &self.blocks[context.block as usize];
-        let Ok(registers) = <&mut [u64; N]>::try_from(context.registers.as_mut_slice()) else {
-            unreachable!("a context belongs to the interpreter that made it");
-        };
-        let addresses = &mut context.addresses;
+    #[inline(always)]
+    fn step<R: Registers<Number = N> + ?Sized>(&self, standing: Standing<'_>, registers: &mut R, memory: &mut Memory) -> Step {
+        let id = *standing.block;
+        let block = &self.blocks[id as usize];
+        let addresses = standing.addresses;
         addresses.clear();
-        for (index, operation) in self.operations[block.first as usize..block.end as usize].iter().enumerate() {
+        let operations = &self.operations[block.first as usize..block.end as usize];
+        for operation in operations {
             if let Err(kind) = carry_out(operation, registers, memory, addresses) {
-                let site = self.sites[block.first as usize + index];
-                return Step::Fault(Fault { kind, site, thread: context.thread });
+                return self.fault(block, operation, kind, standing.thread);
             }
         }
-        let id = context.block;
         let (next, taken) = match block.terminator {
             Terminator::Jump { to } => (to, true),
-            Terminator::BranchInteger { comparison, a, b, then, otherwise } => {
-                let holds = holds(comparison, get(registers, a) as i64, get(registers, b) as i64);
-                (if holds { then } else { otherwise }, holds)
+            Terminator::Less { a, b, holds, then, otherwise } => {
+                let taken = ((registers.get(a) as i64) < (registers.get(b) as i64)) == holds;
+                (if taken { then } else { otherwise }, taken)
+            }
+            Terminator::LessConstant { a, constant, holds, then, otherwise } => {
+                let taken = ((registers.get(a) as i64) < i64::from(constant)) == holds;
+                (if taken { then } else { otherwise }, taken)
+            }
+            Terminator::Equal { a, b, holds, then, otherwise } => {
+                let taken = (registers.get(a) == registers.get(b)) == holds;
+                (if taken { then } else { otherwise }, taken)
+            }
+            Terminator::EqualConstant { a, constant, holds, then, otherwise } => {
+                let taken = (registers.get(a) as i64 == i64::from(constant)) == holds;
+                (if taken { then } else { otherwise }, taken)
             }
             Terminator::BranchFloat { r#type, comparison, a, b, then, otherwise } => {
-                let holds = compare(r#type, comparison, get(registers, a), get(registers, b));
-                (if holds { then } else { otherwise }, holds)
-            }
-            Terminator::BranchConstant { comparison, a, constant, then, otherwise } => {
-                let holds = holds(comparison, get(registers, a) as i64, i64::from(constant));
-                (if holds { then } else { otherwise }, holds)
+                let taken = compare(r#type, comparison, registers.get(a), registers.get(b));
+                (if taken { then } else { otherwise }, taken)
             }
             Terminator::Synchronise { operation } => {
                 return Step::Synchronise(self.synchronisations[operation as usize].request(id, registers));
             }
             Terminator::Busy { count, next } => {
-                let operations = (get(registers, count) as i64).max(0) as u64;
-                context.block = next;
+                let operations = (registers.get(count) as i64).max(0) as u64;
+                *standing.block = next;
                 return Step::Busy { block: id, operations };
             }
             Terminator::Finish => return Step::Finished { block: id },
         };
-        context.block = next;
-        context.taken = taken;
+        *standing.block = next;
+        *standing.taken = taken;
         Step::Block(id)
+    }
+
+    #[cold]
+    fn fault(&self, block: &DecodedBlock<N>, operation: &Operation<N>, kind: FaultKind, thread: u32) -> Step {
+        // Which of the block's operations it was: the one at this place in memory.
+        let operations = &self.operations[block.first as usize..block.end as usize];
+        let index = operations.iter().position(|known| std::ptr::eq(known, operation)).unwrap_or(0);
+        Step::Fault(Fault { kind, site: self.sites[block.first as usize + index], thread })
     }
 }
 
-impl DecodedSynchronisation {
-    fn request<const N: usize>(&self, block: BlockId, registers: &[u64; N]) -> Request {
+impl<N: Copy> DecodedSynchronisation<N> {
+    fn request<R: Registers<Number = N> + ?Sized>(&self, block: BlockId, registers: &R) -> Request {
         let address = match self.kind {
             SynchronisationKind::Fence => 0,
-            _ => self.place.address(get(registers, self.place.index)),
+            _ => self.place.address(registers.get(self.place.index)),
         };
         Request {
             block,
@@ -266,57 +321,46 @@ impl DecodedSynchronisation {
             order: self.order,
             address,
             element: self.element,
-            operand: get(registers, self.operand),
-            expected: get(registers, self.expected),
+            operand: registers.get(self.operand),
+            expected: registers.get(self.expected),
             site: self.site,
         }
     }
 }
 
-/// A register's bits. `N` is at least the number of registers of the Code, and a power of two.
-#[inline(always)]
-fn get<const N: usize>(registers: &[u64; N], register: u16) -> u64 {
-    registers[usize::from(register) & (N - 1)]
-}
-
-#[inline(always)]
-fn set<const N: usize>(registers: &mut [u64; N], register: u16, bits: u64) {
-    registers[usize::from(register) & (N - 1)] = bits;
-}
-
 /// Carries out one operation that is not a terminator.
 #[inline(always)]
-fn carry_out<const N: usize>(
-    operation: &Operation,
-    registers: &mut [u64; N],
+fn carry_out<R: Registers + ?Sized>(
+    operation: &Operation<R::Number>,
+    registers: &mut R,
     memory: &mut Memory,
     addresses: &mut Vec<Address>,
 ) -> Result<(), FaultKind> {
     use Operation as O;
     macro_rules! float {
         ($to:ident, $a:ident $operator:tt $b:ident) => {{
-            let value = f64_of(get(registers, $a)) $operator f64_of(get(registers, $b));
-            set(registers, $to, value.to_bits());
+            let value = f64_of(registers.get($a)) $operator f64_of(registers.get($b));
+            registers.set($to, value.to_bits());
         }};
     }
     macro_rules! integer {
         ($to:ident, $a:ident, $method:ident, $b:expr) => {{
-            let value = (get(registers, $a) as i64).$method($b);
-            set(registers, $to, value as u64);
+            let value = (registers.get($a) as i64).$method($b);
+            registers.set($to, value as u64);
         }};
     }
     macro_rules! load {
         ($to:ident, $place:ident, $load:ident) => {{
-            let address = $place.address(get(registers, $place.index));
+            let address = $place.address(registers.get($place.index));
             addresses.push(address);
-            set(registers, $to, memory.$load(address));
+            registers.set($to, memory.$load(address));
         }};
     }
     macro_rules! store {
         ($from:ident, $place:ident, $store:ident) => {{
-            let address = $place.address(get(registers, $place.index));
+            let address = $place.address(registers.get($place.index));
             addresses.push(address);
-            memory.$store(address, get(registers, $from));
+            memory.$store(address, registers.get($from));
         }};
     }
     match *operation {
@@ -331,59 +375,60 @@ fn carry_out<const N: usize>(
         O::SubtractF64 { to, a, b } => float!(to, a - b),
         O::MultiplyF64 { to, a, b } => float!(to, a * b),
         O::DivideF64 { to, a, b } => float!(to, a / b),
-        O::AddI64 { to, a, b } => integer!(to, a, wrapping_add, get(registers, b) as i64),
-        O::SubtractI64 { to, a, b } => integer!(to, a, wrapping_sub, get(registers, b) as i64),
-        O::MultiplyI64 { to, a, b } => integer!(to, a, wrapping_mul, get(registers, b) as i64),
+        O::AddI64 { to, a, b } => integer!(to, a, wrapping_add, registers.get(b) as i64),
+        O::SubtractI64 { to, a, b } => integer!(to, a, wrapping_sub, registers.get(b) as i64),
+        O::MultiplyI64 { to, a, b } => integer!(to, a, wrapping_mul, registers.get(b) as i64),
         O::AddConstantI64 { to, a, constant } => integer!(to, a, wrapping_add, i64::from(constant)),
         O::MultiplyConstantI64 { to, a, constant } => integer!(to, a, wrapping_mul, i64::from(constant)),
-        O::AndConstant { to, a, constant } => set(registers, to, get(registers, a) & i64::from(constant) as u64),
-        O::ShiftRightLogical { to, a, count } => set(registers, to, get(registers, a) >> (count & 63)),
-        O::Constant { to, bits } => set(registers, to, bits),
-        O::Copy { to, from } => set(registers, to, get(registers, from)),
+        O::AndConstant { to, a, constant } => registers.set(to, registers.get(a) & i64::from(constant) as u64),
+        O::ShiftLeftConstant { to, a, constant } => integer!(to, a, wrapping_shl, u32::from(constant)),
+        O::ShiftRightLogical { to, a, count } => registers.set(to, registers.get(a) >> (count & 63)),
+        O::Constant { to, bits } => registers.set(to, bits),
+        O::Copy { to, from } => registers.set(to, registers.get(from)),
         O::Check { index, constant, length } => {
-            let index = (get(registers, index) as i64).wrapping_add(i64::from(constant));
+            let index = (registers.get(index) as i64).wrapping_add(i64::from(constant));
             if index as u64 >= length {
                 return Err(FaultKind::IndexOutOfRange { index, length });
             }
         }
         O::CheckDivisor { divisor } => {
-            if get(registers, divisor) == 0 {
+            if registers.get(divisor) == 0 {
                 return Err(FaultKind::DivisionByZero);
             }
         }
         O::DivideNonNegative { to, a, b } => {
-            let (a, b) = (get(registers, a), get(registers, b));
-            set(registers, to, a.checked_div(b).ok_or(FaultKind::DivisionByZero)?);
+            let (a, b) = (registers.get(a), registers.get(b));
+            registers.set(to, a.checked_div(b).ok_or(FaultKind::DivisionByZero)?);
         }
         O::RemainderNonNegative { to, a, b } => {
-            let (a, b) = (get(registers, a), get(registers, b));
-            set(registers, to, a.checked_rem(b).ok_or(FaultKind::DivisionByZero)?);
+            let (a, b) = (registers.get(a), registers.get(b));
+            registers.set(to, a.checked_rem(b).ok_or(FaultKind::DivisionByZero)?);
         }
-        O::DivideConstant { to, a, constant } => set(registers, to, floor_divide(get(registers, a) as i64, constant.get()) as u64),
+        O::DivideConstant { to, a, constant } => registers.set(to, floor_divide(registers.get(a) as i64, constant.get()) as u64),
         O::RemainderConstant { to, a, constant } => {
-            set(registers, to, floor_remainder(get(registers, a) as i64, constant.get()) as u64);
+            registers.set(to, floor_remainder(registers.get(a) as i64, constant.get()) as u64);
         }
-        O::Unary { r#type, operator, to, a } => set(registers, to, unary(r#type, operator, get(registers, a))),
+        O::Unary { r#type, operator, to, a } => registers.set(to, unary(r#type, operator, registers.get(a))),
         O::Binary { r#type, operator, to, a, b } => {
-            let value = binary(r#type, operator, get(registers, a), get(registers, b)).ok_or(FaultKind::DivisionByZero)?;
-            set(registers, to, value);
+            let value = binary(r#type, operator, registers.get(a), registers.get(b)).ok_or(FaultKind::DivisionByZero)?;
+            registers.set(to, value);
         }
         O::BinaryConstant { r#type, operator, to, a, constant } => {
-            let value = binary(r#type, operator, get(registers, a), i64::from(constant) as u64).ok_or(FaultKind::DivisionByZero)?;
-            set(registers, to, value);
+            let value = binary(r#type, operator, registers.get(a), i64::from(constant) as u64).ok_or(FaultKind::DivisionByZero)?;
+            registers.set(to, value);
         }
         O::Compare { r#type, comparison, to, a, b } => {
-            set(registers, to, u64::from(compare(r#type, comparison, get(registers, a), get(registers, b))));
+            registers.set(to, u64::from(compare(r#type, comparison, registers.get(a), registers.get(b))));
         }
         O::Select { to, condition, a, b } => {
-            let value = if get(registers, condition) != 0 { get(registers, a) } else { get(registers, b) };
-            set(registers, to, value);
+            let value = if registers.get(condition) != 0 { registers.get(a) } else { registers.get(b) };
+            registers.set(to, value);
         }
         O::FusedMultiplyAdd { r#type, to, a, b, c } => {
-            set(registers, to, fused_multiply_add(r#type, get(registers, a), get(registers, b), get(registers, c)));
+            registers.set(to, fused_multiply_add(r#type, registers.get(a), registers.get(b), registers.get(c)));
         }
         O::Convert { from_type, to_type, to, from } => {
-            set(registers, to, convert(from_type, to_type, get(registers, from)));
+            registers.set(to, convert(from_type, to_type, registers.get(from)));
         }
     }
     Ok(())
