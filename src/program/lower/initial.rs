@@ -175,6 +175,7 @@ impl Lowering<'_> {
         for (number, result) in results.iter().enumerate() {
             self.at(result.span);
             let value = self.expression(result, None)?;
+            self.check_arrays(1, result.span)?;
             let slot = self.layout.add_object(Section::Results, &format!("result {}", number + 1), result.r#type, &[1], false);
             self.result_slots.push(slot);
             let slot = self.scalar(slot);

@@ -86,9 +86,9 @@ impl Layout {
         self.arrays.len() as ArrayId - 1
     }
 
-    /// Whether there are as many arrays as Code can number.
-    pub fn is_full(&self) -> bool {
-        self.arrays.len() >= usize::from(ArrayId::MAX)
+    /// Whether Code has numbers for so many more arrays.
+    pub fn has_room_for(&self, more: usize) -> bool {
+        self.arrays.len() + more <= usize::from(ArrayId::MAX)
     }
 
     /// An array or a scalar of the program; one that is padded has a line for each element.

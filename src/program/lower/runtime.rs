@@ -6,7 +6,7 @@ use super::layout::{Field, Home, Section};
 use super::{Failure, Lowering, Operand, Text, Unit};
 use crate::base::diagnostic::{Diagnostic, Span, nearest};
 use crate::program::check::{RuntimeBindings, check_runtime};
-use crate::program::tree::{Initial, ObjectKind, Program, RuntimeModule};
+use crate::program::tree::{Expression, ExpressionKind, Initial, Object, ObjectKind, Program, RuntimeModule, Type};
 
 /// A run-time text with memory of its own.
 #[derive(Debug)]
@@ -24,6 +24,9 @@ impl Module {
     }
 }
 
+/// The most locks or semaphores in one array.
+const INSTANCE_LIMIT: u64 = 1 << 20;
+
 /// How many instances of a run-time text there are, and how they lie.
 struct Instances<'a> {
     /// What the fields' names begin with.
@@ -40,7 +43,7 @@ impl Lowering<'_> {
     pub(super) fn objects(&mut self, program: &Program) -> Result<(), Failure> {
         let mut homes = Vec::with_capacity(program.objects.len());
         for object in &program.objects {
-            self.check_arrays(object.span)?;
+            self.check_arrays(1, object.span)?;
             let mut constants = Vec::new();
             let text = match &object.kind {
                 ObjectKind::Array { element, .. } => {
@@ -57,6 +60,7 @@ impl Lowering<'_> {
                     "semaphore".into()
                 }
             };
+            self.check_instances(object)?;
             let instances = Instances { prefix: &object.name, extents: &object.extents, apart: false, padded: object.padded };
             let bindings = RuntimeBindings { constants, ..RuntimeBindings::default() };
             let module = self.instantiate(&text, &instances, bindings, object.span)?;
@@ -67,23 +71,30 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn program_home(
-        &mut self,
-        section: Section,
-        object: &crate::program::tree::Object,
-        element: crate::program::tree::Type,
-    ) -> Home {
+    fn program_home(&mut self, section: Section, object: &Object, element: Type) -> Home {
         let array = self.layout.add_object(section, &object.name, element, &object.extents, object.padded);
         // A scalar's place has no indices.
         let extents = if section == Section::Scalars { Vec::new() } else { object.extents.clone() };
         Home::Elements { array, element, extents, scale: 1 }
     }
 
-    fn check_arrays(&self, span: Span) -> Result<(), Failure> {
-        if self.layout.is_full() {
-            return self.fail(span, "the program has more arrays and locks than there are numbers for (65535)", None);
+    /// Locks are put back one by one before each part of a run.
+    fn check_instances(&self, object: &Object) -> Result<(), Failure> {
+        let count = object.extents.iter().fold(1_u64, |product, &extent| product.saturating_mul(extent));
+        if count > INSTANCE_LIMIT {
+            let message = format!("`{}` has {count} elements; an array of locks has at most {INSTANCE_LIMIT}", object.name);
+            return self.fail(object.span, message, None);
         }
         Ok(())
+    }
+
+    /// Fails where Code has no numbers for so many more arrays.
+    pub(super) fn check_arrays(&self, more: usize, span: Span) -> Result<(), Failure> {
+        if self.layout.has_room_for(more) {
+            return Ok(());
+        }
+        let message = "the program has more arrays, locks and variables that teams read than there are numbers for (65535)";
+        self.fail(span, message, None)
     }
 
     /// The one instance of a run-time text that all threads share, made when it is first asked for. `key` tells apart instances of
@@ -98,7 +109,6 @@ impl Lowering<'_> {
         if let Some(module) = self.modules.get(key) {
             return Ok(module.clone());
         }
-        self.check_arrays(span)?;
         let instances = Instances { prefix: key, extents: &[1], apart: true, padded: true };
         let module = Rc::new(self.instantiate(text, &instances, bindings, span)?);
         self.modules.insert(key.to_string(), module.clone());
@@ -120,6 +130,7 @@ impl Lowering<'_> {
             self.texts.push(source.clone());
         }
         let text = Rc::new(Text::new(number as u16, source, &checked.functions, &checked.locals, &[]));
+        self.check_arrays(checked.objects.len(), span)?;
         let fields = self.fields(&checked, instances)?;
         let homes = self.layout.add_records(&fields, instances.extents, instances.apart, instances.padded);
         let scalars = checked.objects.iter().map(|object| matches!(object.kind, ObjectKind::Shared { .. }));
@@ -209,6 +220,6 @@ impl Lowering<'_> {
     }
 }
 
-fn is_constant(expression: &crate::program::tree::Expression) -> bool {
-    matches!(expression.kind, crate::program::tree::ExpressionKind::Constant(_))
+fn is_constant(expression: &Expression) -> bool {
+    matches!(expression.kind, ExpressionKind::Constant(_))
 }

@@ -14,7 +14,7 @@ use crate::base::diagnostic::Span;
 use crate::program::check::RuntimeBindings;
 use crate::program::code::{BlockId, Instruction, Register, THREAD};
 use crate::program::tree::{
-    BinaryOperator, Comparison, Expression, LocalId, ParallelFor, ReduceOperator, Reduction, Statement, Type, Value,
+    BinaryOperator, Comparison, Expression, LocalId, ParallelFor, Place, ReduceOperator, Reduction, Statement, Type, Value,
 };
 
 /// The team that runs what is being lowered.
@@ -113,11 +113,11 @@ impl Lowering<'_> {
         let span = self.sites[site as usize].span;
         let module = self.team_module(span)?;
         let number = self.regions.len();
-        let mut captures = self.capture_locals(reads);
+        let mut captures = self.capture_locals(reads, span)?;
         let first_value = captures.len();
         for value in values.iter().chain([&size]) {
             if let &Operand::Register(from) = value {
-                captures.push(self.capture(from, "a bound", None));
+                captures.push(self.capture(from, "a bound", None, span)?);
             }
         }
         for capture in &captures {
@@ -188,22 +188,23 @@ impl Lowering<'_> {
     }
 
     /// What a region reads of the variables around it.
-    fn capture_locals(&mut self, reads: impl IntoIterator<Item = LocalId>) -> Vec<Capture> {
+    fn capture_locals(&mut self, reads: impl IntoIterator<Item = LocalId>, span: Span) -> Result<Vec<Capture>, Failure> {
         let mut captures = Vec::new();
         for local in reads {
             if let Some(Operand::Register(from)) = self.unit.bindings[local.0 as usize] {
                 let name = self.unit.text.locals[local.0 as usize].name.clone();
-                captures.push(self.capture(from, &name, Some(local)));
+                captures.push(self.capture(from, &name, Some(local), span)?);
             }
         }
-        captures
+        Ok(captures)
     }
 
-    fn capture(&mut self, from: Register, name: &str, local: Option<LocalId>) -> Capture {
+    fn capture(&mut self, from: Register, name: &str, local: Option<LocalId>, span: Span) -> Result<Capture, Failure> {
+        self.check_arrays(1, span)?;
         let r#type = self.type_of(from);
         let array = self.layout.add_object(Section::Runtime, &format!("captured {name}"), r#type, &[1], false);
         self.captures.push(array);
-        Capture { from, element: self.scalar(array), local }
+        Ok(Capture { from, element: self.scalar(array), local })
     }
 
     /// After the last statement of a function that forks: sends the workers home. Gives back the workers' graph.
@@ -381,7 +382,7 @@ impl Lowering<'_> {
     }
 
     fn target_of(&mut self, reduction: &Reduction) -> Result<Element, Failure> {
-        let place = crate::program::tree::Place { object: reduction.target, indices: Vec::new(), span: reduction.span };
+        let place = Place { object: reduction.target, indices: Vec::new(), span: reduction.span };
         self.element_of_operands(&place, &[])
     }
 

@@ -128,6 +128,10 @@ fn what_cannot_be_lowered_says_so() {
         @"test.flynn:1:7: there is no run-time text `lock-tiket` (did you mean `ticket`?)"
     );
     insta::assert_snapshot!(
+        fault("mutex m[2000000]\nshared x: i64 = 0\nparallel { lock m[3] { x += 1 } }\nresult x", &plan(2)),
+        @"test.flynn:1:7: `m` has 2000000 elements; an array of locks has at most 1048576"
+    );
+    insta::assert_snapshot!(
         fault("array a: i64[1000000, 1000]\na[0, 0] = 1\nresult a[0, 0]", &plan(1)),
         @"test.flynn: the program's arrays need 7.5 GiB, which is more than the 4 GiB a simulated program may have"
     );
@@ -139,6 +143,28 @@ fn a_dynamic_team_is_checked_when_it_forks() {
     let code = code(text, 4);
     let error = run_functional(&code, 10_000).unwrap_err();
     insta::assert_snapshot!(error.describe(&code), @"test.flynn:3:10: this team needs 9 threads; the run has 4");
+}
+
+/// More variables than a byte can number.
+#[test]
+fn many_variables_at_once() {
+    let mut text = String::from("array a: i64[400] = i\n");
+    for variable in 0..400 {
+        text.push_str(&format!("let v{variable} = a[{variable}]\n"));
+    }
+    text.push_str("for i in 0..3 {\n");
+    for variable in 0..400 {
+        text.push_str(&format!("v{variable} += v{}\n", (variable + 1) % 400));
+    }
+    text.push_str("}\nresult v0, v1, v399");
+    let mut expected: Vec<i64> = (0..400).collect();
+    for _ in 0..3 {
+        for variable in 0..400 {
+            expected[variable] += expected[(variable + 1) % 400];
+        }
+    }
+    assert!(code(&text, 1).registers.len() > 256);
+    assert_eq!(integers(&text, 1), [expected[0], expected[1], expected[399]]);
 }
 
 #[test]

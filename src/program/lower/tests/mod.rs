@@ -111,5 +111,6 @@ fn shipped_programs_do_not_depend_on_the_number_of_threads() {
         for threads in [2, 3] {
             assert_eq!(results(text, threads), expected, "{name} on {threads} threads");
         }
+        assert_eq!(run_code(&code_without_passes(text, 2)).results, expected, "{name} without passes");
     }
 }
