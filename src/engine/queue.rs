@@ -104,9 +104,9 @@ impl Load {
             -((times / slots).ilog2() as i32)
         } else if far * 16 > events {
             1
-        } else if far * 512 < events && (times * 5 > slots * 6 || crowded * 4 > events) {
+        } else if far * 512 < events && (times * 12 > slots * 13 || crowded * 4 > events) {
             -1
-        } else if moved * 2 > events && times * 50 < slots * 51 {
+        } else if moved * 2 > events && events * 100 < slots * 101 {
             1
         } else {
             0
@@ -175,6 +175,7 @@ impl WheelQueue {
         }
     }
 
+    #[inline]
     fn push_beyond_slots(&mut self, block: u64, event: Event) {
         self.load.moved += 1;
         if block - (self.slot >> BLOCK_BITS) < N_BLOCKS {
@@ -290,8 +291,15 @@ impl WheelQueue {
     /// Moves the events of the slot in use to `current` and sorts them.
     fn sort_slot(&mut self) {
         let current = &mut self.current;
-        self.slots.drain(Slots::place(self.slot), |events| current.extend_from_slice(events));
-        current.sort_unstable_by(|a, b| b.cmp(a));
+        self.slots.drain(Slots::place(self.slot), |events| events.iter().for_each(|&event| current.push(event)));
+        match current.as_mut_slice() {
+            [first, second] => {
+                if first < second {
+                    std::mem::swap(first, second);
+                }
+            }
+            several => several.sort_unstable_by(|a, b| b.cmp(a)),
+        }
         self.load.add_shared(current);
     }
 
@@ -445,6 +453,20 @@ mod tests {
         }
         assert!(widths[0] < 256 && widths[1] > 16 * widths[0] && widths[2] < widths[1] && widths[3] > 16 * widths[2], "{widths:?}");
         while both.pop() {}
+    }
+
+    #[test]
+    fn the_width_of_slots_settles() {
+        for spread in [100, 5_000, 100_000, 10_000_000] {
+            let mut both = Both::new();
+            (0..1_000).for_each(|part| both.push(u64::from(part), part, part, Class::Wake));
+            hold(&mut both, 100_000, spread);
+            let settled = both.wheel.slot_width();
+            for _ in 0..10 {
+                hold(&mut both, 4_096, spread);
+                assert_eq!(both.wheel.slot_width(), settled, "increments up to {spread} ps");
+            }
+        }
     }
 
     #[test]
