@@ -191,6 +191,12 @@ impl BusOrder {
         self.under_way[id as usize].as_ref().expect("a transaction is under way until it is complete")
     }
 
+    /// The agents whose access to the line waits.
+    pub fn waiting_for(&self, line: Line) -> impl Iterator<Item = AgentNumber> + '_ {
+        let waits = move |agent: &Agent| agent.access.is_some_and(|request| request.line == line);
+        (0..).zip(&self.agents).filter(move |(_, agent)| waits(agent)).map(|(number, _)| number)
+    }
+
     /// How many transactions are under way.
     pub fn n_under_way(&self) -> usize {
         self.n_under_way

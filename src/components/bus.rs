@@ -19,6 +19,7 @@
 
 use std::collections::VecDeque;
 
+use crate::base::address::Line;
 use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
@@ -283,6 +284,9 @@ impl Bus {
     /// A request goes on the address bus.
     fn grant(&mut self, request: Request, cycle: u64, port: &mut Port<'_, Message>) {
         let id = self.order.grant(request);
+        if matches!(request.command, Command::Coherent(_)) {
+            self.charge_waiting(request.line, Owner::Queue, self.spec.clock.edge(cycle));
+        }
         port.release(self.agents[usize::from(request.agent)].requests);
         let clock = self.spec.clock;
         let (now, seen) = (clock.edge(cycle), cycle + u64::from(self.spec.address_cycles));
@@ -312,6 +316,19 @@ impl Bus {
         }
     }
 
+    /// A transaction is over. Whoever waited for its line waited for other caches; what is left of the wait is for the bus.
+    fn complete(&mut self, id: TransactionId, time: Time) {
+        self.charge_waiting(self.order.under_way(id).request.line, Owner::Coherence, time);
+        self.order.complete(id);
+    }
+
+    /// Says what those who wait for a line have waited for until now.
+    fn charge_waiting(&self, line: Line, owner: Owner, until: Time) {
+        for agent in self.order.waiting_for(line) {
+            self.mark(agent, &[(owner, until)]);
+        }
+    }
+
     /// Cuts the timeline of whoever waits.
     fn mark(&self, agent: AgentNumber, cuts: &[(Owner, Time)]) {
         let timeline = &mut self.shared.borrow_mut().timelines[usize::from(agent)];
@@ -329,10 +346,10 @@ impl Bus {
         match (command, under_way.supplied) {
             (Command::Coherent(Transaction::BusUpgr), _) => {
                 self.tell_complete(id, 0, time, port);
-                self.order.complete(id);
+                self.complete(id, time);
             }
             // A write-back that no one sends: the protocol is broken, and the line's versions will tell.
-            (Command::Coherent(Transaction::BusWb), None) => self.order.complete(id),
+            (Command::Coherent(Transaction::BusWb), None) => self.complete(id, time),
             // `settle` looks at what is ready next.
             (Command::Coherent(transaction), Some(version)) => {
                 self.counters.flushes += u64::from(transaction != Transaction::BusWb);
@@ -360,7 +377,7 @@ impl Bus {
             }
             self.for_memory.pop_front();
             if let Some(id) = ends {
-                self.order.complete(id);
+                self.complete(id, port.now());
             }
         }
     }
@@ -423,7 +440,7 @@ impl Bus {
             (Command::Coherent(Transaction::BusWb) | Command::Write(_), _) => false,
             (Command::Coherent(_), Some(_)) => true,
             _ => {
-                self.order.complete(id);
+                self.complete(id, time);
                 return;
             }
         };

@@ -46,7 +46,7 @@ owners! {
     MemoryRemote = "memory_remote",
     /// Waiting in line: for arbitration, for the data bus, for a channel of memory, for a place in a buffer.
     Queue = "queue",
-    /// The other caches: the snoop window, and whole upgrades.
+    /// The other caches: the snoop window, whole upgrades, and waiting while a transaction of another agent has the line.
     Coherence = "coherence",
     /// Waiting for another thread.
     Synchronisation = "synchronisation",

@@ -71,7 +71,7 @@ fn operations(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Opt
     let (j, operations) =
         (0..node.cores).map(|j| (j, metric(metrics, &path(j)))).max_by_key(|&(j, n)| (n, std::cmp::Reverse(j)))?;
     Some(Bound {
-        name: "the busiest core's operations",
+        name: "the busiest core's work",
         subject: "The work itself",
         time_ps: node.core.clock.edge(operations * cheapest).picoseconds(),
         explanation: format!("core {j} carried out {operations} operations, at {cheapest} cycle each at the least"),
@@ -86,7 +86,7 @@ fn memory(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Option<
     let bandwidth = u128::from(memory.bandwidth_bytes_per_second) * u128::from(memory.channels);
     let time_ps = u128::from(bytes) * u128::from(PICOSECONDS_PER_SECOND) / bandwidth.max(1);
     Some(Bound {
-        name: "the memory's bandwidth",
+        name: "the memory",
         subject: "The memory's bandwidth",
         time_ps: u64::try_from(time_ps).unwrap_or(u64::MAX),
         explanation: format!(
