@@ -49,10 +49,9 @@ mod tests {
         for _ in 0..6 {
             let chosen = arbiter.choose(waiting.iter().copied()).unwrap();
             served.push(chosen.agent);
-            if chosen.agent == 1 {
-                waiting[1].stamp = 100;
-            } else {
-                waiting.retain(|request| request.agent != chosen.agent);
+            match waiting.iter_mut().find(|request| request.agent == chosen.agent) {
+                Some(request) if request.agent == 1 => request.stamp = 100,
+                _ => waiting.retain(|request| request.agent != chosen.agent),
             }
         }
         served
