@@ -110,9 +110,9 @@ impl Lowering<'_> {
         } else {
             return Ok(());
         };
-        let message = format!("the program grows to more than {what} when the functions it calls are put in place of their calls");
+        let message = format!("the program is too long: with functions in place of their calls it has more than {what}");
         let diagnostic = Diagnostic::at(self.source(), span, message);
-        Err(vec![diagnostic.help("call functions from inside a loop instead of many times in a row")])
+        Err(vec![diagnostic.help("let a loop do what is written many times in a row")])
     }
 
     pub(super) fn new_block(&mut self) -> BlockId {

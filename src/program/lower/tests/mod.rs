@@ -25,6 +25,7 @@ fn texts() -> RuntimeTexts {
         "barrier-central",
         "barrier-tree",
         "barrier-dissemination",
+        "lock-mcs",
         "lock-test-and-set",
         "lock-test-and-test-and-set",
         "lock-ticket",

@@ -3,7 +3,7 @@
 use super::*;
 use crate::program::interpret::FunctionalError;
 
-const LOCKS: [&str; 3] = ["test-and-set", "test-and-test-and-set", "ticket"];
+const LOCKS: [&str; 4] = ["test-and-set", "test-and-test-and-set", "ticket", "mcs"];
 const BARRIERS: [&str; 3] = ["central", "tree", "dissemination"];
 
 fn schedules() -> Vec<Schedule> {
