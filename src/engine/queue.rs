@@ -11,7 +11,7 @@
 //! ```
 //!
 //! An event is inserted once, moved once when its block comes near, and sorted among the few of its slot. What is pushed into the slot
-//! in use goes to a small heap beside it. The width of the slots follows the spacing of events (see [`Load`]); since the order of events
+//! in use goes to a small heap beside it. The width of the slots follows the spacing of events (see `Load`); since the order of events
 //! is total, neither the width nor the level an event went through can be seen from outside.
 
 use std::cmp::Reverse;
