@@ -54,7 +54,7 @@ impl Case {
             keys.extend(program.runtime.iter().map(|(key, value)| (format!("runtime.{key}"), value.clone())));
         }
         keys.extend_from_slice(set);
-        let resolved = Machine::resolve(&machine.source, &keys, &library.catalogue)?;
+        let resolved = library.resolve(&machine.source, &keys)?;
         Ok(Case { machine_name: machine.name.clone(), machine: resolved, workload })
     }
 

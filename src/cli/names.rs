@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::answer::Failure;
 use super::content;
 use crate::base::diagnostic::{SourceText, nearest};
+use crate::machine::Machine;
 use crate::machine::catalogue::{Catalogue, Entry, Kind};
 
 /// The longest text that is read, in bytes.
@@ -80,6 +81,23 @@ impl Library {
         let (prefix, rest) = name.split_once('/')?;
         let kind = Kind::ALL.into_iter().find(|&kind| heading(kind) == prefix)?;
         (!is_path(rest) && !Path::new(name).exists()).then_some((kind, rest))
+    }
+
+    /// Reads a machine. A part or protocol it names is a file beside the machine's, or a path from there, or a name.
+    pub fn resolve(&self, machine: &SourceText, set: &[(String, String)]) -> Result<Machine, Failure> {
+        let directory = Path::new(&*machine.name).parent().unwrap_or(Path::new(""));
+        let mut catalogue = self.catalogue.clone();
+        for (kind, name) in Machine::references(machine, set) {
+            let path = directory.join(if is_path(&name) { name.clone() } else { format!("{name}.toml") });
+            if is_path(&name) || path.is_file() {
+                let source = read_text(&path)?;
+                // Beside a machine there may be another machine of that name.
+                if is_path(&name) || content::kind_of(&source) == Ok(kind) {
+                    catalogue.add(kind, name, source);
+                }
+            }
+        }
+        Ok(Machine::resolve(machine, set, &catalogue)?)
     }
 
     /// The program that the text of a workload names: a file beside that text, or a name.
@@ -167,6 +185,28 @@ mod tests {
         assert!(!is_path("uma-bus-4") && !is_path("sum.padded"));
         assert_eq!(stem("configs/machines/uma-bus-4.toml"), "uma-bus-4");
         assert_eq!(stem("a/sum.v2.flynn"), "sum.v2");
+    }
+
+    #[test]
+    fn a_machine_finds_its_parts_beside_it() {
+        let directory = std::env::temp_dir().join(format!("flynn-parts-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let library = Library::new();
+        let write = |name: &str, text: &str| std::fs::write(directory.join(name), text).unwrap();
+        let part = |kind, name: &str| library.catalogue.find(kind, name).unwrap().source.text.to_string();
+        write("mine.toml", &part(Kind::Processor, "in-order-scalar").replace("\"7 cycles\"", "\"8 cycles\""));
+        // A machine that has the name of the protocol is not taken for it.
+        write("mesi.toml", &part(Kind::Machine, "uma-bus-4"));
+        let machine = library.catalogue.find(Kind::Machine, "uma-bus-2").unwrap().source.text.to_string();
+        let source = SourceText::new(directory.join("m.toml").display().to_string(), machine);
+        for name in ["mine", "mine.toml", "./mine.toml"] {
+            let set = [("node.core.part".to_owned(), name.to_owned())];
+            let machine = library.resolve(&source, &set).unwrap();
+            assert_eq!(machine.nodes[0].core.costs[1], 8, "{name}");
+        }
+        let set = [("node.core.part".to_owned(), "nobodys.toml".to_owned())];
+        assert!(library.resolve(&source, &set).is_err());
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]

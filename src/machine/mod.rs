@@ -18,7 +18,7 @@ pub mod catalogue;
 pub mod keys;
 mod node;
 pub mod overrides;
-pub mod parts;
+mod parts;
 pub mod reference;
 mod resolve;
 mod resolved;

@@ -102,6 +102,17 @@ impl Machine {
         })
     }
 
+    /// The names of parts and protocols that a machine's text refers to, with the keys of `set` in force: what a caller may look for in
+    /// files beside the text. Of a text that cannot be read there are none.
+    pub fn references(source: &SourceText, set: &[(String, String)]) -> Vec<(Kind, String)> {
+        let Ok(mut tree) = parse(source) else { return Vec::new() };
+        for setting in set.iter().filter_map(|(key, value)| Override::new(key, value).ok()) {
+            // What cannot be set is told when the machine is resolved.
+            let _ = setting.apply(&mut tree);
+        }
+        parts::references(&tree)
+    }
+
     /// How a program is lowered for it; `threads` and `seed` as the command line gives them.
     ///
     /// # Errors

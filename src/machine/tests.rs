@@ -7,7 +7,6 @@ use super::catalogue::{Catalogue, Kind};
 use super::schema::schema;
 use super::*;
 use crate::base::diagnostic::{Diagnostics, SourceText};
-use crate::base::document::parse;
 use crate::components::spec::{InterconnectSpec, MemorySpec, SpecFault};
 
 /// A right machine, which the tests break.
@@ -277,15 +276,13 @@ fn settings_change_what_they_name() {
 
 #[test]
 fn a_machine_names_the_texts_it_needs() {
-    let root = parse(&SourceText::new("m.toml", GOOD)).unwrap();
-    assert_eq!(
-        parts::references(&root),
-        [
-            (Kind::Processor, "in-order-scalar".to_string()),
-            (Kind::Memory, "simple-dram".to_string()),
-            (Kind::Protocol, "mesi".to_string())
-        ]
-    );
+    let references = |set: &[(String, String)]| Machine::references(&SourceText::new("m.toml", GOOD), set);
+    let named = |kind, name: &str| (kind, name.to_string());
+    let usual = [named(Kind::Processor, "in-order-scalar"), named(Kind::Memory, "simple-dram"), named(Kind::Protocol, "mesi")];
+    assert_eq!(references(&[]), usual);
+    let set = [("node.core.part".to_string(), "mine".to_string()), ("no..key".to_string(), String::new())];
+    assert_eq!(references(&set)[0], named(Kind::Processor, "mine"));
+    assert!(Machine::references(&SourceText::new("m.toml", "[["), &[]).is_empty());
 }
 
 #[test]

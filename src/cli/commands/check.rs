@@ -148,7 +148,7 @@ impl Checker {
     }
 
     fn machine(&self, source: &SourceText) -> Result<Verdict, Failure> {
-        let machine = Machine::resolve(source, &self.arguments.set.set, &self.library.catalogue)?;
+        let machine = self.library.resolve(source, &self.arguments.set.set)?;
         let cores = machine.cores();
         let plural = if cores == 1 { "" } else { "s" };
         let sentence =
@@ -196,7 +196,7 @@ impl Checker {
         set.extend(runtime.iter().map(|(key, value)| (format!("runtime.{key}"), value.clone())));
         set.extend_from_slice(&self.arguments.set.set);
         let machine = self.library.find(Kind::Machine, self.arguments.machine.as_deref().unwrap_or(USUAL_MACHINE))?;
-        let machine = Machine::resolve(&machine.source, &set, &self.library.catalogue)?;
+        let machine = self.library.resolve(&machine.source, &set)?;
         Ok(machine.plan(threads, 1)?)
     }
 

@@ -6,7 +6,6 @@ use crate::cli::answer::{Answer, Failure, Outcome};
 use crate::cli::arguments::SetArguments;
 use crate::cli::console::Console;
 use crate::cli::names::Library;
-use crate::machine::Machine;
 use crate::machine::catalogue::Kind;
 
 /// Print the text of a machine, workload, part, protocol or run-time text
@@ -42,7 +41,7 @@ pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
         let message = format!("`{}` is a {}: --resolved and --set are for machines", arguments.name, entry.kind.noun());
         return Err(Failure::input(message));
     }
-    let machine = Machine::resolve(&entry.source, &arguments.set.set, &library.catalogue)?;
+    let machine = library.resolve(&entry.source, &arguments.set.set)?;
     console.print(&machine.resolved_text())?;
     Ok(Answer::Yes)
 }
