@@ -56,10 +56,15 @@ fn diagnostic(diagnostic: &Diagnostic, colours: bool) -> String {
 }
 
 fn stopped(stopped: &Stopped, colours: bool) -> String {
-    let mut places = stopped.places.iter().map(|(span, message)| (*span, message.as_str()));
+    // The title says what, the arrow says where: neither says it twice.
+    let message = stopped
+        .message
+        .strip_prefix(&*stopped.source.name)
+        .map_or(&*stopped.message, |rest| rest.trim_start_matches(|c: char| c == ':' || c == ' ' || c.is_ascii_digit()));
+    let mut places = stopped.places.iter().map(|(span, label)| (*span, if message.contains(label) { "" } else { label.as_str() }));
     let first: Vec<(Span, &str)> = places.next().into_iter().collect();
     let element = excerpt(&stopped.source, first, places.collect());
-    let title = Level::ERROR.with_name(printable(&stopped.kind)).primary_title(printable(&stopped.message));
+    let title = Level::ERROR.with_name(printable(&stopped.kind)).primary_title(printable(message));
     let group = title.element(element).elements(stopped.help.as_deref().map(|help| Level::HELP.message(printable(help))));
     renderer(colours).render(&[group])
 }
@@ -129,7 +134,7 @@ mod tests {
         let diagnostic = Diagnostic::at(&source(), None, "a machine needs at least one [[node]]");
         insta::assert_snapshot!(diagnostics(&[diagnostic], false), @r"
         error: a machine needs at least one [[node]]
-          --> machine.toml
+        --> machine.toml
         ");
     }
 

@@ -13,6 +13,9 @@ use crate::machine::catalogue::{Catalogue, Entry, Kind};
 /// The longest text that is read, in bytes.
 const MAXIMUM_BYTES: u64 = 4 << 20;
 
+/// What is more than a part of something.
+const WHOLE: [Kind; 3] = [Kind::Machine, Kind::Workload, Kind::Experiment];
+
 /// As a list heads it, and as `KIND/NAME` and `./configs/KIND/` write it.
 pub fn heading(kind: Kind) -> &'static str {
     kind.directory().rsplit('/').next().unwrap_or_default()
@@ -62,6 +65,10 @@ impl Library {
             return Ok(Entry { kind: content::kind_of(&source)?, name: stem(name), source });
         }
         let mut found: Vec<&Entry> = Kind::ALL.into_iter().filter_map(|kind| self.catalogue.find(kind, name)).collect();
+        // What is whole comes before the parts it may share a name with.
+        if found.first().is_some_and(|entry| WHOLE.contains(&entry.kind)) {
+            found.retain(|entry| WHOLE.contains(&entry.kind));
+        }
         match (found.pop(), found.is_empty()) {
             (Some(entry), true) => Ok(entry.clone()),
             (Some(entry), false) => {
@@ -129,7 +136,7 @@ fn advice(near: Option<&str>, heading: &str) -> String {
 
 /// Whether a user means a file by this: it has a directory or an extension that texts have.
 pub fn is_path(name: &str) -> bool {
-    name.contains(['/', std::path::MAIN_SEPARATOR]) || name.ends_with(".toml") || name.ends_with(".flynn")
+    name.starts_with('.') || name.contains(['/', std::path::MAIN_SEPARATOR]) || name.ends_with(".toml") || name.ends_with(".flynn")
 }
 
 /// The last part of a path without its extension.

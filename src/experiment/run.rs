@@ -7,6 +7,7 @@
 //!
 //! Only the measured pass is in the record; the others leave values in memory and lines in caches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -223,21 +224,33 @@ pub(super) fn stop(error: &PhaseError, code: &Code, source: &SourceText) -> Stop
                 diagnostic.span.map(|span| (span, diagnostic.message.clone())).into_iter().chain(diagnostic.related.clone());
             stopped("fault", diagnostic.to_string(), places.collect())
         }
-        PhaseError::Stuck(waits) => stopped("deadlock", format!("deadlock: nothing can move: {}", waits.join("; ")), Vec::new()),
+        PhaseError::Stuck { waits, lines } => {
+            stopped("deadlock", format!("nothing can move: {}", waits.join("; ")), places(source, lines, "is stuck here"))
+        }
         PhaseError::OperationLimit { limit, lines } => {
-            let places =
-                lines.iter().filter_map(|&(core, line)| Some((line_span(source, line)?, format!("thread {core} was here"))));
             let message = format!(
                 "the program did not end within {limit} operations{}: a loop that never ends?",
                 lines.iter().map(|(core, line)| format!(", thread {core} was at line {line}")).collect::<String>()
             );
-            stopped("limit", message, places.collect())
+            stopped("limit", message, places(source, lines, "was here"))
         }
         PhaseError::TimeLimit => stopped("limit", error.to_string(), Vec::new()),
         PhaseError::Violation(_) => stopped("coherence", error.to_string(), Vec::new()),
         PhaseError::Saturated { .. } => stopped("saturated", error.to_string(), Vec::new()),
         PhaseError::NotConserved(_) => stopped("model", error.to_string(), Vec::new()),
     }
+}
+
+/// The lines that threads were at, each once, with a sentence that names the threads.
+fn places(source: &SourceText, lines: &[(u32, u32)], what: &str) -> Vec<(Span, String)> {
+    let mut threads: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for (thread, line) in lines {
+        threads.entry(*line).or_default().push(format!("thread {thread}"));
+    }
+    threads
+        .into_iter()
+        .filter_map(|(line, threads)| Some((line_span(source, line)?, format!("{} {what}", threads.join(", ")))))
+        .collect()
 }
 
 /// The text of a line, from 1, without its indentation.

@@ -37,8 +37,8 @@ pub const DEFAULT_OPERATION_LIMIT: u64 = 100_000_000_000;
 pub enum PhaseError {
     /// The program is wrong; `Code::describe_fault` says where.
     Fault(Fault),
-    /// Nothing can move, and work is left: who waits for what.
-    Stuck(Vec<String>),
+    /// Nothing can move, and work is left: who waits for what, and the line that each core with a thread is at.
+    Stuck { waits: Vec<String>, lines: Vec<(u32, u32)> },
     /// More operations than allowed: the limit, and the line that each core with a thread was at.
     OperationLimit { limit: u64, lines: Vec<(u32, u32)> },
     /// More than 53 days of simulated time.
@@ -55,7 +55,7 @@ impl fmt::Display for PhaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PhaseError::Fault(fault) => write!(f, "the program is wrong: {:?}", fault.kind),
-            PhaseError::Stuck(waits) => write!(f, "nothing can move: {}", waits.join("; ")),
+            PhaseError::Stuck { waits, .. } => write!(f, "nothing can move: {}", waits.join("; ")),
             PhaseError::OperationLimit { limit, lines } => {
                 write!(f, "the program did not end within {limit} operations")?;
                 for (core, line) in lines {
@@ -250,7 +250,10 @@ impl Node {
             return Err(self.interrupted(interruption));
         }
         match outcome {
-            Outcome::Stuck(waits) => Err(PhaseError::Stuck(waits.into_iter().map(|wait| wait.what).collect())),
+            Outcome::Stuck(waits) => {
+                let waits = waits.into_iter().map(|wait| wait.what).collect();
+                Err(PhaseError::Stuck { waits, lines: self.lines() })
+            }
             Outcome::Quiescent if threads > 0 => Err(PhaseError::NotConserved("threads are lost".to_string())),
             _ => Ok(()),
         }
@@ -259,14 +262,16 @@ impl Node {
     fn interrupted(&self, interruption: Interruption) -> PhaseError {
         match interruption {
             Interruption::Fault(fault) => PhaseError::Fault(fault),
-            Interruption::OperationLimit => {
-                let lines = (0..).zip(self.cores()).filter_map(|(number, core)| Some((number, core.source_line()?))).collect();
-                PhaseError::OperationLimit { limit: self.operation_limit, lines }
-            }
+            Interruption::OperationLimit => PhaseError::OperationLimit { limit: self.operation_limit, lines: self.lines() },
             Interruption::TimeLimit => PhaseError::TimeLimit,
             Interruption::Violation(violation) => PhaseError::Violation(violation),
             Interruption::Saturated { agent, length } => PhaseError::Saturated { agent: u32::from(agent), length },
         }
+    }
+
+    /// The line that each core with a thread is at.
+    fn lines(&self) -> Vec<(u32, u32)> {
+        (0..).zip(self.cores()).filter_map(|(number, core)| Some((number, core.source_line()?))).collect()
     }
 
     fn cores(&self) -> impl Iterator<Item = &Core> {

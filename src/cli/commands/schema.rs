@@ -1,6 +1,7 @@
 //! `flynn schema KIND`
 
 use clap::{Args, ValueEnum};
+use serde_json::Value as Json;
 
 use crate::cli::answer::{Answer, Outcome};
 use crate::cli::console::Console;
@@ -40,10 +41,19 @@ pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
         SchemaKind::Processor => machine::schema::schema(Kind::Processor),
         SchemaKind::Memory => machine::schema::schema(Kind::Memory),
         SchemaKind::Link => machine::schema::schema(Kind::Link),
-        SchemaKind::Workload => Some(experiment::workload::schema()),
+        SchemaKind::Workload => Some(titled(experiment::workload::schema(), "A workload of Flynn")),
         SchemaKind::Protocol => Some(coherence::schema::schema()),
         SchemaKind::Record => Some(experiment::record::schema()),
     };
     console.print_json(&schema)?;
     Ok(Answer::Yes)
+}
+
+/// The schema with its dialect and a title.
+fn titled(mut schema: Json, title: &str) -> Json {
+    if let Json::Object(schema) = &mut schema {
+        schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+        schema.insert("title".to_owned(), title.into());
+    }
+    schema
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 5] = ["ideal", "uma-bus-16", "uma-bus-2", "uma-bus-4", "uniprocessor"];
+const MACHINES: [&str; 5] = ["ideal", "uma-bus-2", "uma-bus-4", "uma-bus-16", "uniprocessor"];
 
 #[test]
 fn everything_listed_has_a_sentence_and_can_be_shown_and_checked() {
@@ -22,7 +22,7 @@ fn everything_listed_has_a_sentence_and_can_be_shown_and_checked() {
             let summary = entry["summary"].as_str().unwrap();
             assert!(summary.split_whitespace().count() >= 3, "{name}: `{summary}` is no sentence");
             let shown = here.flynn(&["show", &name]).ends_with(0).out;
-            assert!(shown.contains(summary), "{name}");
+            assert!(shown.replace("\n# ", " ").contains(summary), "{name}");
         }
     }
 }
@@ -94,7 +94,11 @@ fn a_resolved_machine_is_a_machine_and_set_is_in_it() {
         here.file("resolved.toml", &resolved);
         here.flynn(&["check", "resolved.toml"]).ends_with(0);
         let again = here.flynn(&["show", "./resolved.toml", "--resolved"]).ends_with(0).out;
-        assert_eq!(again, resolved, "resolving twice changes nothing");
+        // Comments say where a value is from: by now all are from the file.
+        let keys = |text: &str| -> Vec<String> {
+            text.lines().map(|line| line.split('#').next().unwrap().trim_end().to_owned()).collect()
+        };
+        assert_eq!(keys(&again), keys(&resolved), "resolving twice changes nothing");
     }
     let set = here.flynn(&["show", "uma-bus-4", "--resolved", "--set", "node.cores=3"]).ends_with(0).out;
     assert!(set.contains("cores = 3"), "{set}");

@@ -1,6 +1,7 @@
 //! `run`: what it prints, what it writes, what it never overwrites, and how it ends.
 
 use std::fs;
+use std::process::Stdio;
 
 use super::{Directory, Finished};
 
@@ -61,7 +62,7 @@ fn settings_of_the_command_line_come_last() {
         let ran = run(&here, &[&["uma-bus-2", "triad", "--format", "json"], arguments, &SMALL[..2]].concat()).ends_with(0);
         ran.json()["record"]["time_ps"].as_u64().unwrap()
     };
-    let (usual, one, slow) = (time(&[]), time(&["--threads", "1"]), time(&["--set", "node.memory.latency=\"600 ns\""]));
+    let (usual, one, slow) = (time(&[]), time(&["--threads", "1"]), time(&["--set", "node.cache.L1d.latency=\"9 cycles\""]));
     assert!(one > usual && slow > usual, "{usual} {one} {slow}");
     let refused = run(&here, &["uma-bus-2", "triad", "--set", "node.memory.latnecy=\"600 ns\""]).ends_with(2);
     assert!(refused.err.contains("latency"), "{}", refused.err);
@@ -88,7 +89,7 @@ fn a_program_that_cannot_end_ends_with_one_and_names_the_line() {
 fn runs_that_end_at_the_same_time_get_directories_of_their_own() {
     let here = Directory::new();
     let arguments = [&["run", "uniprocessor", "sum-padded", "--quiet"], &SMALL[..2]].concat();
-    let children: Vec<_> = (0..3).map(|_| here.command(&arguments).spawn().unwrap()).collect();
+    let children: Vec<_> = (0..3).map(|_| here.command(&arguments).stdout(Stdio::null()).spawn().unwrap()).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }

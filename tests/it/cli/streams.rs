@@ -29,7 +29,7 @@ fn wrong_arguments_end_with_two() {
         let refused = here.flynn(arguments).ends_with(2);
         assert!(refused.out.is_empty() && !refused.err.is_empty(), "{arguments:?}");
     }
-    assert!(here.flynn(&["rnu"]).err.contains("'run'"), "the nearest command is named");
+    assert!(here.flynn(&["validat"]).err.contains("'validate'"), "the nearest command is named");
 }
 
 #[test]
