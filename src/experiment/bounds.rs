@@ -1,7 +1,7 @@
 //! Lower bounds on a run's time: what each resource would need if nothing else ever held it up.
 //!
 //! They are computed from what was moved and from the machine's description, not from the simulated timing, so that a run faster than
-//! one of them is a fault of the simulator: [`check`] says which.
+//! one of them is a fault of the simulator: [`broken`] says which.
 
 use indexmap::IndexMap;
 
