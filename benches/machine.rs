@@ -1,0 +1,111 @@
+//! Simulated memory accesses per second of one host core: private hits on one and on four cores, misses to memory in order and at
+//! random. Checks of coherence are off, as they are for speed's sake only here. Bytes per simulated core go to stderr.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use flynn::base::diagnostic::SourceText;
+use flynn::experiment::run::prepare;
+use flynn::machine::Machine;
+use flynn::machine::catalogue::{Catalogue, Kind};
+use flynn::machine::simulation::Node;
+use flynn::program::code::{Code, Phase};
+use flynn::program::memory::Memory;
+
+/// Every core sums an array of 8 KiB of its own, over and over: all but the first round hits in L1.
+const HITS: &str = "
+param rounds = 200
+array a: i64[threads, 1024]
+array total: i64[threads] padded
+parallel {
+    let s = 0
+    for round in 0..rounds {
+        for i in 0..1024 { s += a[thread, i] }
+    }
+    total[thread] = s
+}
+";
+
+/// One load a line, in order: every access misses everywhere.
+const STREAM: &str = "
+param lines = 60_000
+array a: i64[lines * 8]
+shared total: i64 = 0
+let s = 0
+for i in 0..lines { s += a[i * 8] }
+total = s
+";
+
+/// One load a line, in no order: the same with an order no one can foresee.
+const RANDOM: &str = "
+param lines = 262_144
+array a: i64[lines * 8]
+shared total: i64 = 0
+let s = 0
+let at = 1
+for i in 0..60_000 {
+    at = (at * 5 + 12_345) & (lines - 1)
+    s += a[at * 8]
+}
+total = s
+";
+
+/// A machine and Code, ready to run again and again.
+struct Bench {
+    machine: Machine,
+    code: Arc<Code>,
+}
+
+impl Bench {
+    fn new(machine: &str, text: &str) -> Bench {
+        let catalogue = Catalogue::built_in();
+        let source = &catalogue.find(Kind::Machine, machine).expect("a shipped machine").source;
+        let checks_off = [("runtime.checks".to_string(), "false".to_string())];
+        let machine = Machine::resolve(source, &checks_off, &catalogue).expect("a shipped machine");
+        let plan = machine.plan(None, 1).expect("a plan");
+        let (_, code) = prepare(&SourceText::new("bench.flynn", text), &[], &plan, &catalogue).expect("a program");
+        Bench { machine, code: Arc::new(code) }
+    }
+
+    fn node(&self) -> Node {
+        let memory = Memory::new(&self.code.arena).expect("room");
+        Node::new(&self.machine.nodes[0], Arc::clone(&self.code), memory).expect("the machine fits the program")
+    }
+
+    /// One run of the timed part; its accesses.
+    fn run(&self, node: &mut Node) -> u64 {
+        node.memory_mut().reset_runtime();
+        let function = self.code.function(Phase::Main).expect("a timed part");
+        node.run(function).expect("an end").totals.accesses
+    }
+}
+
+fn accesses(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("accesses");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    let cases = [
+        ("L1 hits, one core", "uniprocessor", HITS),
+        ("L1 hits, four cores together", "uma-bus-4", HITS),
+        ("misses, in order", "uniprocessor", STREAM),
+        ("misses, at random", "uniprocessor", RANDOM),
+    ];
+    for (name, machine, text) in cases {
+        let bench = Bench::new(machine, text);
+        let mut node = bench.node();
+        group.throughput(Throughput::Elements(bench.run(&mut node)));
+        group.bench_function(name, |bencher| bencher.iter(|| black_box(bench.run(&mut node))));
+    }
+    group.finish();
+}
+
+fn footprint(_: &mut Criterion) {
+    for machine in ["uniprocessor", "uma-bus-16"] {
+        let bench = Bench::new(machine, HITS);
+        let cores = bench.machine.cores() as usize;
+        eprintln!("{machine}: {} bytes of this computer's memory for each simulated core", bench.node().footprint() / cores);
+    }
+}
+
+criterion_group!(benches, accesses, footprint);
+criterion_main!(benches);
