@@ -243,9 +243,9 @@ fn a_broken_setting_is_shown_in_its_own_text() {
         ("", "3"),
         ("node[socket", "3"),
         ("node", "3"),
-        ("node.core.part", "out-of-order"),
+        ("node.core.part", "in-order-scaler"),
         ("runtime.threads", "16"),
-        ("runtime.lock", "2024-01-01"),
+        ("runtime.lock", "tikcet"),
         ("nodes.cores", "1"),
     ];
     let told: Vec<String> =
@@ -269,6 +269,7 @@ fn settings_change_what_they_name() {
     let node = &machine.nodes[0];
     assert_eq!((machine.name.as_str(), node.cores, node.caches[0].size_bytes, node.caches[1].ways), ("Quoted", 2, 65536, 4));
     assert_eq!(node.memory, MemorySpec::Ideal);
+    assert_eq!(resolve(GOOD, &[("name", "2024-01-01")]).unwrap().name, "2024-01-01");
     let refined = resolve(GOOD, &[("node.memory", "ideal"), ("node.memory.size", "1 GiB")]).unwrap();
     assert_eq!(refined.nodes[0].memory_bytes, 1 << 30);
     assert_eq!(machine.resolved["node"][0]["interconnect"]["width"], "32 B");
