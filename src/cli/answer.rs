@@ -28,7 +28,7 @@ pub enum Failure {
         help: Option<String>,
     },
     /// The program was run and did not end well (deadlock, fault, limit): exit code 1.
-    Stopped(Stopped),
+    Stopped(Box<Stopped>),
 }
 
 /// A run that ended before its program did.

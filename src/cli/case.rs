@@ -85,13 +85,13 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Failure {
         match error {
             RunError::Input(diagnostics) => Failure::Texts(diagnostics),
-            RunError::Stopped(stop) => Failure::Stopped(Stopped {
+            RunError::Stopped(stop) => Failure::Stopped(Box::new(Stopped {
                 help: (stop.kind == "limit").then(|| "`flynn run --limit OPERATIONS` lets it go on for longer".to_owned()),
                 kind: stop.kind.to_string(),
                 message: stop.message,
                 source: stop.source,
                 places: stop.places,
-            }),
+            })),
         }
     }
 }

@@ -148,7 +148,7 @@ mod tests {
             places: vec![(Span::new(0, 15), "thread 0 waits here".into()), (Span::new(16, 32), "thread 1 waits here".into())],
             help: None,
         };
-        insta::assert_snapshot!(super::failure(&Failure::Stopped(stopped), false), @"
+        insta::assert_snapshot!(super::failure(&Failure::Stopped(Box::new(stopped)), false), @"
         deadlock: no thread can go on
          --> p.flynn:1:1
           |

@@ -72,14 +72,14 @@ impl Figures {
     }
 
     /// The core cycle at which a line from memory is there.
-    fn from_memory(&self, leaves: u64) -> u64 {
+    fn memory_supplies(&self, leaves: u64) -> u64 {
         let (_, answered) = self.on_the_bus(leaves);
         let data = self.bus.next(self.bus.begins(answered) + self.latency);
         self.core.next(self.bus.begins(data + self.transfer(64)))
     }
 
     /// The core cycle at which a line from another cache is there.
-    fn from_cache(&self, leaves: u64) -> u64 {
+    fn cache_supplies(&self, leaves: u64) -> u64 {
         let (_, answered) = self.on_the_bus(leaves);
         self.core.next(self.bus.begins(answered + self.transfer(64)))
     }
@@ -109,7 +109,7 @@ proptest! {
         let report = run(&figures.spec(1), &[vec![op]]).unwrap();
         // The access costs one cycle, then the lookups; the jump behind it one more.
         let leaves = 1 + figures.lookups();
-        let back = figures.from_memory(leaves);
+        let back = figures.memory_supplies(leaves);
         prop_assert_eq!(report.time.0, figures.core.begins(back + 1));
 
         let (granted, answered) = figures.on_the_bus(leaves);
@@ -129,7 +129,7 @@ proptest! {
         let report = run(&figures.spec(2), &[vec![Op::Busy(BUSY as i32), op], vec![Op::Store(0)]]).unwrap();
         // Dispatch, constant, busy; then either a load and a jump, or a constant and an atomic operation.
         let (before, after) = if write { (1 + 1 + BUSY + 1 + 2, 0) } else { (1 + 1 + BUSY + 1, 1) };
-        let back = figures.from_cache(before + figures.lookups());
+        let back = figures.cache_supplies(before + figures.lookups());
         prop_assert_eq!(report.time.0, figures.core.begins(back + after));
         prop_assert_eq!(report.metrics["node[0].interconnect.flushes"], 1);
         prop_assert_eq!(report.stacks[0].of(Owner::MemoryLocal).0, 0);
