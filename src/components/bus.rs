@@ -94,6 +94,13 @@ pub struct AgentPort {
     pub snoops: bool,
 }
 
+/// Whom a transaction is shown to: all with caches, but the requestor sees an access of its own when it is complete.
+pub fn snoopers(agents: &[AgentPort], request: Request) -> impl Iterator<Item = &AgentPort> {
+    let sees_its_own = request.command == Command::Coherent(Transaction::BusWb);
+    let is_other = move |number: AgentNumber| sees_its_own || number != request.agent;
+    (0..).zip(agents).filter(move |(number, agent)| agent.snoops && is_other(*number)).map(|(_, agent)| agent)
+}
+
 /// Data that wait for the data bus.
 #[derive(Clone, Copy, Debug)]
 struct Transfer {
@@ -310,7 +317,7 @@ impl Bus {
             ),
         }
         let departure = (clock.edge(seen) - Time(1)).max(port.now());
-        for agent in self.agents.iter().filter(|agent| agent.snoops) {
+        for agent in snoopers(&self.agents, request) {
             let message = Message::Snoop { id, transaction, line: request.line, requestor: request.agent };
             port.send(agent.to, message, departure);
         }

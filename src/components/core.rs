@@ -293,8 +293,10 @@ impl Core {
 
     /// Does what lies before the present instant.
     fn catch_up(&mut self, port: &mut Port<'_, Message>) {
-        let limit = self.clock.cycle_at_or_after(port.now());
-        self.advance_to(limit, port);
+        if self.is_runnable() {
+            let limit = self.clock.cycle_at_or_after(port.now());
+            self.advance_to(limit, port);
+        }
     }
 
     /// Goes on as far as nothing can reach the core that it has not seen.
@@ -310,9 +312,6 @@ impl Core {
     }
 
     fn advance_to(&mut self, limit: u64, port: &mut Port<'_, Message>) {
-        if !self.is_runnable() {
-            return;
-        }
         let handle = Rc::clone(&self.shared);
         let mut shared = handle.borrow_mut();
         let pause = self.advance(&mut shared, limit, port.now());

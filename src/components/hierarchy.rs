@@ -15,7 +15,7 @@ use crate::base::time::Time;
 use crate::coherence::agent::{Access, Agent, Answer, Copies};
 use crate::coherence::controller::{Impossible, Transaction, Transition};
 use crate::coherence::protocol::{AgentAction, AgentEvent, Permission, Protocol, State, Vocabulary};
-use crate::components::cache::{CacheArray, DIRTY, Permissions, READ, WRITE};
+use crate::components::cache::{CacheArray, DIRTY, Permissions, READ, Slot, WRITE};
 use crate::components::spec::CacheSpec;
 use crate::components::versions::{Happened, Versions};
 
@@ -126,30 +126,68 @@ impl Levels {
     }
 }
 
-impl Copies for Levels {
+/// Where a line is: looked for once, used by everything that happens to the line in one go.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    line: Line,
+    inner: Option<Slot>,
+    /// In the second level; where there is none, as `inner`.
+    outermost: Option<Slot>,
+}
+
+/// The copies of one line.
+struct Held<'a> {
+    levels: &'a mut Levels,
+    place: Place,
+}
+
+impl Levels {
+    fn find(&self, line: Line) -> Place {
+        let inner = self.inner.array.find(line);
+        let outermost = match &self.outer {
+            // What the inner level has, the outer one has, but it has yet to be found there.
+            Some(outer) => outer.array.find(line),
+            None => inner,
+        };
+        Place { line, inner, outermost }
+    }
+
+    fn hold(&mut self, place: Place) -> Held<'_> {
+        Held { levels: self, place }
+    }
+}
+
+fn change(array: &mut CacheArray, slot: Slot, state: State, keeps_dirty: bool) {
+    if state == State::INVALID {
+        array.clear(slot);
+    } else {
+        array.set_state(slot, state);
+        if !keeps_dirty {
+            array.set_dirty(slot, false);
+        }
+    }
+}
+
+impl Copies for Held<'_> {
     fn state(&self, line: Line) -> State {
-        let array = &self.outermost().array;
-        array.find(line).map_or(State::INVALID, |slot| array.state(slot))
+        debug_assert_eq!(line, self.place.line, "one line at a time");
+        self.place.outermost.map_or(State::INVALID, |slot| self.levels.outermost().array.state(slot))
     }
 
     fn set_state(&mut self, line: Line, state: State) {
-        let keeps_dirty = self.dirty_states & 1 << state.0 != 0;
-        for level in self.each() {
-            let Some(slot) = level.array.find(line) else { continue };
-            if state == State::INVALID {
-                level.array.clear(slot);
-            } else {
-                level.array.set_state(slot, state);
-                if !keeps_dirty {
-                    level.array.set_dirty(slot, false);
-                }
-            }
+        debug_assert_eq!(line, self.place.line, "one line at a time");
+        let keeps_dirty = self.levels.dirty_states & 1 << state.0 != 0;
+        if let Some(slot) = self.place.inner {
+            change(&mut self.levels.inner.array, slot, state, keeps_dirty);
+        }
+        if let (Some(outer), Some(slot)) = (&mut self.levels.outer, self.place.outermost) {
+            change(&mut outer.array, slot, state, keeps_dirty);
         }
     }
 
     fn version(&self, line: Line) -> u64 {
-        let array = &self.outermost().array;
-        array.find(line).map_or(0, |slot| array.version(slot))
+        debug_assert_eq!(line, self.place.line, "one line at a time");
+        self.place.outermost.map_or(0, |slot| self.levels.outermost().array.version(slot))
     }
 }
 
@@ -210,47 +248,49 @@ impl PrivateCaches {
 
     /// An access that [`PrivateCaches::touch`] did not let go on.
     pub fn access(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
+        let mut place = self.levels.find(line);
         if self.agent.is_leaving(line) {
-            let (_, taken) = self.agent_access(line, write)?;
-            observer.transition(&self.protocol, line, &taken)?;
+            self.agent_access(place, write, observer)?;
             return Ok(Lookup::Stall);
         }
-        let lookup = if let Some(slot) = self.levels.inner.array.find(line) {
-            let level = &mut self.levels.inner;
-            level.counters.hits += 1;
-            level.array.accessed(slot);
-            self.held(line, write, observer, Lookup::Inner)?
-        } else if let Some((level, slot)) =
-            self.levels.outer.as_mut().and_then(|level| level.array.find(line).map(|slot| (level, slot)))
-        {
-            self.levels.inner.counters.miss(write);
-            level.counters.hits += 1;
-            level.array.accessed(slot);
-            self.held(line, write, observer, Lookup::Outer)?
-        } else {
-            self.missing(line, write, observer)?
+        let lookup = match (place.inner, &mut self.levels.outer, place.outermost) {
+            (Some(slot), ..) => {
+                let level = &mut self.levels.inner;
+                level.counters.hits += 1;
+                level.array.accessed(slot);
+                self.held(place, write, observer, Lookup::Inner)?
+            }
+            (None, Some(level), Some(slot)) => {
+                self.levels.inner.counters.miss(write);
+                level.counters.hits += 1;
+                level.array.accessed(slot);
+                self.held(place, write, observer, Lookup::Outer)?
+            }
+            _ => self.missing(line, write, observer)?,
         };
         match lookup {
-            Lookup::Inner => self.take_effect(line, write, observer)?,
+            Lookup::Inner => self.take_effect(place, write, observer)?,
             Lookup::Outer => {
-                self.fill_inner(line);
-                self.take_effect(line, write, observer)?;
+                self.fill_inner(&mut place);
+                self.take_effect(place, write, observer)?;
             }
             _ => {}
         }
         Ok(lookup)
     }
 
-    fn agent_access(&mut self, line: Line, write: bool) -> Result<(Access, Transition), Broken> {
-        self.agent
-            .access(&self.protocol.agent, &mut self.levels, line, write)
-            .map_err(|impossible| Broken::Impossible(line, impossible))
+    fn agent_access(&mut self, place: Place, write: bool, observer: &mut Observer<'_>) -> Result<Access, Broken> {
+        let (access, taken) = self
+            .agent
+            .access(&self.protocol.agent, &mut self.levels.hold(place), place.line, write)
+            .map_err(|impossible| Broken::Impossible(place.line, impossible))?;
+        observer.transition(&self.protocol, place.line, &taken)?;
+        Ok(access)
     }
 
     /// An access to a line that a level holds.
-    fn held(&mut self, line: Line, write: bool, observer: &mut Observer<'_>, level: Lookup) -> Result<Lookup, Broken> {
-        let (access, taken) = self.agent_access(line, write)?;
-        observer.transition(&self.protocol, line, &taken)?;
+    fn held(&mut self, place: Place, write: bool, observer: &mut Observer<'_>, level: Lookup) -> Result<Lookup, Broken> {
+        let access = self.agent_access(place, write, observer)?;
         match access {
             Access::Asked(transaction) => {
                 match (level, &mut self.levels.outer) {
@@ -279,9 +319,9 @@ impl PrivateCaches {
             None => None,
         };
         self.levels.outermost_mut().array.fill(slot, line, State::INVALID);
-        let (access, taken) = self.agent_access(line, write)?;
-        observer.transition(&self.protocol, line, &taken)?;
-        match access {
+        let inner = self.levels.outer.is_none().then_some(slot);
+        let place = Place { line, inner, outermost: Some(slot) };
+        match self.agent_access(place, write, observer)? {
             Access::Asked(transaction) => Ok(Lookup::Ask { transaction, write_back }),
             Access::Performed | Access::Stalled => {
                 Err(Broken::Incoherent(line, format!("core {} used a line it does not hold", observer.core)))
@@ -291,9 +331,10 @@ impl PrivateCaches {
 
     /// A line leaves all levels. Returns whether the bus is to be asked to take it back.
     fn evict(&mut self, line: Line, observer: &mut Observer<'_>) -> Result<bool, Broken> {
+        let place = self.levels.find(line);
         if self.levels.outer.is_some() {
             let inner = &mut self.levels.inner;
-            if let Some(slot) = inner.array.find(line) {
+            if let Some(slot) = place.inner {
                 inner.counters.evictions += 1;
                 if inner.array.is_dirty(slot) {
                     inner.counters.writebacks += 1;
@@ -303,7 +344,7 @@ impl PrivateCaches {
         }
         let (request, taken) = self
             .agent
-            .evict(&self.protocol.agent, &mut self.levels, line)
+            .evict(&self.protocol.agent, &mut self.levels.hold(place), line)
             .map_err(|impossible| Broken::Impossible(line, impossible))?;
         observer.transition(&self.protocol, line, &taken)?;
         let counters = &mut self.levels.outermost_mut().counters;
@@ -313,14 +354,10 @@ impl PrivateCaches {
     }
 
     /// Copies a line of the outer level into the inner one.
-    fn fill_inner(&mut self, line: Line) {
-        let Some(outer) = &mut self.levels.outer else { return };
+    fn fill_inner(&mut self, place: &mut Place) {
+        let (Some(outer), None, Some(source)) = (&mut self.levels.outer, place.inner, place.outermost) else { return };
         let inner = &mut self.levels.inner;
-        let Some(source) = outer.array.find(line) else { return };
-        if inner.array.find(line).is_some() {
-            return;
-        }
-        let (slot, victim) = inner.array.victim(line);
+        let (slot, victim) = inner.array.victim(place.line);
         if let Some(victim) = victim {
             inner.counters.evictions += 1;
             if inner.array.is_dirty(slot) {
@@ -332,15 +369,16 @@ impl PrivateCaches {
             }
         }
         inner.counters.bytes_read += self.line_bytes;
-        inner.array.fill(slot, line, outer.array.state(source));
+        inner.array.fill(slot, place.line, outer.array.state(source));
+        place.inner = Some(slot);
     }
 
     /// An access takes effect.
-    fn take_effect(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<(), Broken> {
-        if write && let Some(slot) = self.levels.inner.array.find(line) {
+    fn take_effect(&mut self, place: Place, write: bool, observer: &mut Observer<'_>) -> Result<(), Broken> {
+        if write && let Some(slot) = place.inner {
             self.levels.inner.array.set_dirty(slot, true);
         }
-        self.watch(line, write, observer)
+        self.watch(place.line, write, observer)
     }
 
     /// Where versions are kept: an access takes effect on the newest version, or the caches are broken.
@@ -363,8 +401,7 @@ impl PrivateCaches {
         }
     }
 
-    /// A transaction of some agent is on the bus; `own` where it is this one's. `lost` in the answer's place says whether a readable
-    /// copy went.
+    /// A transaction of some agent is on the bus; `own` where it is this one's. The answer, and whether a readable copy went.
     pub fn snoop(
         &mut self,
         line: Line,
@@ -372,19 +409,18 @@ impl PrivateCaches {
         own: bool,
         observer: &mut Observer<'_>,
     ) -> Result<(Answer, bool), Broken> {
-        let n_levels: u32 = self.levels.each().map(|level| u32::from(level.array.find(line).is_some())).sum();
-        let in_inner = self.levels.inner.array.find(line).is_some();
+        let place = self.levels.find(line);
         let (answer, taken) = self
             .agent
-            .snoop(&self.protocol.agent, &mut self.levels, line, transaction, own)
+            .snoop(&self.protocol.agent, &mut self.levels.hold(place), line, transaction, own)
             .map_err(|impossible| Broken::Impossible(line, impossible))?;
         if taken.from == taken.next && taken.from == State::INVALID {
             return Ok((answer, false));
         }
         observer.transition(&self.protocol, line, &taken)?;
-        let gone = (n_levels > 0 && taken.next == State::INVALID) || taken.actions.has(AgentAction::Amend);
+        let gone = (place.outermost.is_some() && taken.next == State::INVALID) || taken.actions.has(AgentAction::Amend);
         if gone {
-            if in_inner {
+            if place.inner.is_some() {
                 self.levels.inner.counters.invalidations += 1;
             }
             if let Some(outer) = &mut self.levels.outer {
@@ -397,7 +433,8 @@ impl PrivateCaches {
         Ok((answer, gone))
     }
 
-    /// What an access waited for is there: `version` where a line came. The access takes effect.
+    /// What an access waited for is there: `version` where a line came. The access takes effect. The agent sees its own transaction
+    /// only now, which makes no difference: the bus keeps the line's other transactions away until then.
     pub fn complete(
         &mut self,
         line: Line,
@@ -407,23 +444,31 @@ impl PrivateCaches {
         write: bool,
         observer: &mut Observer<'_>,
     ) -> Result<(), Broken> {
+        let mut place = self.levels.find(line);
+        let mut held = self.levels.hold(place);
+        // Its own transaction had its place in the order before; nothing of the line could be seen in between.
+        let (_, ordered) = self
+            .agent
+            .snoop(&self.protocol.agent, &mut held, line, transaction, true)
+            .map_err(|impossible| Broken::Impossible(line, impossible))?;
+        observer.transition(&self.protocol, line, &ordered)?;
         let taken = self
             .agent
-            .complete(&self.protocol.agent, &mut self.levels, line, transaction, shared)
+            .complete(&self.protocol.agent, &mut held, line, transaction, shared)
             .map_err(|impossible| Broken::Impossible(line, impossible))?;
         observer.transition(&self.protocol, line, &taken)?;
         if transaction != Transaction::BusUpgr {
             let outermost = self.levels.outermost_mut();
             outermost.counters.bytes_read += self.line_bytes;
-            if let Some(slot) = outermost.array.find(line) {
+            if let Some(slot) = place.outermost {
                 outermost.array.set_version(slot, version);
             }
             if let Some(versions) = &mut observer.versions {
                 versions.note(observer.time, line, Happened::Filled { core: observer.core, version });
             }
         }
-        self.fill_inner(line);
-        self.take_effect(line, write, observer)
+        self.fill_inner(&mut place);
+        self.take_effect(place, write, observer)
     }
 
     /// Lookups in the first level that hit and were not made one by one: the spins of an `await`.

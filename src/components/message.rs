@@ -20,8 +20,9 @@ use crate::coherence::order::{AgentNumber, Command, TransactionId};
 /// How long after an instant everything that happens at that instant has come.
 pub const SETTLE: Time = Time(4);
 
-/// What the parts of a node send each other.
+/// What the parts of a node send each other. The layout keeps fields aligned, so that a message is copied in whole words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Message {
     /// Agent to interconnect: the agent asks at `time`.
     Request { agent: AgentNumber, command: Command, line: Line, time: Time },

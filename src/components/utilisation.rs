@@ -70,26 +70,26 @@ impl Ledger {
 #[derive(Clone, Debug)]
 pub struct Utilisation {
     begin: Time,
-    /// Length of a stretch.
-    stretch: Time,
+    /// A stretch is 2 to the power of this many picoseconds long.
+    shift: u32,
     busy: Vec<u64>,
 }
 
 impl Utilisation {
     /// Nothing yet, from an instant on.
     pub fn new(begin: Time) -> Utilisation {
-        Utilisation { begin, stretch: Time(1024), busy: Vec::new() }
+        Utilisation { begin, shift: 10, busy: Vec::new() }
     }
 
     /// It was busy from one instant to another. Several things of a kind may be busy at once.
     pub fn add(&mut self, from: Time, to: Time) {
         let (mut at, end) = (from.saturating_sub(self.begin).0, to.saturating_sub(self.begin).0);
-        while end > self.stretch.0.saturating_mul(STRETCHES as u64) {
+        while end >> self.shift >= STRETCHES as u64 {
             self.double();
         }
         while at < end {
-            let number = (at / self.stretch.0) as usize;
-            let until = end.min((number as u64 + 1) * self.stretch.0);
+            let number = (at >> self.shift) as usize;
+            let until = end.min((number as u64 + 1) << self.shift);
             if self.busy.len() <= number {
                 self.busy.resize(number + 1, 0);
             }
@@ -100,7 +100,7 @@ impl Utilisation {
 
     fn double(&mut self) {
         self.busy = self.busy.chunks(2).map(|pair| pair.iter().sum()).collect();
-        self.stretch = Time(self.stretch.0 * 2);
+        self.shift += 1;
     }
 
     /// The busy share of each of `n` equally long stretches up to `end`, where `width` things can be busy at once. What a stretch kept
@@ -112,8 +112,8 @@ impl Utilisation {
             return shares;
         }
         for (number, &busy) in self.busy.iter().enumerate() {
-            let from = number as f64 * self.stretch.0 as f64;
-            let to = from + self.stretch.0 as f64;
+            let stretch = (1_u64 << self.shift) as f64;
+            let (from, to) = (number as f64 * stretch, (number + 1) as f64 * stretch);
             let (first, last) = ((from / length) as usize, (to / length) as usize);
             for (slot, share) in shares.iter_mut().enumerate().take(last + 1).skip(first) {
                 let overlap = to.min((slot + 1) as f64 * length) - from.max(slot as f64 * length);
