@@ -72,13 +72,15 @@ pub struct BusOrder {
     under_way: Vec<Option<UnderWay>>,
     n_under_way: usize,
     capacity: usize,
-    n_waiting: usize,
+    /// Bit `a`: agent `a` has a request that waits.
+    waiting: Vec<u64>,
 }
 
 impl BusOrder {
     /// A bus with so many agents on which `capacity` transactions can be under way.
     pub fn new(n_agents: usize, capacity: usize) -> BusOrder {
-        BusOrder { agents: vec![Agent::default(); n_agents], under_way: Vec::new(), n_under_way: 0, capacity, n_waiting: 0 }
+        let waiting = vec![0; n_agents.div_ceil(64)];
+        BusOrder { agents: vec![Agent::default(); n_agents], under_way: Vec::new(), n_under_way: 0, capacity, waiting }
     }
 
     /// A request comes. Returns whether it waits now: a withdrawn write-back is dropped.
@@ -96,18 +98,37 @@ impl BusOrder {
             }
             agent.access = Some(request);
         }
-        self.n_waiting += 1;
+        self.note_waiting(request.agent);
         true
     }
 
     /// Whether any request waits.
     pub fn is_waiting(&self) -> bool {
-        self.n_waiting > 0
+        self.waiting.iter().any(|&agents| agents != 0)
     }
 
-    /// How many agents there are.
-    pub fn n_agents(&self) -> usize {
-        self.agents.len()
+    /// The agents of which a request waits, in their order.
+    pub fn waiting_agents(&self) -> impl Iterator<Item = AgentNumber> + '_ {
+        self.waiting.iter().enumerate().flat_map(|(word, &agents)| {
+            let mut left = agents;
+            std::iter::from_fn(move || {
+                let bit = left.trailing_zeros();
+                left &= left.checked_sub(1)?;
+                Some((64 * word) as AgentNumber + bit as AgentNumber)
+            })
+        })
+    }
+
+    /// Brings the agent's bit up to date.
+    fn note_waiting(&mut self, number: AgentNumber) {
+        let agent = &self.agents[usize::from(number)];
+        let waits = agent.access.is_some() || !agent.write_backs.is_empty();
+        let (word, bit) = (usize::from(number) / 64, 1 << (number % 64));
+        if waits {
+            self.waiting[word] |= bit;
+        } else {
+            self.waiting[word] &= !bit;
+        }
     }
 
     /// Whether a transaction of the line is under way.
@@ -140,7 +161,7 @@ impl BusOrder {
         } else {
             agent.access = None;
         }
-        self.n_waiting -= 1;
+        self.note_waiting(request.agent);
         self.n_under_way += 1;
         let entry = Some(UnderWay { request, shared: false, supplied: None });
         match self.under_way.iter().position(Option::is_none) {
@@ -179,7 +200,7 @@ impl BusOrder {
             agent.withdrawn.push(line);
             return false;
         }
-        self.n_waiting -= 1;
+        self.note_waiting(from);
         true
     }
 
@@ -193,8 +214,8 @@ impl BusOrder {
 
     /// The agents whose access to the line waits.
     pub fn waiting_for(&self, line: Line) -> impl Iterator<Item = AgentNumber> + '_ {
-        let waits = move |agent: &Agent| agent.access.is_some_and(|request| request.line == line);
-        (0..).zip(&self.agents).filter(move |(_, agent)| waits(agent)).map(|(number, _)| number)
+        self.waiting_agents()
+            .filter(move |&number| self.agents[usize::from(number)].access.is_some_and(|request| request.line == line))
     }
 
     /// How many transactions are under way.

@@ -197,9 +197,8 @@ impl Bus {
                 port.release(channel);
                 let agent = self.order.under_way(id).request.agent;
                 self.ready.push(Transfer { id, agent, ready: time, version });
-                if self.transfer.is_none() {
-                    self.plan(self.spec.clock.cycle_at_or_after(time), port);
-                }
+                let free = self.transfer.map_or(0, |(_, end, _)| end);
+                self.plan(self.spec.clock.cycle_at_or_after(time).max(free), port);
             }
             _ => port.release(channel),
         }
@@ -237,11 +236,11 @@ impl Bus {
 
     /// All that happens at the beginning of a cycle.
     fn settle(&mut self, cycle: u64, port: &mut Port<'_, Message>) {
-        if let Some((begin, end, transfer)) = self.transfer
+        if let Some((_, end, transfer)) = self.transfer
             && end <= cycle
         {
             self.transfer = None;
-            self.end_transfer(begin, end, transfer, port);
+            self.end_transfer(end, transfer, port);
         }
         while let Some(place) = self.windows.iter().position(|&(end, _)| end <= cycle) {
             let (end, id) = self.windows.remove(place);
@@ -254,7 +253,11 @@ impl Bus {
 
     fn plan_next(&mut self, cycle: u64, all_eligible: bool, port: &mut Port<'_, Message>) {
         let window = self.windows.iter().map(|&(end, _)| end).min();
-        let transfer = self.transfer.map(|(_, end, _)| end);
+        // The end of a transfer that changes nothing for anyone needs no moment of its own.
+        let matters = |&(_, _, transfer): &(u64, u64, Transfer)| {
+            !self.ready.is_empty() || self.order.is_waiting() || self.goes_to_memory(transfer.id)
+        };
+        let transfer = self.transfer.filter(matters).map(|(_, end, _)| end);
         let data = match self.transfer {
             Some(_) => None,
             None => self.ready.iter().map(|transfer| self.spec.clock.cycle_at_or_after(transfer.ready).max(cycle + 1)).min(),
@@ -276,7 +279,7 @@ impl Bus {
         let mut all_eligible = true;
         if self.address_free <= cycle {
             let order = &self.order;
-            let candidates = (0..self.agents.len() as AgentNumber).filter_map(|agent| order.candidate(agent)).filter(|request| {
+            let candidates = order.waiting_agents().filter_map(|agent| order.candidate(agent)).filter(|request| {
                 let eligible = request.stamp <= now.0;
                 all_eligible &= eligible;
                 eligible
@@ -303,11 +306,10 @@ impl Bus {
         self.counters.wait += now.saturating_sub(Time(request.stamp));
         let Command::Coherent(transaction) = request.command else {
             self.mark(request.agent, &[(Owner::Queue, now), (Owner::Network, clock.edge(seen))]);
-            self.windows.push((seen, id));
+            self.conclude(id, seen, port);
             return;
         };
         let window = seen + u64::from(self.spec.snoop_cycles);
-        self.windows.push((window, id));
         match transaction {
             Transaction::BusWb => {}
             Transaction::BusUpgr => self.mark(request.agent, &[(Owner::Queue, now), (Owner::Coherence, clock.edge(window))]),
@@ -317,9 +319,17 @@ impl Bus {
             ),
         }
         let departure = (clock.edge(seen) - Time(1)).max(port.now());
+        let mut asked = false;
         for agent in snoopers(&self.agents, request) {
             let message = Message::Snoop { id, transaction, line: request.line, requestor: request.agent };
             port.send(agent.to, message, departure);
+            asked = true;
+        }
+        if asked || transaction == Transaction::BusUpgr {
+            self.windows.push((window, id));
+        } else {
+            // No one else could answer, so what follows is known.
+            self.conclude(id, window, port);
         }
     }
 
@@ -344,7 +354,7 @@ impl Bus {
         }
     }
 
-    /// The agents' answers are complete.
+    /// The agents' answers are complete at a cycle, now or to come.
     fn conclude(&mut self, id: TransactionId, cycle: u64, port: &mut Port<'_, Message>) {
         let time = self.spec.clock.edge(cycle);
         let under_way = *self.order.under_way(id);
@@ -379,7 +389,7 @@ impl Bus {
     /// Sends what memory has places for.
     fn send_to_memory(&mut self, port: &mut Port<'_, Message>) {
         while let Some(&ForMemory { message, ends }) = self.for_memory.front() {
-            if port.try_send(self.memory, message, port.now()).is_err() {
+            if port.try_send(self.memory, message, message.departure().max(port.now())).is_err() {
                 return;
             }
             self.for_memory.pop_front();
@@ -394,6 +404,12 @@ impl Bus {
             Command::Coherent(_) => self.line_bytes,
             Command::Read(bytes) | Command::Write(bytes) => bytes,
         }
+    }
+
+    /// Whether memory gets what is transferred: a write-back, a flush, a word written.
+    fn goes_to_memory(&self, id: TransactionId) -> bool {
+        let under_way = self.order.under_way(id);
+        under_way.supplied.is_some() || matches!(under_way.request.command, Command::Write(_))
     }
 
     /// Whether an agent waits for the end of a transfer.
@@ -414,6 +430,8 @@ impl Bus {
         let transfer = self.ready.remove(place);
         let end = cycle + u64::from(self.bytes(transfer.id).div_ceil(self.spec.width_bytes));
         self.counters.wait += now - transfer.ready;
+        let bytes = u64::from(self.bytes(transfer.id));
+        self.counters.data.enter(now, self.spec.clock.edge(end), bytes, port.now());
         self.transfer = Some((cycle, end, transfer));
         if self.is_awaited(transfer.id) {
             let end = self.spec.clock.edge(end);
@@ -436,21 +454,17 @@ impl Bus {
     }
 
     /// A transfer is over: memory gets what it has to get, and the transaction ends.
-    fn end_transfer(&mut self, begin: u64, end: u64, transfer: Transfer, port: &mut Port<'_, Message>) {
+    fn end_transfer(&mut self, end: u64, transfer: Transfer, port: &mut Port<'_, Message>) {
         let Transfer { id, version, .. } = transfer;
-        let (from, time) = (self.spec.clock.edge(begin), self.spec.clock.edge(end));
+        let time = self.spec.clock.edge(end);
+        if !self.goes_to_memory(id) {
+            self.complete(id, time);
+            return;
+        }
         let bytes = self.bytes(id);
-        self.counters.data.enter(from, time, u64::from(bytes), port.now());
-        let under_way = *self.order.under_way(id);
+        let under_way = self.order.under_way(id);
         let line = under_way.request.line;
-        let flush = match (under_way.request.command, under_way.supplied) {
-            (Command::Coherent(Transaction::BusWb) | Command::Write(_), _) => false,
-            (Command::Coherent(_), Some(_)) => true,
-            _ => {
-                self.complete(id, time);
-                return;
-            }
-        };
+        let flush = self.is_awaited(id) && under_way.supplied.is_some();
         let message = Message::Store { line, bytes, version, flush, time };
         self.for_memory.push_back(ForMemory { message, ends: Some(id) });
         self.send_to_memory(port);
@@ -458,7 +472,8 @@ impl Bus {
 
     /// Says what the bus waits for.
     pub fn waits(&self, report: &mut Vec<Wait>) {
-        if self.order.n_under_way() > 0 {
+        let over = self.transfer.is_some_and(|(_, _, transfer)| !self.goes_to_memory(transfer.id));
+        if self.order.n_under_way() > usize::from(over) {
             let what = format!("the bus has {} transactions under way", self.order.n_under_way());
             report.push(Wait { who: None, whom: None, what });
         }

@@ -217,7 +217,8 @@ impl Ideal {
     fn end(&mut self, id: TransactionId, time: Time, port: &mut Port<'_, Message>) {
         self.order.complete(id);
         if self.order.is_waiting() {
-            for agent in 0..self.agents.len() as AgentNumber {
+            let waiting: Vec<AgentNumber> = self.order.waiting_agents().collect();
+            for agent in waiting {
                 self.begin_waiting(agent, time, port);
             }
         }

@@ -45,6 +45,14 @@ pub enum Message {
 }
 
 impl Message {
+    /// When a message to memory leaves, so that it comes at the instant it means or a picosecond later.
+    pub fn departure(&self) -> Time {
+        match self {
+            Message::Fetch { time, .. } | Message::Store { time, .. } => time.saturating_sub(Time(1)),
+            _ => Time::ZERO,
+        }
+    }
+
     /// A request to memory that had to wait for a place until an instant asks then.
     pub fn postpone(&mut self, until: Time) {
         if let Message::Fetch { time, .. } | Message::Store { time, .. } = self {
