@@ -125,6 +125,14 @@ impl Clock {
         if self.edge(floor) == time { floor } else { floor + 1 }
     }
 
+    /// The first cycle that begins at `time` or later, and when it begins.
+    #[inline]
+    pub fn first_edge(self, time: Time) -> (u64, Time) {
+        let floor = self.cycle_at(time);
+        let edge = self.edge(floor);
+        if edge == time { (floor, edge) } else { (floor + 1, self.edge(floor + 1)) }
+    }
+
     /// The cycle that `time` lies in.
     #[inline]
     pub fn cycle_at(self, time: Time) -> u64 {
@@ -162,9 +170,11 @@ mod tests {
                 }
                 assert_eq!(clock.cycle_at(edge), k, "{hertz} Hz, cycle {k}");
                 assert_eq!(clock.cycle_at_or_after(edge), k);
+                assert_eq!(clock.first_edge(edge), (k, edge));
                 if clock.edge(k + 1).0 > edge.0 + 1 {
                     assert_eq!(clock.cycle_at(Time(edge.0 + 1)), k);
                     assert_eq!(clock.cycle_at_or_after(Time(edge.0 + 1)), k + 1);
+                    assert_eq!(clock.first_edge(Time(edge.0 + 1)), (k + 1, clock.edge(k + 1)));
                 }
             }
         }

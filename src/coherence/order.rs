@@ -109,14 +109,24 @@ impl BusOrder {
 
     /// The agents of which a request waits, in their order.
     pub fn waiting_agents(&self) -> impl Iterator<Item = AgentNumber> + '_ {
-        self.waiting.iter().enumerate().flat_map(|(word, &agents)| {
-            let mut left = agents;
-            std::iter::from_fn(move || {
-                let bit = left.trailing_zeros();
-                left &= left.checked_sub(1)?;
-                Some((64 * word) as AgentNumber + bit as AgentNumber)
-            })
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let agent = self.first_waiting(from)?;
+            from = usize::from(agent) + 1;
+            Some(agent)
         })
+    }
+
+    /// The first agent from a number on of which a request waits.
+    #[inline]
+    fn first_waiting(&self, from: usize) -> Option<AgentNumber> {
+        let mut word = from / 64;
+        let mut agents = self.waiting.get(word)? & (u64::MAX << (from % 64));
+        while agents == 0 {
+            word += 1;
+            agents = *self.waiting.get(word)?;
+        }
+        Some((64 * word) as AgentNumber + agents.trailing_zeros() as AgentNumber)
     }
 
     /// Brings the agent's bit up to date.
@@ -145,12 +155,11 @@ impl BusOrder {
             return None;
         }
         let agent = &self.agents[usize::from(agent)];
-        agent
-            .access
-            .iter()
-            .chain(&agent.write_backs)
-            .copied()
-            .find(|request| !matches!(request.command, Command::Coherent(_)) || !self.is_busy(request.line))
+        let may_go = |request: &Request| !matches!(request.command, Command::Coherent(_)) || !self.is_busy(request.line);
+        match agent.access {
+            Some(access) if may_go(&access) => Some(access),
+            _ => agent.write_backs.iter().copied().find(may_go),
+        }
     }
 
     /// A request that [`BusOrder::candidate`] offered goes on the bus.

@@ -17,21 +17,24 @@ impl Arbiter {
         Arbiter { kind, last: None }
     }
 
-    /// Chooses among candidates, one an agent, in the order of the agents.
-    pub fn choose(&mut self, candidates: impl Iterator<Item = Request>) -> Option<Request> {
-        let chosen = match self.kind {
-            Arbitration::FixedPriority => { candidates }.next(),
-            Arbitration::FirstCome => candidates.min_by_key(|request| (request.stamp, request.agent)),
+    /// Of two candidates of different agents, the one to take.
+    #[inline]
+    pub fn better(&self, one: Request, other: Request) -> Request {
+        let first = match self.kind {
+            Arbitration::FixedPriority => one.agent < other.agent,
+            Arbitration::FirstCome => (one.stamp, one.agent) < (other.stamp, other.agent),
             Arbitration::RoundRobin => {
-                let last = self.last;
                 // Agents behind the one served last come before those up to it.
-                candidates.min_by_key(|request| (last.is_some_and(|last| request.agent <= last), request.agent))
+                let turn = |request: Request| (self.last.is_some_and(|last| request.agent <= last), request.agent);
+                turn(one) < turn(other)
             }
         };
-        if let Some(request) = &chosen {
-            self.last = Some(request.agent);
-        }
-        chosen
+        if first { one } else { other }
+    }
+
+    /// An agent is served.
+    pub fn serve(&mut self, agent: AgentNumber) {
+        self.last = Some(agent);
     }
 }
 
@@ -47,7 +50,8 @@ mod tests {
         let mut served = Vec::new();
         // Agent 1 asks again at once, every time.
         for _ in 0..6 {
-            let chosen = arbiter.choose(waiting.iter().copied()).unwrap();
+            let chosen = waiting.iter().copied().reduce(|one, other| arbiter.better(one, other)).unwrap();
+            arbiter.serve(chosen.agent);
             served.push(chosen.agent);
             match waiting.iter_mut().find(|request| request.agent == chosen.agent) {
                 Some(request) if request.agent == 1 => request.stamp = 100,

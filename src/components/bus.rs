@@ -94,11 +94,10 @@ pub struct AgentPort {
     pub snoops: bool,
 }
 
-/// Whom a transaction is shown to: all with caches, but the requestor sees an access of its own when it is complete.
-pub fn snoopers(agents: &[AgentPort], request: Request) -> impl Iterator<Item = &AgentPort> {
-    let sees_its_own = request.command == Command::Coherent(Transaction::BusWb);
-    let is_other = move |number: AgentNumber| sees_its_own || number != request.agent;
-    (0..).zip(agents).filter(move |(number, agent)| agent.snoops && is_other(*number)).map(|(_, agent)| agent)
+/// Whether a transaction is shown to an agent: to all with caches, but the requestor sees an access of its own when it is complete.
+#[inline]
+pub fn is_shown(request: &Request, number: usize, agent: &AgentPort) -> bool {
+    agent.snoops && (number != usize::from(request.agent) || request.command == Command::Coherent(Transaction::BusWb))
 }
 
 /// Data that wait for the data bus.
@@ -118,6 +117,22 @@ struct ForMemory {
     ends: Option<TransactionId>,
 }
 
+/// A cycle of the bus's clock, and when it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Edge {
+    cycle: u64,
+    time: Time,
+}
+
+/// What is on the data bus.
+#[derive(Clone, Copy, Debug)]
+struct OnDataBus {
+    end: Edge,
+    transfer: Transfer,
+    /// Whether memory gets it: a write-back, a flush, a word written.
+    goes_to_memory: bool,
+}
+
 /// The bus.
 #[derive(Debug)]
 pub struct Bus {
@@ -130,16 +145,16 @@ pub struct Bus {
     order: BusOrder,
     arbiter: Arbiter,
     /// The first cycle at which the address bus is free.
-    address_free: u64,
+    address_free: Edge,
     /// When the agents' answers are complete, and for which transaction.
-    windows: Vec<(u64, TransactionId)>,
+    windows: Vec<(Edge, TransactionId)>,
     /// Data that wait for the data bus.
     ready: Vec<Transfer>,
-    /// The transfer on the data bus: its first cycle, the cycle at which it ends.
-    transfer: Option<(u64, u64, Transfer)>,
+    /// The transfer on the data bus.
+    transfer: Option<OnDataBus>,
     for_memory: VecDeque<ForMemory>,
-    /// The cycle for which a wake is planned.
-    planned: Option<u64>,
+    /// The cycle for which a wake is planned, and when it begins.
+    planned: Option<Edge>,
     counters: BusCounters,
 }
 
@@ -156,7 +171,7 @@ impl Bus {
             shared,
             order,
             arbiter,
-            address_free: 0,
+            address_free: Edge { cycle: 0, time: Time::ZERO },
             windows: Vec::new(),
             ready: Vec::new(),
             transfer: None,
@@ -181,8 +196,8 @@ impl Bus {
         match message {
             Message::Request { agent, command, line, time } => {
                 if self.order.arrive(Request { agent, command, line, stamp: time.0 }) {
-                    let cycle = self.spec.clock.cycle_at_or_after(time).max(self.address_free);
-                    self.plan(cycle, port);
+                    let edge = self.first_edge(time).max(self.address_free);
+                    self.plan(edge, port);
                 } else {
                     port.release(channel);
                 }
@@ -196,9 +211,9 @@ impl Bus {
             Message::Line { id, version, time } => {
                 port.release(channel);
                 let agent = self.order.under_way(id).request.agent;
+                let edge = self.first_edge(time);
                 self.ready.push(Transfer { id, agent, ready: time, version });
-                let free = self.transfer.map_or(0, |(_, end, _)| end);
-                self.plan(self.spec.clock.cycle_at_or_after(time).max(free), port);
+                self.plan(self.transfer.map_or(edge, |transfer| transfer.end.max(edge)), port);
             }
             _ => port.release(channel),
         }
@@ -208,10 +223,11 @@ impl Bus {
     pub fn wake(&mut self, reason: Wake, port: &mut Port<'_, Message>) {
         match reason {
             Wake::Planned(_) => {
-                let cycle = self.spec.clock.cycle_at(port.now() - SETTLE);
-                if self.planned.is_some_and(|planned| planned <= cycle) {
+                if let Some(edge) = self.planned
+                    && edge.time + SETTLE <= port.now()
+                {
                     self.planned = None;
-                    self.settle(cycle, port);
+                    self.settle(edge, port);
                 }
             }
             Wake::Place(_) => {
@@ -220,107 +236,116 @@ impl Bus {
                     waiting.message.postpone(port.now());
                 }
                 self.send_to_memory(port);
-                let cycle = self.spec.clock.cycle_at_or_after(port.now());
-                self.plan(cycle, port);
+                self.plan(self.first_edge(port.now()), port);
             }
         }
     }
 
+    fn first_edge(&self, time: Time) -> Edge {
+        let (cycle, time) = self.spec.clock.first_edge(time);
+        Edge { cycle, time }
+    }
+
+    fn edge(&self, cycle: u64) -> Edge {
+        Edge { cycle, time: self.spec.clock.edge(cycle) }
+    }
+
     /// Plans to decide at the beginning of a cycle, once everything of that instant has come.
-    fn plan(&mut self, cycle: u64, port: &mut Port<'_, Message>) {
-        if self.planned.is_none_or(|planned| planned > cycle) {
-            self.planned = Some(cycle);
-            port.wake_at((self.spec.clock.edge(cycle) + SETTLE).max(port.now()), 0);
+    fn plan(&mut self, edge: Edge, port: &mut Port<'_, Message>) {
+        if self.planned.is_none_or(|planned| planned > edge) {
+            self.planned = Some(edge);
+            port.wake_at((edge.time + SETTLE).max(port.now()), 0);
         }
     }
 
     /// All that happens at the beginning of a cycle.
-    fn settle(&mut self, cycle: u64, port: &mut Port<'_, Message>) {
-        if let Some((_, end, transfer)) = self.transfer
-            && end <= cycle
+    fn settle(&mut self, now: Edge, port: &mut Port<'_, Message>) {
+        if let Some(transfer) = self.transfer
+            && transfer.end <= now
         {
             self.transfer = None;
-            self.end_transfer(end, transfer, port);
+            self.end_transfer(transfer, port);
         }
-        while let Some(place) = self.windows.iter().position(|&(end, _)| end <= cycle) {
+        while let Some(place) = self.windows.iter().position(|&(end, _)| end <= now) {
             let (end, id) = self.windows.remove(place);
-            self.conclude(id, end, port);
+            self.conclude(id, end.time, port);
         }
-        self.start_transfer(cycle, port);
-        let all_eligible = self.arbitrate(cycle, port);
-        self.plan_next(cycle, all_eligible, port);
+        if self.transfer.is_none() && !self.ready.is_empty() {
+            self.start_transfer(now, port);
+        }
+        let all_eligible = !self.order.is_waiting() || self.arbitrate(now, port);
+        self.plan_next(now, all_eligible, port);
     }
 
-    fn plan_next(&mut self, cycle: u64, all_eligible: bool, port: &mut Port<'_, Message>) {
-        let window = self.windows.iter().map(|&(end, _)| end).min();
-        // The end of a transfer that changes nothing for anyone needs no moment of its own.
-        let matters = |&(_, _, transfer): &(u64, u64, Transfer)| {
-            !self.ready.is_empty() || self.order.is_waiting() || self.goes_to_memory(transfer.id)
-        };
-        let transfer = self.transfer.filter(matters).map(|(_, end, _)| end);
-        let data = match self.transfer {
-            Some(_) => None,
-            None => self.ready.iter().map(|transfer| self.spec.clock.cycle_at_or_after(transfer.ready).max(cycle + 1)).min(),
-        };
-        let address =
-            (self.order.is_waiting() && (self.address_free > cycle || !all_eligible)).then(|| self.address_free.max(cycle + 1));
-        if let Some(next) = [window, transfer, data, address].into_iter().flatten().min() {
+    fn plan_next(&mut self, now: Edge, all_eligible: bool, port: &mut Port<'_, Message>) {
+        let waiting = self.order.is_waiting();
+        let mut next: Option<Edge> = None;
+        let mut consider = |edge: Edge| next = Some(next.map_or(edge, |next| next.min(edge)));
+        for &(end, _) in &self.windows {
+            consider(end);
+        }
+        match self.transfer {
+            // The end of a transfer that changes nothing for anyone needs no moment of its own.
+            Some(transfer) if transfer.goes_to_memory || waiting || !self.ready.is_empty() => consider(transfer.end),
+            Some(_) => {}
+            None => self.ready.iter().for_each(|transfer| consider(self.first_edge(transfer.ready))),
+        }
+        if waiting && (self.address_free > now || !all_eligible) {
+            consider(if self.address_free > now { self.address_free } else { self.edge(now.cycle + 1) });
+        }
+        if let Some(next) = next {
             self.plan(next, port);
         }
     }
 
     /// Grants the address bus, where it is free and someone may have it. Returns whether all that wait had come by the cycle's
     /// beginning.
-    fn arbitrate(&mut self, cycle: u64, port: &mut Port<'_, Message>) -> bool {
-        let now = self.spec.clock.edge(cycle);
-        if !self.order.is_waiting() {
+    fn arbitrate(&mut self, now: Edge, port: &mut Port<'_, Message>) -> bool {
+        if self.address_free > now {
             return true;
         }
         let mut all_eligible = true;
-        if self.address_free <= cycle {
-            let order = &self.order;
-            let candidates = order.waiting_agents().filter_map(|agent| order.candidate(agent)).filter(|request| {
-                let eligible = request.stamp <= now.0;
-                all_eligible &= eligible;
-                eligible
-            });
-            if let Some(request) = self.arbiter.choose(candidates) {
-                self.grant(request, cycle, port);
+        let mut chosen: Option<Request> = None;
+        for agent in self.order.waiting_agents() {
+            let Some(request) = self.order.candidate(agent) else { continue };
+            if request.stamp <= now.time.0 {
+                chosen = Some(chosen.map_or(request, |chosen| self.arbiter.better(chosen, request)));
+            } else {
+                all_eligible = false;
             }
+        }
+        if let Some(request) = chosen {
+            self.arbiter.serve(request.agent);
+            self.grant(request, now, port);
         }
         all_eligible
     }
 
     /// A request goes on the address bus.
-    fn grant(&mut self, request: Request, cycle: u64, port: &mut Port<'_, Message>) {
+    fn grant(&mut self, request: Request, now: Edge, port: &mut Port<'_, Message>) {
         let id = self.order.grant(request);
-        if matches!(request.command, Command::Coherent(_)) {
-            self.charge_waiting(request.line, Owner::Queue, self.spec.clock.edge(cycle));
-        }
         port.release(self.agents[usize::from(request.agent)].requests);
-        let clock = self.spec.clock;
-        let (now, seen) = (clock.edge(cycle), cycle + u64::from(self.spec.address_cycles));
+        let seen = self.edge(now.cycle + u64::from(self.spec.address_cycles));
         self.address_free = seen;
         self.counters.begin_transaction(request.command);
-        self.counters.address_busy += clock.edge(seen) - now;
-        self.counters.wait += now.saturating_sub(Time(request.stamp));
+        self.counters.address_busy += seen.time - now.time;
+        self.counters.wait += now.time.saturating_sub(Time(request.stamp));
         let Command::Coherent(transaction) = request.command else {
-            self.mark(request.agent, &[(Owner::Queue, now), (Owner::Network, clock.edge(seen))]);
-            self.conclude(id, seen, port);
+            self.mark(request.agent, &[(Owner::Queue, now.time), (Owner::Network, seen.time)]);
+            self.conclude(id, seen.time, port);
             return;
         };
-        let window = seen + u64::from(self.spec.snoop_cycles);
+        self.charge_waiting(request.line, Owner::Queue, now.time);
+        let window = self.edge(seen.cycle + u64::from(self.spec.snoop_cycles));
+        let (queue, coherence) = ((Owner::Queue, now.time), (Owner::Coherence, window.time));
         match transaction {
             Transaction::BusWb => {}
-            Transaction::BusUpgr => self.mark(request.agent, &[(Owner::Queue, now), (Owner::Coherence, clock.edge(window))]),
-            _ => self.mark(
-                request.agent,
-                &[(Owner::Queue, now), (Owner::Network, clock.edge(seen)), (Owner::Coherence, clock.edge(window))],
-            ),
+            Transaction::BusUpgr => self.mark(request.agent, &[queue, coherence]),
+            _ => self.mark(request.agent, &[queue, (Owner::Network, seen.time), coherence]),
         }
-        let departure = (clock.edge(seen) - Time(1)).max(port.now());
+        let departure = (seen.time - Time(1)).max(port.now());
         let mut asked = false;
-        for agent in snoopers(&self.agents, request) {
+        for (_, agent) in self.agents.iter().enumerate().filter(|&(number, agent)| is_shown(&request, number, agent)) {
             let message = Message::Snoop { id, transaction, line: request.line, requestor: request.agent };
             port.send(agent.to, message, departure);
             asked = true;
@@ -329,7 +354,7 @@ impl Bus {
             self.windows.push((window, id));
         } else {
             // No one else could answer, so what follows is known.
-            self.conclude(id, window, port);
+            self.conclude(id, window.time, port);
         }
     }
 
@@ -354,9 +379,8 @@ impl Bus {
         }
     }
 
-    /// The agents' answers are complete at a cycle, now or to come.
-    fn conclude(&mut self, id: TransactionId, cycle: u64, port: &mut Port<'_, Message>) {
-        let time = self.spec.clock.edge(cycle);
+    /// The agents' answers are complete at an instant, now or to come.
+    fn conclude(&mut self, id: TransactionId, time: Time, port: &mut Port<'_, Message>) {
         let under_way = *self.order.under_way(id);
         let Request { agent, command, line, .. } = under_way.request;
         let line_bytes = self.line_bytes;
@@ -406,37 +430,28 @@ impl Bus {
         }
     }
 
-    /// Whether memory gets what is transferred: a write-back, a flush, a word written.
-    fn goes_to_memory(&self, id: TransactionId) -> bool {
-        let under_way = self.order.under_way(id);
-        under_way.supplied.is_some() || matches!(under_way.request.command, Command::Write(_))
-    }
-
     /// Whether an agent waits for the end of a transfer.
     fn is_awaited(&self, id: TransactionId) -> bool {
         self.order.under_way(id).request.command != Command::Coherent(Transaction::BusWb)
     }
 
     /// Gives the data bus to what has been ready for longest.
-    fn start_transfer(&mut self, cycle: u64, port: &mut Port<'_, Message>) {
-        let now = self.spec.clock.edge(cycle);
-        if self.transfer.is_some() {
-            return;
-        }
+    fn start_transfer(&mut self, now: Edge, port: &mut Port<'_, Message>) {
         let first = (0..self.ready.len())
-            .filter(|&place| self.ready[place].ready <= now)
+            .filter(|&place| self.ready[place].ready <= now.time)
             .min_by_key(|&place| (self.ready[place].ready, self.ready[place].agent, self.ready[place].id));
         let Some(place) = first else { return };
-        let transfer = self.ready.remove(place);
-        let end = cycle + u64::from(self.bytes(transfer.id).div_ceil(self.spec.width_bytes));
-        self.counters.wait += now - transfer.ready;
-        let bytes = u64::from(self.bytes(transfer.id));
-        self.counters.data.enter(now, self.spec.clock.edge(end), bytes, port.now());
-        self.transfer = Some((cycle, end, transfer));
+        let transfer = self.ready.swap_remove(place);
+        let bytes = self.bytes(transfer.id);
+        let end = self.edge(now.cycle + u64::from(bytes.div_ceil(self.spec.width_bytes)));
+        self.counters.wait += now.time - transfer.ready;
+        self.counters.data.enter(now.time, end.time, u64::from(bytes), port.now());
+        let under_way = self.order.under_way(transfer.id);
+        let goes_to_memory = under_way.supplied.is_some() || matches!(under_way.request.command, Command::Write(_));
+        self.transfer = Some(OnDataBus { end, transfer, goes_to_memory });
         if self.is_awaited(transfer.id) {
-            let end = self.spec.clock.edge(end);
-            self.mark(transfer.agent, &[(Owner::Queue, now), (Owner::Network, end)]);
-            self.tell_complete(transfer.id, transfer.version, end, port);
+            self.mark(transfer.agent, &[(Owner::Queue, now.time), (Owner::Network, end.time)]);
+            self.tell_complete(transfer.id, transfer.version, end.time, port);
         }
     }
 
@@ -454,25 +469,24 @@ impl Bus {
     }
 
     /// A transfer is over: memory gets what it has to get, and the transaction ends.
-    fn end_transfer(&mut self, end: u64, transfer: Transfer, port: &mut Port<'_, Message>) {
+    fn end_transfer(&mut self, OnDataBus { end, transfer, goes_to_memory }: OnDataBus, port: &mut Port<'_, Message>) {
         let Transfer { id, version, .. } = transfer;
-        let time = self.spec.clock.edge(end);
-        if !self.goes_to_memory(id) {
-            self.complete(id, time);
+        if !goes_to_memory {
+            self.complete(id, end.time);
             return;
         }
         let bytes = self.bytes(id);
         let under_way = self.order.under_way(id);
         let line = under_way.request.line;
         let flush = self.is_awaited(id) && under_way.supplied.is_some();
-        let message = Message::Store { line, bytes, version, flush, time };
+        let message = Message::Store { line, bytes, version, flush, time: end.time };
         self.for_memory.push_back(ForMemory { message, ends: Some(id) });
         self.send_to_memory(port);
     }
 
     /// Says what the bus waits for.
     pub fn waits(&self, report: &mut Vec<Wait>) {
-        let over = self.transfer.is_some_and(|(_, _, transfer)| !self.goes_to_memory(transfer.id));
+        let over = self.transfer.is_some_and(|transfer| !transfer.goes_to_memory);
         if self.order.n_under_way() > usize::from(over) {
             let what = format!("the bus has {} transactions under way", self.order.n_under_way());
             report.push(Wait { who: None, whom: None, what });

@@ -302,7 +302,10 @@ impl Core {
     /// Goes on as far as nothing can reach the core that it has not seen.
     fn go(&mut self, port: &mut Port<'_, Message>) {
         if self.is_runnable() {
-            let limit = self.clock.cycle_at_or_after(port.horizon());
+            let limit = match port.horizon() {
+                Time::NEVER => u64::MAX,
+                horizon => self.clock.cycle_at_or_after(horizon),
+            };
             self.advance_to(limit, port);
         }
     }
@@ -497,9 +500,10 @@ impl Core {
 
     /// The time from a request to the core's next cycle after its answer belongs to whom it passed on its way.
     fn charge_wait(&mut self, time: Time, shared: &mut Shared) {
-        let cycle = self.clock.cycle_at_or_after(time).max(self.cycle);
+        // The request left at the core's local time, so the answer comes later.
+        let (cycle, edge) = self.clock.first_edge(time);
         let timeline = &mut shared.timelines[usize::from(self.number)];
-        timeline.mark(Owner::Network, self.clock.edge(cycle));
+        timeline.mark(Owner::Network, edge);
         let line = self.line_in_progress();
         let cycles = cycle - self.cycle;
         if self.polling {

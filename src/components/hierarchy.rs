@@ -110,6 +110,8 @@ pub struct PrivateCaches {
     permissions: Permissions,
     line_bytes: u64,
     line_shift: u32,
+    /// Where the line is that an access waits for. It keeps its ways.
+    awaited: Option<Place>,
 }
 
 impl Levels {
@@ -227,6 +229,7 @@ impl PrivateCaches {
             protocol,
             line_bytes: u64::from(specs[0].line_bytes),
             line_shift: specs[0].line_bytes.ilog2(),
+            awaited: None,
         }
     }
 
@@ -293,6 +296,7 @@ impl PrivateCaches {
         let access = self.agent_access(place, write, observer)?;
         match access {
             Access::Asked(transaction) => {
+                self.awaited = Some(place);
                 match (level, &mut self.levels.outer) {
                     (Lookup::Outer, Some(outer)) => outer.counters.upgrades += 1,
                     _ => self.levels.inner.counters.upgrades += 1,
@@ -315,14 +319,17 @@ impl PrivateCaches {
             level.counters.miss(write);
         }
         let write_back = match victim {
-            Some(victim) => self.evict(victim, observer)?.then_some(victim),
+            Some(victim) => self.evict(victim, slot, observer)?.then_some(victim),
             None => None,
         };
         self.levels.outermost_mut().array.fill(slot, line, State::INVALID);
         let inner = self.levels.outer.is_none().then_some(slot);
         let place = Place { line, inner, outermost: Some(slot) };
         match self.agent_access(place, write, observer)? {
-            Access::Asked(transaction) => Ok(Lookup::Ask { transaction, write_back }),
+            Access::Asked(transaction) => {
+                self.awaited = Some(place);
+                Ok(Lookup::Ask { transaction, write_back })
+            }
             Access::Performed | Access::Stalled => {
                 Err(Broken::Incoherent(line, format!("core {} used a line it does not hold", observer.core)))
             }
@@ -330,8 +337,9 @@ impl PrivateCaches {
     }
 
     /// A line leaves all levels. Returns whether the bus is to be asked to take it back.
-    fn evict(&mut self, line: Line, observer: &mut Observer<'_>) -> Result<bool, Broken> {
-        let place = self.levels.find(line);
+    fn evict(&mut self, line: Line, slot: Slot, observer: &mut Observer<'_>) -> Result<bool, Broken> {
+        let in_inner = if self.levels.outer.is_some() { self.levels.inner.array.find(line) } else { Some(slot) };
+        let place = Place { line, inner: in_inner, outermost: Some(slot) };
         if self.levels.outer.is_some() {
             let inner = &mut self.levels.inner;
             if let Some(slot) = place.inner {
@@ -444,7 +452,9 @@ impl PrivateCaches {
         write: bool,
         observer: &mut Observer<'_>,
     ) -> Result<(), Broken> {
-        let mut place = self.levels.find(line);
+        let Some(mut place) = self.awaited.take().filter(|place| place.line == line) else {
+            return Err(Broken::Incoherent(line, format!("core {} received a line it did not wait for", observer.core)));
+        };
         let mut held = self.levels.hold(place);
         // Its own transaction had its place in the order before; nothing of the line could be seen in between.
         let (_, ordered) = self

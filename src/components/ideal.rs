@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
-use crate::components::bus::{AgentPort, BusCounters, snoopers};
+use crate::components::bus::{AgentPort, BusCounters, is_shown};
 use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
@@ -120,7 +120,7 @@ impl Ideal {
                 self.shared.borrow_mut().timelines[usize::from(agent)].mark(Owner::Queue, begin);
             }
             if let Command::Coherent(transaction) = request.command {
-                for agent in snoopers(&self.agents, request) {
+                for (_, agent) in self.agents.iter().enumerate().filter(|&(number, agent)| is_shown(&request, number, agent)) {
                     let message = Message::Snoop { id, transaction, line: request.line, requestor: request.agent };
                     port.send(agent.to, message, port.now());
                 }

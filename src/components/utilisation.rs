@@ -1,7 +1,5 @@
 //! How busy something was over time, in bounded space: stretches of equal length that double when the run outgrows them.
 
-use std::collections::VecDeque;
-
 use crate::base::time::Time;
 
 /// Stretches kept at most.
@@ -21,31 +19,46 @@ pub struct Served {
 pub struct Ledger {
     /// Those that ended long enough ago.
     settled: Served,
-    /// The others: begin, end, bytes.
-    recent: VecDeque<(Time, Time, u64)>,
+    /// The others, and up to [`BATCH`] that wait to be settled: begin, end, bytes.
+    recent: Vec<(Time, Time, u64)>,
+    /// As long as `recent` may grow.
+    limit: usize,
     /// How long is long enough.
     memory: Time,
     utilisation: Utilisation,
 }
 
+/// Services are settled so many at a time.
+const BATCH: usize = 64;
+
 impl Ledger {
     /// Nothing yet, from an instant on. Figures can be had of instants up to `memory` ago.
     pub fn new(begin: Time, memory: Time) -> Ledger {
-        Ledger { settled: Served::default(), recent: VecDeque::new(), memory, utilisation: Utilisation::new(begin) }
+        Ledger { settled: Served::default(), recent: Vec::new(), limit: BATCH, memory, utilisation: Utilisation::new(begin) }
     }
 
     /// A service from one instant to another, entered `now`.
+    #[inline]
     pub fn enter(&mut self, from: Time, to: Time, bytes: u64, now: Time) {
-        self.utilisation.add(from, to);
-        self.recent.push_back((from, to, bytes));
-        while let Some(&(from, to, bytes)) = self.recent.front()
-            && to.saturating_add(self.memory) < now
-        {
-            self.settled.services += 1;
-            self.settled.bytes += bytes;
-            self.settled.busy += to - from;
-            self.recent.pop_front();
+        if self.recent.len() >= self.limit {
+            self.settle(now);
         }
+        self.recent.push((from, to, bytes));
+    }
+
+    fn settle(&mut self, now: Time) {
+        let (settled, utilisation, memory) = (&mut self.settled, &mut self.utilisation, self.memory);
+        self.recent.retain(|&(from, to, bytes)| {
+            let keep = to.saturating_add(memory) >= now;
+            if !keep {
+                utilisation.add(from, to);
+                settled.services += 1;
+                settled.bytes += bytes;
+                settled.busy += to - from;
+            }
+            keep
+        });
+        self.limit = self.recent.len() + BATCH;
     }
 
     /// The services that ended up to an instant; one in progress counts with its time so far.
@@ -62,7 +75,11 @@ impl Ledger {
 
     /// The busy share of equally long stretches up to an instant: [`Utilisation::shares`].
     pub fn shares(&self, end: Time, n: usize, width: u32) -> Vec<f64> {
-        self.utilisation.shares(end, n, width)
+        let mut utilisation = self.utilisation.clone();
+        for &(from, to, _) in &self.recent {
+            utilisation.add(from, to);
+        }
+        utilisation.shares(end, n, width)
     }
 }
 
@@ -134,12 +151,12 @@ mod tests {
     #[test]
     fn a_ledger_knows_the_figures_of_an_instant_that_has_passed() {
         let mut ledger = Ledger::new(Time(0), Time(50));
-        for k in 0..100 {
+        for k in 0..1000 {
             ledger.enter(Time(10 * k), Time(10 * k + 8), 64, Time(10 * k + 8));
         }
-        assert_eq!(ledger.until(Time::NEVER), Served { services: 100, bytes: 6400, busy: Time(800) });
-        assert_eq!(ledger.until(Time(974)), Served { services: 97, bytes: 97 * 64, busy: Time(97 * 8 + 4) });
-        assert!(ledger.recent.len() < 10);
+        assert_eq!(ledger.until(Time::NEVER), Served { services: 1000, bytes: 64_000, busy: Time(8000) });
+        assert_eq!(ledger.until(Time(9974)), Served { services: 997, bytes: 997 * 64, busy: Time(997 * 8 + 4) });
+        assert!(ledger.recent.len() < 2 * BATCH);
     }
 
     #[test]

@@ -146,7 +146,8 @@ impl Core {
     /// An access with all that coherence asks. Leaves the core's local time behind the lookups, or says why it has to wait.
     fn look_up(&mut self, line: Line, write: bool, at: u64, request: Option<Request>, shared: &mut Shared) -> Option<Pause> {
         let caches = self.caches.as_mut()?;
-        let time = self.clock.edge(at);
+        // Only those who watch want to know when.
+        let time = if self.watched { self.clock.edge(at) } else { Time::ZERO };
         let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
         let result = if self.watched && caches.touch(line, write) {
             caches.watch(line, write, &mut observer).map(|()| Lookup::Inner)
@@ -156,7 +157,7 @@ impl Core {
         let lookup = match result {
             Ok(lookup) => lookup,
             Err(broken) => {
-                shared.broken(time, self.number, &broken);
+                shared.broken(self.clock.edge(at), self.number, &broken);
                 return Some(Pause::Interrupted);
             }
         };
