@@ -40,14 +40,6 @@ impl Progress {
         }
     }
 
-    /// A line that stays, above the progress: on standard error, whether or not progress is drawn.
-    pub fn note(&self, console: &Console, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| console.talk(line)),
-            None => console.talk(line),
-        }
-    }
-
     fn bar(&mut self) -> Option<ProgressBar> {
         if self.shown && self.bar.is_none() && self.since.elapsed() >= PATIENCE {
             let bar = ProgressBar::with_draw_target(Some(RESOLUTION), ProgressDrawTarget::stderr_with_hz(8));

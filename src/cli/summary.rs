@@ -24,7 +24,7 @@ pub fn of_record(record: &Record) -> String {
     say("traffic", traffic(&facts));
     say("costliest", costliest(record, &facts));
     say("why", record.why.first().map(|reason| reason.sentence.clone()));
-    say("result", Some(result(record)));
+    say("result", result(record));
     text
 }
 
@@ -42,14 +42,17 @@ fn rates(record: &Record) -> Option<String> {
     }
     let seconds = record.time_ps as f64 / PICOSECONDS_PER_SECOND as f64;
     let counts = &record.counts;
-    let mut rates = vec![human::rate(counts.operations as f64 / seconds, "operations/s")];
+    let mut rates = Vec::new();
+    if counts.operations > 0 {
+        rates.push(human::rate(counts.operations as f64 / seconds, "operations/s"));
+    }
     if counts.flops > 0 {
         rates.push(human::rate(counts.flops as f64 / seconds, "flop/s"));
     }
     if counts.bytes > 0 {
-        rates.push(format!("{} loaded and stored", human::rate(counts.bytes as f64 / seconds, "B/s")));
+        rates.push(format!("{} moved", human::rate(counts.bytes as f64 / seconds, "B/s")));
     }
-    Some(rates.join(", "))
+    (!rates.is_empty()).then(|| rates.join(", "))
 }
 
 fn core_time(facts: &Facts<'_>) -> Option<String> {
@@ -91,9 +94,8 @@ fn costliest(record: &Record, facts: &Facts<'_>) -> Option<String> {
     Some(format!("line {}, {} of core time: {}", line.line, human::percent(cost), human::printable(text)))
 }
 
-fn result(record: &Record) -> String {
+fn result(record: &Record) -> Option<String> {
     let values: Vec<String> = record.result.values.iter().take(4).map(scalar).collect();
     let more = if record.result.values.len() > 4 { ", ..." } else { "" };
-    let said = if values.is_empty() { "none".to_owned() } else { values.join(", ") + more };
-    format!("{said} (checksum {})", record.result.checksum)
+    (!values.is_empty()).then(|| format!("{}{more} (checksum {})", values.join(", "), record.result.checksum))
 }

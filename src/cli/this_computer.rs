@@ -5,7 +5,7 @@
 
 use crate::base::diagnostic::SourceText;
 use crate::host::discover::{CacheDescription, CacheKind, HostDescription};
-use crate::report::HostFacts;
+use crate::report::{HostFacts, human};
 
 /// The clock where the processor's name does not say it.
 const USUAL_CLOCK: &str = "3 GHz";
@@ -49,10 +49,13 @@ pub fn cores(host: &HostDescription) -> u32 {
 /// The computer in words, for the report.
 pub fn facts(host: &HostDescription) -> HostFacts {
     let caches = host.caches.iter().filter(|cache| cache.kind != CacheKind::Instruction);
-    let mut caches: Vec<String> =
-        caches.map(|cache| format!("L{} {}", cache.level, crate::report::human::bytes(cache.size_bytes))).collect();
+    let mut caches: Vec<String> = caches.map(|cache| format!("L{} {}", cache.level, human::bytes(cache.size_bytes))).collect();
     caches.dedup();
-    HostFacts { name: name(host), cores: format!("{} cores to run on", cores(host)), caches: caches.join(", ") }
+    HostFacts {
+        name: name(host),
+        cores: format!("{} to run on", human::plural(cores(host) as usize, "core")),
+        caches: caches.join(", "),
+    }
 }
 
 fn name(host: &HostDescription) -> String {

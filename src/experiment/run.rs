@@ -224,15 +224,17 @@ pub(super) fn stop(error: &PhaseError, code: &Code, source: &SourceText) -> Stop
                 diagnostic.span.map(|span| (span, diagnostic.message.clone())).into_iter().chain(diagnostic.related.clone());
             stopped("fault", diagnostic.to_string(), places.collect())
         }
-        PhaseError::Stuck { waits, lines } => {
-            stopped("deadlock", format!("nothing can move: {}", waits.join("; ")), places(source, lines, "is stuck here"))
-        }
+        PhaseError::Stuck { waits, lines } => stopped(
+            "deadlock",
+            format!("nothing can move: {}", waits.join("; ")),
+            places(source, lines, ["is stuck here", "are stuck here"]),
+        ),
         PhaseError::OperationLimit { limit, lines } => {
             let message = format!(
                 "the program did not end within {limit} operations{}: a loop that never ends?",
                 lines.iter().map(|(core, line)| format!(", thread {core} was at line {line}")).collect::<String>()
             );
-            stopped("limit", message, places(source, lines, "was here"))
+            stopped("limit", message, places(source, lines, ["was here", "were here"]))
         }
         PhaseError::TimeLimit => stopped("limit", error.to_string(), Vec::new()),
         PhaseError::Violation(_) => stopped("coherence", error.to_string(), Vec::new()),
@@ -242,15 +244,16 @@ pub(super) fn stop(error: &PhaseError, code: &Code, source: &SourceText) -> Stop
 }
 
 /// The lines that threads were at, each once, with a sentence that names the threads.
-fn places(source: &SourceText, lines: &[(u32, u32)], what: &str) -> Vec<(Span, String)> {
+fn places(source: &SourceText, lines: &[(u32, u32)], [one, several]: [&str; 2]) -> Vec<(Span, String)> {
     let mut threads: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     for (thread, line) in lines {
-        threads.entry(*line).or_default().push(format!("thread {thread}"));
+        threads.entry(*line).or_default().push(thread.to_string());
     }
-    threads
-        .into_iter()
-        .filter_map(|(line, threads)| Some((line_span(source, line)?, format!("{} {what}", threads.join(", ")))))
-        .collect()
+    let sentence = |threads: Vec<String>| match &threads[..] {
+        [thread] => format!("thread {thread} {one}"),
+        threads => format!("threads {} {several}", threads.join(", ")),
+    };
+    threads.into_iter().filter_map(|(line, threads)| Some((line_span(source, line)?, sentence(threads)))).collect()
 }
 
 /// The text of a line, from 1, without its indentation.

@@ -153,7 +153,7 @@ impl Tour<'_> {
         let mut cases = Vec::new();
         let mut well = true;
         for (number, &(workload, threads)) in questions.iter().enumerate() {
-            progress.message(format!("{workload} on {threads} threads of this computer"));
+            progress.message(format!("{workload} on this computer, {}", human::plural(threads as usize, "thread")));
             progress.fraction(number as f64 / questions.len() as f64);
             let workload = read_workload(&self.library, &self.library.find(Kind::Workload, workload)?)?;
             let settings = settings(workload.name(), Some(threads));
@@ -163,13 +163,13 @@ impl Tour<'_> {
                 Ok(case) => cases.push(case),
                 Err(trouble) => {
                     well = false;
-                    progress.note(self.console, &format!("{} could not be measured: {trouble}", case.workload.name()));
+                    self.console.complain(&Failure::input(format!("{} could not be measured: {trouble}", case.workload.name())));
                 }
             }
             self.records.push(record);
         }
         drop(progress);
-        self.print(&table(&cases))?;
+        self.print(&format!("\n{}", table(&cases)))?;
         self.cases = cases;
         Ok(well)
     }

@@ -27,7 +27,7 @@ use crate::report::human;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  flynn validate                      every shipped program, on one thread and on all cores: about two minutes
+  flynn validate                      every shipped program, on one thread and on all cores, in about a minute
   flynn validate triad sum-unpadded
   flynn validate my-program.flynn --threads 1,2 --budget 5
   flynn validate triad --set node.core.clock=\"4 GHz\"
@@ -94,6 +94,13 @@ struct Unmeasured {
     message: String,
 }
 
+impl Unmeasured {
+    fn sentence(&self) -> String {
+        let threads = human::plural(self.threads as usize, "thread");
+        format!("{} on {threads} was not measured: {}", self.workload, self.message)
+    }
+}
+
 /// A case to be predicted and measured.
 struct Question {
     case: Case,
@@ -107,8 +114,11 @@ pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
     let questions = questions(&arguments, &library, &host)?;
     let mut progress = Progress::new(console);
     let records = predict(&questions, &library, &arguments, &mut progress)?;
-    let (cases, failures) = measure(&questions, &records, &library, &arguments, console, &mut progress)?;
+    let (cases, failures) = measure(&questions, &records, &library, &arguments, &mut progress)?;
     drop(progress);
+    for failure in &failures {
+        console.complain(&Failure::input(failure.sentence()));
+    }
     let written = write(&records, &cases, &host, &arguments, console);
     let summary = summary(&cases);
     if arguments.format.is_json() {
@@ -116,7 +126,7 @@ pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
         written?;
     } else {
         let directory = written?;
-        let text = if arguments.output.quiet { directory } else { text(&cases, &failures, &summary, &host, &directory) };
+        let text = if arguments.output.quiet { directory } else { text(&cases, &summary, &host, &directory) };
         console.print(&text)?;
     }
     let well = failures.is_empty() && cases.iter().all(|case| case.equal);
@@ -183,20 +193,16 @@ fn measure(
     records: &[Record],
     library: &Library,
     arguments: &Arguments,
-    console: &Console,
     progress: &mut Progress,
 ) -> Result<(Vec<ValidationCase>, Vec<Unmeasured>), Failure> {
     let (mut cases, mut failures) = (Vec::new(), Vec::new());
     for (number, (question, record)) in questions.iter().zip(records).enumerate() {
         let (workload, threads) = (question.case.workload.name(), question.settings.threads.unwrap_or(1));
-        progress.message(format!("measuring {workload} on {threads} threads"));
+        progress.message(format!("measuring {workload} on {}", human::plural(threads as usize, "thread")));
         progress.fraction(number as f64 / questions.len() as f64);
         match measured(library, &question.case, &question.settings, record, arguments.budget)? {
             Ok(case) => cases.push(case),
-            Err(message) => {
-                progress.note(console, &format!("{workload} on {threads} threads: {message}"));
-                failures.push(Unmeasured { workload: workload.to_owned(), threads, message });
-            }
+            Err(message) => failures.push(Unmeasured { workload: workload.to_owned(), threads, message }),
         }
     }
     Ok((cases, failures))
@@ -219,13 +225,10 @@ fn write(
     output::write_run(&arguments.output.output, "validate", &files, console)
 }
 
-fn text(cases: &[ValidationCase], failures: &[Unmeasured], summary: &Summary, host: &HostDescription, directory: &str) -> String {
+fn text(cases: &[ValidationCase], summary: &Summary, host: &HostDescription, directory: &str) -> String {
     let facts = this_computer::facts(host);
     let mut text = format!("{}, {}\n\n", facts.name, facts.cores);
     text.push_str(&table(cases));
-    for failure in failures {
-        let _ = writeln!(text, "{} on {} threads was not measured: {}", failure.workload, failure.threads, failure.message);
-    }
     let unequal = match summary.unequal {
         0 => "all results equal".to_owned(),
         1 => "1 result DIFFERS".to_owned(),
@@ -233,10 +236,9 @@ fn text(cases: &[ValidationCase], failures: &[Unmeasured], summary: &Summary, ho
     };
     let _ = writeln!(
         text,
-        "\n{} cases, {unequal}; error of the prediction: median {}, worst {}; {} too noisy to judge",
+        "\n{} cases, {unequal}; predictions are off by a factor of {} in the (geometric) mean; {} too noisy to judge",
         summary.cases,
-        human::percent(summary.median_error),
-        human::percent(summary.worst_error),
+        human::digits(libm::exp(summary.mean_log_error)),
         summary.inconclusive,
     );
     let _ = writeln!(text, "report {directory}/report.html");
