@@ -195,9 +195,16 @@ impl Bus {
     pub fn receive(&mut self, channel: ChannelId, message: Message, port: &mut Port<'_, Message>) {
         match message {
             Message::Request { agent, command, line, time } => {
-                if self.order.arrive(Request { agent, command, line, stamp: time.0 }) {
+                let request = Request { agent, command, line, stamp: time.0 };
+                if self.order.arrive(request) {
                     let edge = self.first_edge(time).max(self.address_free);
-                    self.plan(edge, port);
+                    if self.is_uncontested(edge, port) {
+                        self.arbiter.serve(agent);
+                        self.grant(request, edge, port);
+                        self.plan_next(edge, true, port);
+                    } else {
+                        self.plan(edge, port);
+                    }
                 } else {
                     port.release(channel);
                 }
@@ -212,10 +219,40 @@ impl Bus {
                 port.release(channel);
                 let agent = self.order.under_way(id).request.agent;
                 let edge = self.first_edge(time);
+                self.forget_transfer(edge, port);
                 self.ready.push(Transfer { id, agent, ready: time, version });
-                self.plan(self.transfer.map_or(edge, |transfer| transfer.end.max(edge)), port);
+                if self.is_only_business(id) {
+                    self.start_transfer(edge, port);
+                    self.plan_next(edge, true, port);
+                } else {
+                    self.plan(self.transfer.map_or(edge, |transfer| transfer.end.max(edge)), port);
+                }
             }
             _ => port.release(channel),
+        }
+    }
+
+    /// Whether the only agent there is asks for the address bus while nothing else goes on: then it is known before the cycle begins
+    /// that it will have it, and the moment of arbitration can be spared. The agent's other requests find the bus as they would have.
+    fn is_uncontested(&mut self, edge: Edge, port: &mut Port<'_, Message>) -> bool {
+        if self.agents.len() > 1 {
+            return false;
+        }
+        self.forget_transfer(edge, port);
+        self.order.n_under_way() == 0 && self.planned.is_none() && self.for_memory.is_empty()
+    }
+
+    /// Whether nothing else is under way or waits, so that the line that came will have the data bus at once: what is granted from now
+    /// on has data at least a cycle later.
+    fn is_only_business(&self, id: TransactionId) -> bool {
+        let only = matches!(self.ready[..], [transfer] if transfer.id == id);
+        only && self.order.n_under_way() == 1 && self.transfer.is_none() && !self.order.is_waiting() && self.for_memory.is_empty()
+    }
+
+    /// Ends a transfer of which no one has been waiting to see the end.
+    fn forget_transfer(&mut self, now: Edge, port: &mut Port<'_, Message>) {
+        if let Some(transfer) = self.transfer.take_if(|transfer| transfer.end <= now && !transfer.goes_to_memory) {
+            self.end_transfer(transfer, port);
         }
     }
 
@@ -260,10 +297,7 @@ impl Bus {
 
     /// All that happens at the beginning of a cycle.
     fn settle(&mut self, now: Edge, port: &mut Port<'_, Message>) {
-        if let Some(transfer) = self.transfer
-            && transfer.end <= now
-        {
-            self.transfer = None;
+        if let Some(transfer) = self.transfer.take_if(|transfer| transfer.end <= now) {
             self.end_transfer(transfer, port);
         }
         while let Some(place) = self.windows.iter().position(|&(end, _)| end <= now) {

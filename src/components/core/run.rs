@@ -45,29 +45,15 @@ impl Core {
                         return Pause::At(self.cycle);
                     }
                     slice -= 1;
-                    let step = program.interpreter.step(&mut self.context, &mut shared.memory);
-                    let (block, then) = match step {
-                        Step::Block(block) => (block, Then::Step),
-                        Step::Synchronise(request) => (request.block, Then::Synchronise(request)),
-                        Step::Busy { block, operations } => (block, Then::Busy(operations)),
-                        Step::Finished { block } => (block, Then::Finish),
-                        Step::Fault(fault) => {
-                            shared.interrupt(Interruption::Fault(fault));
-                            return Pause::Interrupted;
-                        }
-                    };
-                    let cost = &program.table.blocks[block as usize];
-                    self.account.blocks[block as usize] += 1;
-                    self.account.unspent += u64::from(cost.operations);
-                    (self.block, self.first, self.next, self.end, self.then) = (block, cost.first, cost.first, cost.end, then);
-                    self.stage = Stage::References;
-                }
-                Stage::References => {
-                    if let Some(pause) = self.walk(&program, shared, limit) {
+                    if !self.enter_block(&program, shared) {
+                        return Pause::Interrupted;
+                    }
+                    if let Some(pause) = self.finish_block(&program, shared, limit) {
                         return pause;
                     }
-                    self.cycle = self.cycle.wrapping_add(u64::from(program.table.blocks[self.block as usize].tail));
-                    if let Some(pause) = self.leave_block(shared) {
+                }
+                Stage::References => {
+                    if let Some(pause) = self.finish_block(&program, shared, limit) {
                         return pause;
                     }
                 }
@@ -82,6 +68,41 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Interprets the next block. Returns whether the program can go on.
+    #[inline(always)]
+    fn enter_block(&mut self, program: &super::Loaded, shared: &mut Shared) -> bool {
+        let (block, then) = match program.interpreter.step(&mut self.context, &mut shared.memory) {
+            Step::Block(block) => (block, Then::Step),
+            Step::Synchronise(request) => (request.block, Then::Synchronise(request)),
+            Step::Busy { block, operations } => (block, Then::Busy(operations)),
+            Step::Finished { block } => (block, Then::Finish),
+            Step::Fault(fault) => {
+                shared.interrupt(Interruption::Fault(fault));
+                return false;
+            }
+        };
+        let cost = &program.table.blocks[block as usize];
+        self.account.blocks[block as usize] += 1;
+        self.account.unspent += u64::from(cost.operations);
+        (self.block, self.first, self.next, self.end, self.then) = (block, cost.first, cost.first, cost.end, then);
+        self.stage = Stage::References;
+        true
+    }
+
+    /// Makes the references of the block in progress that are still to be made, and what follows them.
+    #[inline(always)]
+    fn finish_block(&mut self, program: &super::Loaded, shared: &mut Shared, limit: u64) -> Option<Pause> {
+        if let Some(pause) = self.walk(program, shared, limit) {
+            return Some(pause);
+        }
+        self.cycle = self.cycle.wrapping_add(u64::from(program.table.blocks[self.block as usize].tail));
+        if matches!(self.then, Then::Step) {
+            self.stage = Stage::Step;
+            return None;
+        }
+        self.leave_block(shared)
     }
 
     /// Makes the references of the block in progress.
