@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::machine::Machine;
+
 /// The version of the record's layout. Fields never change meaning under one version.
 pub const SCHEMA: u32 = 1;
 
@@ -57,6 +59,18 @@ pub struct MachineRecord {
     pub flynn_class: String,
     /// Every key with the value in force.
     pub config: Json,
+}
+
+impl MachineRecord {
+    /// The record of a machine.
+    pub fn of(machine: &Machine) -> MachineRecord {
+        MachineRecord {
+            name: machine.name.clone(),
+            organisation: machine.organisation.to_string(),
+            flynn_class: machine.flynn_class.to_string(),
+            config: machine.resolved.clone(),
+        }
+    }
 }
 
 /// The workload a record is of.

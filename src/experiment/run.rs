@@ -291,12 +291,7 @@ pub(super) fn record(
         flynn: env!("CARGO_PKG_VERSION").to_string(),
         seed: request.seed,
         start: request.start,
-        machine: MachineRecord {
-            name: machine.name.clone(),
-            organisation: machine.organisation.to_string(),
-            flynn_class: machine.flynn_class.to_string(),
-            config: machine.resolved.clone(),
-        },
+        machine: MachineRecord::of(machine),
         workload,
         time_ps: report.time.0,
         result,

@@ -82,12 +82,7 @@ impl Traffic<'_> {
             flynn: env!("CARGO_PKG_VERSION").to_string(),
             seed: request.seed,
             start: request.start,
-            machine: MachineRecord {
-                name: machine.name.clone(),
-                organisation: machine.organisation.to_string(),
-                flynn_class: machine.flynn_class.to_string(),
-                config: machine.resolved.clone(),
-            },
+            machine: MachineRecord::of(machine),
             workload: WorkloadRecord {
                 name: self.workload.name.clone(),
                 text: self.workload.source.text.to_string(),
