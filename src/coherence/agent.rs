@@ -50,7 +50,7 @@ pub enum Access {
     Performed,
     /// It waits for this transaction.
     Asked(Transaction),
-    /// It has to be tried again once a write-back has left ([`Answer::left`]).
+    /// It has to be tried again once a write-back has left ([`Answer::left`]) or a word has come ([`Agent::take_word`]).
     Stalled,
 }
 
@@ -59,10 +59,16 @@ pub enum Access {
 pub struct Answer {
     /// It has a copy.
     pub shared: bool,
-    /// It supplies the line.
+    /// It supplies the line, and memory takes it too.
     pub flush: bool,
+    /// It supplies the line, and memory keeps what it has.
+    pub supply: bool,
     /// Its own write-back: the line follows on the data bus.
     pub write_back: bool,
+    /// Its own update: the word follows on the data bus.
+    pub send_word: bool,
+    /// It takes the word that follows on the data bus.
+    pub take_word: bool,
     /// Its pending upgrade of the line has become a read for ownership.
     pub amend: bool,
     /// Its pending write-back of the line is off.
@@ -76,7 +82,17 @@ pub struct Answer {
 impl Answer {
     /// Whether the bus needs to hear of it: silence means no to everything.
     pub fn matters(&self) -> bool {
-        self.shared || self.flush || self.write_back || self.amend || self.withdraw
+        self.shared || self.sends() || self.take_word || self.amend || self.withdraw
+    }
+
+    /// Whether it puts something on the data bus.
+    pub fn sends(&self) -> bool {
+        self.flush || self.supply || self.write_back || self.send_word
+    }
+
+    /// Whether memory takes what it sends.
+    pub fn is_for_memory(&self) -> bool {
+        self.flush || self.write_back
     }
 }
 
@@ -91,10 +107,11 @@ impl Agent {
         &self.write_backs
     }
 
-    /// Whether a line in this state can be evicted now: it needs no write-back, or there is a place for one.
-    pub fn has_place_for(&self, table: &Table<AgentEvent>, victim: State) -> bool {
-        self.write_backs.len() < WRITE_BACK_PLACES
-            || !table.row(victim, AgentEvent::Evict).is_some_and(|row| row.actions.has(AgentAction::BusWb))
+    /// Whether a line in this state can be evicted now: it waits for nothing, and needs no write-back or there is a place for one.
+    pub fn can_evict(&self, table: &Table<AgentEvent>, victim: State) -> bool {
+        let Some(row) = table.row(victim, AgentEvent::Evict) else { return true };
+        let has_place = self.write_backs.len() < WRITE_BACK_PLACES || !row.actions.has(AgentAction::BusWb);
+        has_place && !row.actions.has(AgentAction::Stall)
     }
 
     /// Whether the line is on its way out.
@@ -125,6 +142,7 @@ impl Agent {
                 self.waiting = Some(line);
                 Access::Asked(transaction)
             }
+            None if taken.actions.has(AgentAction::Stall) => Access::Stalled,
             None => Access::Performed,
         };
         Ok((access, taken))
@@ -182,7 +200,10 @@ impl Agent {
         let answer = Answer {
             shared: has(AgentAction::Shared),
             flush: has(AgentAction::Flush),
+            supply: has(AgentAction::Supply),
             write_back: has(AgentAction::WriteBack),
+            send_word: has(AgentAction::SendWord),
+            take_word: has(AgentAction::TakeWord),
             amend: has(AgentAction::Amend),
             withdraw: has(AgentAction::Withdraw),
             version,
@@ -191,7 +212,8 @@ impl Agent {
         Ok((answer, taken))
     }
 
-    /// The transaction that the access waits for is over; `shared` where another agent has a copy. The access takes effect now.
+    /// The transaction that the access waits for is over; `shared` where another agent has a copy. The access takes effect now, or
+    /// asks for another transaction.
     ///
     /// # Errors
     /// Where the protocol calls it impossible.
@@ -202,10 +224,23 @@ impl Agent {
         line: Line,
         transaction: Transaction,
         shared: bool,
-    ) -> Result<Transition, Impossible> {
+    ) -> Result<(Access, Transition), Impossible> {
         let taken = transition(table, copies.state(line), transaction.completion(shared))?;
         copies.set_state(line, taken.next);
+        if let Some(transaction) = taken.request() {
+            return Ok((Access::Asked(transaction), taken));
+        }
         self.waiting = None;
+        Ok((Access::Performed, taken))
+    }
+
+    /// The word came that the agent said it would take.
+    ///
+    /// # Errors
+    /// Where the protocol calls it impossible.
+    pub fn take_word(&mut self, table: &Table<AgentEvent>, copies: &mut impl Copies, line: Line) -> Result<Transition, Impossible> {
+        let taken = transition(table, copies.state(line), AgentEvent::Word)?;
+        copies.set_state(line, taken.next);
         Ok(taken)
     }
 }

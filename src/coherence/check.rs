@@ -21,7 +21,8 @@ pub(super) fn reachable<E: Vocabulary>(table: &Table<E>, places: &Places, faults
     }
 }
 
-const REQUESTS: [AgentAction; 4] = [AgentAction::BusRd, AgentAction::BusRdX, AgentAction::BusUpgr, AgentAction::BusWb];
+const REQUESTS: [AgentAction; 5] =
+    [AgentAction::BusRd, AgentAction::BusRdX, AgentAction::BusUpgr, AgentAction::BusWb, AgentAction::BusUpd];
 
 fn n_requests(row: Row) -> usize {
     REQUESTS.iter().filter(|&&request| row.actions.has(request)).count()
@@ -48,7 +49,8 @@ pub(super) fn agent(table: &Table<AgentEvent>, places: &Places, faults: &mut Dia
         let fault = match event {
             AgentEvent::Load | AgentEvent::Store => check.access(),
             AgentEvent::Evict => check.eviction(),
-            AgentEvent::DataShared | AgentEvent::DataAlone | AgentEvent::Done => check.completion(),
+            AgentEvent::DataShared | AgentEvent::DataAlone | AgentEvent::Done | AgentEvent::DoneShared => check.completion(),
+            AgentEvent::Word => check.misplaced(&[]),
             _ => check.snoop(),
         };
         faults.extend(fault.map(|message| place.fault(message)));
@@ -80,9 +82,11 @@ impl AgentRow<'_> {
     fn misplaced(&self, allowed: &[AgentAction]) -> Option<String> {
         let (name, _) = AgentAction::ALL.iter().find(|&&(_, action)| self.has(action) && !allowed.contains(&action))?;
         let reason = match *name {
-            "shared" | "flush" | "amend" | "withdraw" => "it answers another agent's transaction",
+            "shared" | "flush" | "supply" | "amend" | "withdraw" => "it answers another agent's transaction",
             "write_back" => "it goes with the own write-back on the bus (`own_bus_wb`)",
-            "stall" => "only an access of the core can be tried again",
+            "send_word" => "it goes with the own update on the bus (`own_bus_upd`)",
+            "take_word" => "it answers another agent's update (`bus_upd`)",
+            "stall" => "only an access or an eviction can be tried again",
             "bus_wb" => "a write-back is asked for by an eviction",
             "perform" => "no access of the core waits here",
             _ => "the bus is asked by an access of the core",
@@ -93,14 +97,21 @@ impl AgentRow<'_> {
     /// A load or a store: it is performed, asks, or stalls; one of them.
     fn access(&self) -> Option<String> {
         let (state, event) = (self.name(), self.event.name());
-        let allowed = [AgentAction::Perform, AgentAction::Stall, AgentAction::BusRd, AgentAction::BusRdX, AgentAction::BusUpgr];
+        let allowed = [
+            AgentAction::Perform,
+            AgentAction::Stall,
+            AgentAction::BusRd,
+            AgentAction::BusRdX,
+            AgentAction::BusUpgr,
+            AgentAction::BusUpd,
+        ];
         if let Some(misplaced) = self.misplaced(&allowed) {
             return Some(misplaced);
         }
         let ways = usize::from(self.has(AgentAction::Perform)) + usize::from(self.has(AgentAction::Stall)) + n_requests(self.row);
         if ways != 1 {
             return Some(format!(
-                "a {event} in {state} must do exactly one of: `perform`, `stall`, ask the bus (`bus_rd`, `bus_rdx`, `bus_upgr`); this does {ways}"
+                "a {event} in {state} must do exactly one of: `perform`, `stall`, ask the bus (`bus_rd`, `bus_rdx`, `bus_upgr`, `bus_upd`); this does {ways}"
             ));
         }
         let needed = if self.event == AgentEvent::Store { Permission::Write } else { Permission::Read };
@@ -129,10 +140,14 @@ impl AgentRow<'_> {
     }
 
     fn eviction(&self) -> Option<String> {
-        if let Some(misplaced) = self.misplaced(&[AgentAction::BusWb]) {
+        if let Some(misplaced) = self.misplaced(&[AgentAction::BusWb, AgentAction::Stall]) {
             return Some(misplaced);
         }
         let asks = self.has(AgentAction::BusWb);
+        if self.has(AgentAction::Stall) {
+            let (name, waits) = (self.name(), !asks && self.row.next == self.state);
+            return (!waits).then(|| format!("an eviction that stalls in {name} must stay in {name} and ask for nothing"));
+        }
         if asks && !self.next().transient {
             return Some(format!(
                 "the write-back waits for the bus, so the next state must be transient; {} is not",
@@ -151,18 +166,22 @@ impl AgentRow<'_> {
     }
 
     fn completion(&self) -> Option<String> {
-        if let Some(misplaced) = self.misplaced(&[AgentAction::Perform]) {
+        if let Some(misplaced) = self.misplaced(&[AgentAction::Perform, AgentAction::BusUpd]) {
             return Some(misplaced);
         }
-        if !self.has(AgentAction::Perform) {
+        let (event, name, next) = (self.event.name(), self.name(), &self.next().name);
+        if self.has(AgentAction::Perform) == self.has(AgentAction::BusUpd) {
             return Some(format!(
-                "`{}` ends the core's wait in {}, so it must `perform` the access",
-                self.event.name(),
-                self.name()
+                "`{event}` ends the core's wait in {name}: it must either `perform` the access or ask for the next transaction (`bus_upd`)"
             ));
         }
+        if self.has(AgentAction::BusUpd) {
+            let waits = self.next().transient;
+            return (!waits)
+                .then(|| format!("`{event}` in {name} asks the bus, so the next state must be transient; {next} is not"));
+        }
         if self.next().permits == Permission::Nothing {
-            return Some(format!("the access is performed, but {} permits nothing", self.next().name));
+            return Some(format!("the access is performed, but {next} permits nothing"));
         }
         None
     }
@@ -172,16 +191,21 @@ impl AgentRow<'_> {
             matches!(self.event, AgentEvent::OwnBusRd | AgentEvent::OwnBusRdX | AgentEvent::OwnBusUpgr | AgentEvent::OwnBusWb);
         let allowed: &[AgentAction] = match self.event {
             AgentEvent::OwnBusWb => &[AgentAction::WriteBack],
+            AgentEvent::OwnBusUpd => &[AgentAction::SendWord],
+            AgentEvent::BusUpd => &[AgentAction::Shared, AgentAction::TakeWord, AgentAction::Withdraw],
             _ if own => &[],
-            _ => &[AgentAction::Shared, AgentAction::Flush, AgentAction::Amend, AgentAction::Withdraw],
+            _ => &[AgentAction::Shared, AgentAction::Flush, AgentAction::Supply, AgentAction::Amend, AgentAction::Withdraw],
         };
         if let Some(misplaced) = self.misplaced(allowed) {
             return Some(misplaced);
         }
+        if self.has(AgentAction::Flush) && self.has(AgentAction::Supply) {
+            return Some("memory either takes the line that is supplied (`flush`) or it does not (`supply`)".to_owned());
+        }
         let gains = self.next().permits > self.table.state(self.state).permits;
         gains.then(|| {
             format!(
-                "`{}` leads from {} to {}, which permits more: only `data_shared`, `data_alone` and `done` bring a permission",
+                "`{}` leads from {} to {}, which permits more: only `data_shared`, `data_alone`, `done`, `done_shared` and `word` bring a permission",
                 self.event.name(),
                 self.name(),
                 self.next().name

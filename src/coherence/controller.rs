@@ -1,7 +1,7 @@
 //! The controller: carries out a protocol's table. A pure function of the state, the event and, where a line came, what the other
 //! agents answered; no time, no ports.
 
-use crate::coherence::protocol::{Actions, AgentAction, AgentEvent, Protocol, State, Table, Vocabulary};
+use crate::coherence::protocol::{Actions, AgentAction, AgentEvent, MemoryEvent, Protocol, Row, State, Table, Vocabulary};
 
 /// What agents put on the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +14,8 @@ pub enum Transaction {
     BusUpgr,
     /// The line goes back to memory.
     BusWb,
+    /// A written word goes to all other copies.
+    BusUpd,
 }
 
 impl Transaction {
@@ -24,6 +26,7 @@ impl Transaction {
             Transaction::BusRdX => AgentEvent::OwnBusRdX,
             Transaction::BusUpgr => AgentEvent::OwnBusUpgr,
             Transaction::BusWb => AgentEvent::OwnBusWb,
+            Transaction::BusUpd => AgentEvent::OwnBusUpd,
         }
     }
 
@@ -34,13 +37,15 @@ impl Transaction {
             Transaction::BusRdX => AgentEvent::BusRdX,
             Transaction::BusUpgr => AgentEvent::BusUpgr,
             Transaction::BusWb => AgentEvent::BusWb,
+            Transaction::BusUpd => AgentEvent::BusUpd,
         }
     }
 
     /// The event that ends the requestor's wait, given whether another agent said that it has a copy.
     pub fn completion(self, shared: bool) -> AgentEvent {
         match self {
-            Transaction::BusUpgr | Transaction::BusWb => AgentEvent::Done,
+            Transaction::BusUpd if shared => AgentEvent::DoneShared,
+            Transaction::BusUpgr | Transaction::BusWb | Transaction::BusUpd => AgentEvent::Done,
             _ if shared => AgentEvent::DataShared,
             _ => AgentEvent::DataAlone,
         }
@@ -53,7 +58,19 @@ impl Transaction {
             Transaction::BusRdX => "BusRdX",
             Transaction::BusUpgr => "BusUpgr",
             Transaction::BusWb => "BusWB",
+            Transaction::BusUpd => "BusUpd",
         }
+    }
+
+    /// Whether the agent that asked is shown the transaction together with the others, because it has data to send. Any other it sees
+    /// when it is over, which makes no difference: the bus keeps the line's other transactions away until then.
+    pub fn is_shown_to_requestor(self) -> bool {
+        matches!(self, Transaction::BusWb | Transaction::BusUpd)
+    }
+
+    /// Whether it brings the requestor a line.
+    pub fn brings_line(self) -> bool {
+        matches!(self, Transaction::BusRd | Transaction::BusRdX)
     }
 }
 
@@ -74,6 +91,7 @@ impl Transition {
             (AgentAction::BusRdX, Transaction::BusRdX),
             (AgentAction::BusUpgr, Transaction::BusUpgr),
             (AgentAction::BusWb, Transaction::BusWb),
+            (AgentAction::BusUpd, Transaction::BusUpd),
         ]
         .into_iter()
         .find(|&(action, _)| self.actions.has(action))
@@ -110,4 +128,32 @@ pub fn transition(table: &Table<AgentEvent>, state: State, event: AgentEvent) ->
         Some(row) => Ok(Transition { from: state, event, next: row.next, actions: row.actions }),
         None => Err(Impossible { state, event }),
     }
+}
+
+/// Something happened at memory that the protocol calls impossible: the protocol is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryImpossible {
+    pub state: State,
+    pub event: MemoryEvent,
+}
+
+impl MemoryImpossible {
+    /// The sentence.
+    pub fn describe(&self, protocol: &Protocol) -> String {
+        format!(
+            "`{}` happened at memory in state {}, which the protocol {} calls impossible",
+            self.event.name(),
+            protocol.memory.state(self.state).name,
+            protocol.name
+        )
+    }
+}
+
+/// What memory does in a state on an event.
+///
+/// # Errors
+/// Where the protocol has no row for them.
+#[inline]
+pub fn memory_transition(table: &Table<MemoryEvent>, state: State, event: MemoryEvent) -> Result<Row, MemoryImpossible> {
+    table.row(state, event).ok_or(MemoryImpossible { state, event })
 }

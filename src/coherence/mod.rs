@@ -13,6 +13,7 @@
 pub mod agent;
 pub mod check;
 pub mod controller;
+pub mod explore;
 pub mod load;
 pub mod order;
 pub mod protocol;

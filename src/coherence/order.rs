@@ -48,21 +48,24 @@ pub struct UnderWay {
     pub request: Request,
     /// Whether another agent has a copy.
     pub shared: bool,
-    /// The version of the line, from the agent that sends it to the data bus, if one does.
+    /// The version of the line, from the agent that sends it, or a word of it, to the data bus, if one does.
     pub supplied: Option<u64>,
+    /// Whether memory takes what the agent sends.
+    pub for_memory: bool,
 }
 
 /// Names a transaction under way.
 pub type TransactionId = u32;
 
+/// What waits of an agent, and what is to happen to its requests that have yet to come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Agent {
-    access: Option<Request>,
-    write_backs: Vec<Request>,
+pub(super) struct Agent {
+    pub(super) access: Option<Request>,
+    pub(super) write_backs: Vec<Request>,
     /// The upgrade of this line is to become a read for ownership when it comes.
-    amended: Option<Line>,
+    pub(super) amended: Option<Line>,
     /// The write-backs of these lines are to be dropped when they come.
-    withdrawn: Vec<Line>,
+    pub(super) withdrawn: Vec<Line>,
 }
 
 /// Requests and transactions of a bus.
@@ -70,6 +73,8 @@ struct Agent {
 pub struct BusOrder {
     agents: Vec<Agent>,
     under_way: Vec<Option<UnderWay>>,
+    /// Who takes the word that a transaction sends.
+    takers: Vec<(TransactionId, AgentNumber)>,
     n_under_way: usize,
     capacity: usize,
     /// Bit `a`: agent `a` has a request that waits.
@@ -80,7 +85,14 @@ impl BusOrder {
     /// A bus with so many agents on which `capacity` transactions can be under way.
     pub fn new(n_agents: usize, capacity: usize) -> BusOrder {
         let waiting = vec![0; n_agents.div_ceil(64)];
-        BusOrder { agents: vec![Agent::default(); n_agents], under_way: Vec::new(), n_under_way: 0, capacity, waiting }
+        BusOrder {
+            agents: vec![Agent::default(); n_agents],
+            under_way: Vec::new(),
+            takers: Vec::new(),
+            n_under_way: 0,
+            capacity,
+            waiting,
+        }
     }
 
     /// A request comes. Returns whether it waits now: a withdrawn write-back is dropped.
@@ -172,7 +184,7 @@ impl BusOrder {
         }
         self.note_waiting(request.agent);
         self.n_under_way += 1;
-        let entry = Some(UnderWay { request, shared: false, supplied: None });
+        let entry = Some(UnderWay { request, shared: false, supplied: None, for_memory: false });
         match self.under_way.iter().position(Option::is_none) {
             Some(place) => {
                 self.under_way[place] = entry;
@@ -189,8 +201,12 @@ impl BusOrder {
     pub fn answer(&mut self, id: TransactionId, from: AgentNumber, answer: &Answer) -> bool {
         let Some(transaction) = &mut self.under_way[id as usize] else { return false };
         transaction.shared |= answer.shared;
-        if answer.flush || answer.write_back {
+        if answer.sends() {
             transaction.supplied = Some(answer.version);
+            transaction.for_memory |= answer.is_for_memory();
+        }
+        if answer.take_word {
+            self.takers.push((id, from));
         }
         let line = transaction.request.line;
         let agent = &mut self.agents[usize::from(from)];
@@ -221,10 +237,25 @@ impl BusOrder {
         self.under_way[id as usize].as_ref().expect("a transaction is under way until it is complete")
     }
 
+    /// The agents that take the word of a transaction.
+    pub fn takers(&self, id: TransactionId) -> impl Iterator<Item = AgentNumber> + '_ {
+        self.takers.iter().filter(move |&&(of, _)| of == id).map(|&(_, agent)| agent)
+    }
+
     /// The agents whose access to the line waits.
     pub fn waiting_for(&self, line: Line) -> impl Iterator<Item = AgentNumber> + '_ {
         self.waiting_agents()
             .filter(move |&number| self.agents[usize::from(number)].access.is_some_and(|request| request.line == line))
+    }
+
+    /// What waits of an agent.
+    pub(super) fn agent(&self, number: AgentNumber) -> &Agent {
+        &self.agents[usize::from(number)]
+    }
+
+    /// Whether nothing waits, is under way, or is expected.
+    pub(super) fn is_idle(&self) -> bool {
+        self.n_under_way == 0 && self.agents.iter().all(|agent| *agent == Agent::default())
     }
 
     /// How many transactions are under way.
@@ -235,6 +266,7 @@ impl BusOrder {
     /// A transaction is over: requests of its line may go.
     pub fn complete(&mut self, id: TransactionId) {
         self.under_way[id as usize] = None;
+        self.takers.retain(|&(of, _)| of != id);
         self.n_under_way -= 1;
     }
 }

@@ -85,6 +85,8 @@ vocabulary! {
         OwnBusUpgr = "own_bus_upgr",
         /// The own write-back is on the bus.
         OwnBusWb = "own_bus_wb",
+        /// The own update is on the bus.
+        OwnBusUpd = "own_bus_upd",
         /// Another agent reads.
         BusRd = "bus_rd",
         /// Another agent reads in order to write.
@@ -93,12 +95,18 @@ vocabulary! {
         BusUpgr = "bus_upgr",
         /// Another agent writes the line back.
         BusWb = "bus_wb",
+        /// Another agent writes a word and sends it to all who have a copy.
+        BusUpd = "bus_upd",
         /// The line came, and another agent said that it has a copy.
         DataShared = "data_shared",
         /// The line came, and no other agent has a copy.
         DataAlone = "data_alone",
-        /// The transaction is over and brings no data.
+        /// The transaction is over and brings no data; for an update: no other agent has a copy.
         Done = "done",
+        /// The update is over, and another agent said that it has a copy.
+        DoneShared = "done_shared",
+        /// The word that another agent wrote came.
+        Word = "word",
     }
 }
 
@@ -115,17 +123,25 @@ vocabulary! {
         BusUpgr = "bus_upgr",
         /// Asks the bus to take the line back to memory.
         BusWb = "bus_wb",
+        /// Asks the bus to take the written word to all other copies.
+        BusUpd = "bus_upd",
         /// Pulls the bus's *shared* wire.
         Shared = "shared",
         /// Pulls the bus's *dirty* wire: this agent supplies the line, and memory takes it too.
         Flush = "flush",
+        /// Pulls the bus's *dirty* wire: this agent supplies the line, and memory keeps what it has.
+        Supply = "supply",
         /// Puts the line on the data bus for memory.
         WriteBack = "write_back",
+        /// Puts the written word on the data bus for the other copies.
+        SendWord = "send_word",
+        /// Takes the word that follows on the data bus into its copy.
+        TakeWord = "take_word",
         /// The pending upgrade becomes a read for ownership: the copy it was to upgrade is lost.
         Amend = "amend",
         /// The pending write-back is taken off: another agent's transaction has moved the line already.
         Withdraw = "withdraw",
-        /// The core tries again once the line's write-back has left.
+        /// The core tries again once the line's write-back has left, or the word on its way to the copy has come.
         Stall = "stall",
     }
 }

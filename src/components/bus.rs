@@ -15,6 +15,9 @@
 //! which transactions may overlap: `coherence::order`. (SGI Challenge: Galles and Williams, "Performance optimizations,
 //! implementation, and verification of the SGI Challenge multiprocessor", HICSS 1994; Culler, Singh and Gupta, section 6.4.)
 //!
+//! An update sends its word over the data bus as a line goes; at the end of the transfer the requestor has written it, and whoever said
+//! that it would take it into its copy takes it.
+//!
 //! Reads and writes of words that no cache holds have no snoop window; a write sends its data at the end of the address phase.
 
 use std::collections::VecDeque;
@@ -24,7 +27,7 @@ use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
 use crate::components::arbiter::Arbiter;
-use crate::components::message::{Message, SETTLE};
+use crate::components::message::{Message, SETTLE, WORD_BYTES};
 use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
 use crate::components::spec::BusSpec;
@@ -38,10 +41,15 @@ pub struct BusCounters {
     pub bus_rdx: u64,
     pub bus_upgr: u64,
     pub bus_wb: u64,
+    pub bus_upd: u64,
     /// Reads and writes of words that no cache holds.
     pub uncached: u64,
     /// Lines that one cache supplied to another.
     pub flushes: u64,
+    /// Those of them that memory did not take.
+    pub supplies: u64,
+    /// Words that one cache sent to others.
+    pub words: u64,
     /// Transfers over the data bus.
     pub data: Ledger,
     /// Time in which the address bus was held.
@@ -58,8 +66,11 @@ impl BusCounters {
             bus_rdx: 0,
             bus_upgr: 0,
             bus_wb: 0,
+            bus_upd: 0,
             uncached: 0,
             flushes: 0,
+            supplies: 0,
+            words: 0,
             data: Ledger::new(begin, memory),
             address_busy: Time::ZERO,
             wait: Time::ZERO,
@@ -68,7 +79,7 @@ impl BusCounters {
 
     /// All transactions.
     pub fn transactions(&self) -> u64 {
-        self.bus_rd + self.bus_rdx + self.bus_upgr + self.bus_wb + self.uncached
+        self.bus_rd + self.bus_rdx + self.bus_upgr + self.bus_wb + self.bus_upd + self.uncached
     }
 
     /// Counts a transaction that begins.
@@ -78,7 +89,20 @@ impl BusCounters {
             Command::Coherent(Transaction::BusRdX) => self.bus_rdx += 1,
             Command::Coherent(Transaction::BusUpgr) => self.bus_upgr += 1,
             Command::Coherent(Transaction::BusWb) => self.bus_wb += 1,
+            Command::Coherent(Transaction::BusUpd) => self.bus_upd += 1,
             Command::Read(_) | Command::Write(_) => self.uncached += 1,
+        }
+    }
+
+    /// Counts what an agent sends to the data bus for a transaction.
+    pub fn sent(&mut self, transaction: Transaction, for_memory: bool) {
+        match transaction {
+            Transaction::BusWb => {}
+            Transaction::BusUpd => self.words += 1,
+            _ => {
+                self.flushes += 1;
+                self.supplies += u64::from(!for_memory);
+            }
         }
     }
 }
@@ -94,10 +118,11 @@ pub struct AgentPort {
     pub snoops: bool,
 }
 
-/// Whether a transaction is shown to an agent: to all with caches, but the requestor sees an access of its own when it is complete.
+/// Whether a transaction is shown to an agent: to all with caches, but most of its own the requestor sees when they are complete.
 #[inline]
 pub fn is_shown(request: &Request, number: usize, agent: &AgentPort) -> bool {
-    agent.snoops && (number != usize::from(request.agent) || request.command == Command::Coherent(Transaction::BusWb))
+    let own_is_shown = matches!(request.command, Command::Coherent(transaction) if transaction.is_shown_to_requestor());
+    agent.snoops && (own_is_shown || number != usize::from(request.agent))
 }
 
 /// Data that wait for the data bus.
@@ -419,7 +444,8 @@ impl Bus {
         let Request { agent, command, line, .. } = under_way.request;
         let line_bytes = self.line_bytes;
         match (command, under_way.supplied) {
-            (Command::Coherent(Transaction::BusUpgr), _) => {
+            // An update without a word: as for a write-back that no one sends.
+            (Command::Coherent(Transaction::BusUpgr), _) | (Command::Coherent(Transaction::BusUpd), None) => {
                 self.tell_complete(id, 0, time, port);
                 self.complete(id, time);
             }
@@ -427,7 +453,7 @@ impl Bus {
             (Command::Coherent(Transaction::BusWb), None) => self.complete(id, time),
             // `settle` looks at what is ready next.
             (Command::Coherent(transaction), Some(version)) => {
-                self.counters.flushes += u64::from(transaction != Transaction::BusWb);
+                self.counters.sent(transaction, under_way.for_memory);
                 self.ready.push(Transfer { id, agent, ready: time, version });
             }
             (Command::Write(_), _) => self.ready.push(Transfer { id, agent, ready: time, version: 0 }),
@@ -459,6 +485,7 @@ impl Bus {
 
     fn bytes(&self, id: TransactionId) -> u32 {
         match self.order.under_way(id).request.command {
+            Command::Coherent(Transaction::BusUpd) => WORD_BYTES,
             Command::Coherent(_) => self.line_bytes,
             Command::Read(bytes) | Command::Write(bytes) => bytes,
         }
@@ -481,11 +508,20 @@ impl Bus {
         self.counters.wait += now.time - transfer.ready;
         self.counters.data.enter(now.time, end.time, u64::from(bytes), port.now());
         let under_way = self.order.under_way(transfer.id);
-        let goes_to_memory = under_way.supplied.is_some() || matches!(under_way.request.command, Command::Write(_));
+        let goes_to_memory = under_way.for_memory || matches!(under_way.request.command, Command::Write(_));
         self.transfer = Some(OnDataBus { end, transfer, goes_to_memory });
         if self.is_awaited(transfer.id) {
             self.mark(transfer.agent, &[(Owner::Queue, now.time), (Owner::Network, end.time)]);
             self.tell_complete(transfer.id, transfer.version, end.time, port);
+            self.tell_takers(transfer.id, transfer.version, end.time, port);
+        }
+    }
+
+    /// Tells those who take the word of an update, once the writer has written it.
+    fn tell_takers(&self, id: TransactionId, version: u64, time: Time, port: &mut Port<'_, Message>) {
+        let line = self.order.under_way(id).request.line;
+        for agent in self.order.takers(id) {
+            port.send(self.agents[usize::from(agent)].to, Message::Word { line, version: version + 1, time }, time.max(port.now()));
         }
     }
 

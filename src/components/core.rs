@@ -39,9 +39,6 @@ use std::sync::Arc;
 pub use account::{CoreAccount, LineStacks, NotConserved, Totals};
 use run::Pause;
 
-/// Bytes of an access that is a transaction of its own.
-const WORD_BYTES: u32 = 8;
-
 /// A program made ready for one kind of core.
 #[derive(Debug)]
 pub struct Loaded {
@@ -74,7 +71,7 @@ enum Stage {
     Synchronise(Request),
     /// An access waits for its transaction.
     Waiting(Pending),
-    /// An access waits for a place in the write-back buffer.
+    /// An access waits for a place in the write-back buffer, or for a word on its way to the copy.
     Stalled,
     /// An `await` sleeps; its next lookup would be at this cycle.
     Sleeping {
@@ -273,6 +270,7 @@ impl Core {
             Message::Complete { transaction, line, shared, version, time } => {
                 self.complete(transaction, line, shared, version, time, port);
             }
+            Message::Word { line, version, time } => self.take_word(line, version, time, port),
             Message::Wake { time } => self.awake(time),
             _ => {}
         }
@@ -433,7 +431,24 @@ impl Core {
         caches.line(request.address) == line
     }
 
-    /// A write-back has left: a stalled access is looked up now.
+    /// The word that another core wrote is there: whoever waits for it goes on.
+    fn take_word(&mut self, line: Line, version: u64, time: Time, port: &mut Port<'_, Message>) {
+        let Some(caches) = &mut self.caches else { return };
+        let handle = Rc::clone(&self.shared);
+        let shared = &mut *handle.borrow_mut();
+        let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+        if let Err(broken) = caches.take_word(line, version, &mut observer) {
+            shared.broken(time, self.number, &broken);
+            port.stop();
+            return;
+        }
+        self.try_again(time);
+        if self.sleeps_on(line) {
+            self.awake(time);
+        }
+    }
+
+    /// What it waited for has come or left: a stalled access is looked up now.
     fn try_again(&mut self, now: Time) {
         if self.stage != Stage::Stalled {
             return;
@@ -482,10 +497,18 @@ impl Core {
         let shared = &mut *handle.borrow_mut();
         if let (Some(caches), Some(transaction)) = (&mut self.caches, transaction) {
             let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
-            if let Err(broken) = caches.complete(line, transaction, is_shared, version, pending.write, &mut observer) {
-                shared.broken(time, self.number, &broken);
-                port.stop();
-                return;
+            match caches.complete(line, transaction, is_shared, version, pending.write, &mut observer) {
+                Ok(None) => {}
+                Ok(Some(next)) => {
+                    self.charge_wait(time, shared);
+                    self.ask(Command::Coherent(next), line, None, shared, port);
+                    return;
+                }
+                Err(broken) => {
+                    shared.broken(time, self.number, &broken);
+                    port.stop();
+                    return;
+                }
             }
         }
         self.charge_wait(time, shared);
@@ -550,7 +573,9 @@ impl Core {
         let what = match self.stage {
             Stage::Sleeping { request, .. } => format!("core {} awaits {}", self.number, self.describe_await(&request)),
             Stage::Waiting(_) => format!("core {} waits for memory (line {})", self.number, self.line_in_progress()),
-            Stage::Stalled => format!("core {} waits for its write-back buffer (line {})", self.number, self.line_in_progress()),
+            Stage::Stalled => {
+                format!("core {} waits for its write-back buffer or an update (line {})", self.number, self.line_in_progress())
+            }
             _ => return,
         };
         report.push(Wait { who: None, whom: None, what });

@@ -252,7 +252,7 @@ impl PrivateCaches {
     /// An access that [`PrivateCaches::touch`] did not let go on.
     pub fn access(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
         let mut place = self.levels.find(line);
-        if self.agent.is_leaving(line) {
+        if self.agent.is_leaving(line) || self.stalls(place, write) {
             self.agent_access(place, write, observer)?;
             return Ok(Lookup::Stall);
         }
@@ -280,6 +280,13 @@ impl PrivateCaches {
             _ => {}
         }
         Ok(lookup)
+    }
+
+    /// Whether an access has to wait for something on its way to the copy.
+    fn stalls(&mut self, place: Place, write: bool) -> bool {
+        let state = self.levels.hold(place).state(place.line);
+        let event = if write { AgentEvent::Store } else { AgentEvent::Load };
+        self.protocol.agent.row(state, event).is_some_and(|row| row.actions.has(AgentAction::Stall))
     }
 
     fn agent_access(&mut self, place: Place, write: bool, observer: &mut Observer<'_>) -> Result<Access, Broken> {
@@ -312,7 +319,7 @@ impl PrivateCaches {
     fn missing(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
         let (slot, victim) = self.levels.outermost().array.victim(line);
         let state = self.levels.outermost().array.state(slot);
-        if victim.is_some() && !self.agent.has_place_for(&self.protocol.agent, state) {
+        if victim.is_some() && !self.agent.can_evict(&self.protocol.agent, state) {
             return Ok(Lookup::Stall);
         }
         for level in self.levels.each() {
@@ -435,14 +442,36 @@ impl PrivateCaches {
                 outer.counters.invalidations += 1;
             }
         }
-        if answer.flush || answer.write_back {
+        if answer.sends() && !answer.send_word {
             self.levels.outermost_mut().counters.bytes_written += self.line_bytes;
         }
         Ok((answer, gone))
     }
 
-    /// What an access waited for is there: `version` where a line came. The access takes effect. The agent sees its own transaction
-    /// only now, which makes no difference: the bus keeps the line's other transactions away until then.
+    /// The word came that another agent wrote, and this one said it would take into its copy.
+    pub fn take_word(&mut self, line: Line, version: u64, observer: &mut Observer<'_>) -> Result<(), Broken> {
+        let place = self.levels.find(line);
+        let taken = self
+            .agent
+            .take_word(&self.protocol.agent, &mut self.levels.hold(place), line)
+            .map_err(|impossible| Broken::Impossible(line, impossible))?;
+        observer.transition(&self.protocol, line, &taken)?;
+        self.received(place, version, observer);
+        Ok(())
+    }
+
+    /// A copy has a version now that came over the bus.
+    fn received(&mut self, place: Place, version: u64, observer: &mut Observer<'_>) {
+        if let Some(slot) = place.outermost {
+            self.levels.outermost_mut().array.set_version(slot, version);
+        }
+        if let Some(versions) = &mut observer.versions {
+            versions.note(observer.time, place.line, Happened::Filled { core: observer.core, version });
+        }
+    }
+
+    /// What an access waited for is there: `version` where a line came. The access takes effect, or the transaction to ask for next is
+    /// returned.
     pub fn complete(
         &mut self,
         line: Line,
@@ -451,34 +480,35 @@ impl PrivateCaches {
         version: u64,
         write: bool,
         observer: &mut Observer<'_>,
-    ) -> Result<(), Broken> {
+    ) -> Result<Option<Transaction>, Broken> {
         let Some(mut place) = self.awaited.take().filter(|place| place.line == line) else {
             return Err(Broken::Incoherent(line, format!("core {} received a line it did not wait for", observer.core)));
         };
         let mut held = self.levels.hold(place);
         // Its own transaction had its place in the order before; nothing of the line could be seen in between.
-        let (_, ordered) = self
-            .agent
-            .snoop(&self.protocol.agent, &mut held, line, transaction, true)
-            .map_err(|impossible| Broken::Impossible(line, impossible))?;
-        observer.transition(&self.protocol, line, &ordered)?;
-        let taken = self
+        if !transaction.is_shown_to_requestor() {
+            let (_, ordered) = self
+                .agent
+                .snoop(&self.protocol.agent, &mut held, line, transaction, true)
+                .map_err(|impossible| Broken::Impossible(line, impossible))?;
+            observer.transition(&self.protocol, line, &ordered)?;
+        }
+        let (access, taken) = self
             .agent
             .complete(&self.protocol.agent, &mut held, line, transaction, shared)
             .map_err(|impossible| Broken::Impossible(line, impossible))?;
         observer.transition(&self.protocol, line, &taken)?;
-        if transaction != Transaction::BusUpgr {
-            let outermost = self.levels.outermost_mut();
-            outermost.counters.bytes_read += self.line_bytes;
-            if let Some(slot) = place.outermost {
-                outermost.array.set_version(slot, version);
-            }
-            if let Some(versions) = &mut observer.versions {
-                versions.note(observer.time, line, Happened::Filled { core: observer.core, version });
-            }
+        if transaction.brings_line() {
+            self.levels.outermost_mut().counters.bytes_read += self.line_bytes;
+            self.received(place, version, observer);
+        }
+        if let Access::Asked(next) = access {
+            self.awaited = Some(place);
+            return Ok(Some(next));
         }
         self.fill_inner(&mut place);
-        self.take_effect(place, write, observer)
+        self.take_effect(place, write, observer)?;
+        Ok(None)
     }
 
     /// Lookups in the first level that hit and were not made one by one: the spins of an `await`.

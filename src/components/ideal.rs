@@ -14,7 +14,7 @@ use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
 use crate::components::bus::{AgentPort, BusCounters, is_shown};
-use crate::components::message::{Message, SETTLE};
+use crate::components::message::{Message, SETTLE, WORD_BYTES};
 use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
 use crate::engine::{ChannelId, Port, Wait, Wake};
@@ -31,6 +31,8 @@ pub struct Ideal {
     /// When each transaction under way began, by its id.
     begun: Vec<Time>,
     for_memory: VecDeque<(Message, Option<TransactionId>)>,
+    /// Updates whose word is on its way to those who take it.
+    words: Vec<TransactionId>,
     counters: BusCounters,
 }
 
@@ -46,6 +48,7 @@ impl Ideal {
             order,
             begun: Vec::new(),
             for_memory: VecDeque::new(),
+            words: Vec::new(),
             counters: BusCounters::new(Time::ZERO, Time::ZERO),
         }
     }
@@ -94,7 +97,13 @@ impl Ideal {
     /// A transaction's answers are complete (its id is the token), or memory has a place again.
     pub fn wake(&mut self, reason: Wake, port: &mut Port<'_, Message>) {
         match reason {
-            Wake::Planned(id) => self.conclude(id, port),
+            Wake::Planned(id) => match self.words.iter().position(|&other| other == id) {
+                Some(place) => {
+                    self.words.swap_remove(place);
+                    self.end(id, self.begun[id as usize], port);
+                }
+                None => self.conclude(id, port),
+            },
             Wake::Place(_) => {
                 // What waited for a place asks now.
                 for (message, _) in &mut self.for_memory {
@@ -137,7 +146,9 @@ impl Ideal {
         let Request { agent, command, line, .. } = under_way.request;
         let time = self.begun[id as usize];
         match (command, under_way.supplied) {
-            (Command::Coherent(Transaction::BusUpgr), _) => self.deliver(id, 0, time, port),
+            (Command::Coherent(Transaction::BusUpgr), _) | (Command::Coherent(Transaction::BusUpd), None) => {
+                self.deliver(id, 0, time, port);
+            }
             (Command::Coherent(Transaction::BusWb), None) => self.end(id, time, port),
             (Command::Coherent(Transaction::BusWb), Some(version)) => self.store(id, version, false, time, port),
             (Command::Coherent(_), Some(version)) => self.deliver(id, version, time, port),
@@ -167,14 +178,17 @@ impl Ideal {
         port.send(self.agents[usize::from(agent)].to, message, departure);
         match command {
             Command::Coherent(Transaction::BusUpgr) => self.end(id, time, port),
+            Command::Coherent(Transaction::BusUpd) => self.update(id, version, time, port),
             Command::Read(bytes) => {
                 self.moved(bytes, time, port.now());
                 self.end(id, time, port);
             }
             Command::Write(_) => self.store(id, 0, false, time, port),
-            Command::Coherent(_) => {
+            Command::Coherent(transaction) => {
                 if under_way.supplied.is_some() {
-                    self.counters.flushes += 1;
+                    self.counters.sent(transaction, under_way.for_memory);
+                }
+                if under_way.for_memory {
                     self.store(id, version, true, time, port);
                 } else {
                     self.moved(self.line_bytes, time, port.now());
@@ -182,6 +196,22 @@ impl Ideal {
                 }
             }
         }
+    }
+
+    /// The word goes to those who take it, once the writer has written it; then the transaction is over.
+    fn update(&mut self, id: TransactionId, version: u64, time: Time, port: &mut Port<'_, Message>) {
+        let under_way = *self.order.under_way(id);
+        if under_way.supplied.is_none() {
+            return self.end(id, time, port);
+        }
+        self.counters.sent(Transaction::BusUpd, false);
+        self.moved(WORD_BYTES, time, port.now());
+        for agent in self.order.takers(id) {
+            let message = Message::Word { line: under_way.request.line, version: version + 1, time };
+            port.send(self.agents[usize::from(agent)].to, message, time.max(port.now() + Time(1)));
+        }
+        self.words.push(id);
+        port.wake_at(time.max(port.now()) + SETTLE, id);
     }
 
     fn moved(&mut self, bytes: u32, time: Time, now: Time) {

@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 
 use crate::base::address::Line;
 use crate::base::time::{PICOSECONDS_PER_SECOND, Time};
+use crate::coherence::controller::memory_transition;
 use crate::coherence::protocol::{MemoryAction, MemoryEvent, Protocol, State};
 use crate::components::message::Message;
 use crate::components::owner::Owner;
@@ -88,7 +89,7 @@ impl Memory {
     pub fn receive(&mut self, message: Message, port: &mut Port<'_, Message>) {
         match message {
             Message::Fetch { id, agent, line, bytes, time } => {
-                let supplies = self.act(line, MemoryEvent::Read).is_none_or(|actions| actions);
+                let supplies = self.act(line, MemoryEvent::Read, port).is_none_or(|actions| actions);
                 let start = self.serve(line, bytes, false, time, port);
                 let answer = start + self.spec.latency();
                 {
@@ -102,7 +103,7 @@ impl Memory {
             }
             Message::Store { line, bytes, version, flush, time } => {
                 let event = if flush { MemoryEvent::Flush } else { MemoryEvent::WriteBack };
-                if self.act(line, event) == Some(true) && self.shared.borrow().versions.is_some() {
+                if self.act(line, event, port) == Some(true) && self.shared.borrow().versions.is_some() {
                     self.versions.insert(line, version);
                 }
                 self.serve(line, bytes, true, time, port);
@@ -111,12 +112,21 @@ impl Memory {
         }
     }
 
-    /// Takes the row of memory's table. Returns whether memory supplies or takes the line; `None` without caches.
-    fn act(&mut self, line: Line, event: MemoryEvent) -> Option<bool> {
+    /// Takes the row of memory's table, where there is one: else the run is over. Returns whether memory supplies or takes the line; `None`
+    /// without caches.
+    fn act(&mut self, line: Line, event: MemoryEvent, port: &mut Port<'_, Message>) -> Option<bool> {
         let table = &self.protocol.as_ref()?.memory;
         let state = self.states.get(&line).copied().unwrap_or(State::INVALID);
-        self.shared.borrow_mut().memory_rows[table.row_number(state, event)] += 1;
-        let row = table.row(state, event)?;
+        let mut shared = self.shared.borrow_mut();
+        let row = match memory_transition(table, state, event) {
+            Ok(row) => row,
+            Err(impossible) => {
+                shared.broken_memory(port.now(), line, &impossible);
+                port.stop();
+                return None;
+            }
+        };
+        shared.memory_rows[table.row_number(state, event)] += 1;
         if row.next != state {
             self.states.insert(line, row.next);
         }

@@ -3,7 +3,7 @@
 //! ```text
 //!            Request ----------------->              Fetch, Store ->
 //!   agent                              interconnect                  memory
-//!            <- Snoop, Data, Done, Wake              <- Line
+//!            <- Snoop, Complete, Word, Wake          <- Line
 //!            Answer ------------------>
 //! ```
 //!
@@ -20,6 +20,9 @@ use crate::coherence::order::{AgentNumber, Command, TransactionId};
 /// How long after an instant everything that happens at that instant has come.
 pub const SETTLE: Time = Time(4);
 
+/// Bytes of a word: of an access that is a transaction of its own, and of an update.
+pub const WORD_BYTES: u32 = 8;
+
 /// What the parts of a node send each other. The layout keeps fields aligned, so that a message is copied in whole words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
@@ -32,6 +35,9 @@ pub enum Message {
     Answer { id: TransactionId, agent: AgentNumber, answer: Answer },
     /// Interconnect to the requestor: its transaction is over at `time`; for a line, the `version` that came.
     Complete { transaction: Option<Transaction>, line: Line, shared: bool, version: u64, time: Time },
+    /// Interconnect to an agent that said it would take it: the word that another agent wrote, there at `time`, and the `version` that
+    /// the line has with it. It follows the `Complete` of that other agent.
+    Word { line: Line, version: u64, time: Time },
     /// Interconnect to memory: what it is asked at `time` to send. `agent` is who waits for it.
     Fetch { id: TransactionId, agent: AgentNumber, line: Line, bytes: u32, time: Time },
     /// Interconnect to memory: what it is given at `time`.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::base::address::Address;
+use crate::base::address::{Address, Line};
 use crate::base::time::Time;
+use crate::coherence::controller::MemoryImpossible;
 use crate::coherence::order::AgentNumber;
 use crate::coherence::protocol::{Protocol, State, Vocabulary};
 use crate::components::hierarchy::Broken;
@@ -111,7 +112,17 @@ impl Shared {
             Broken::Impossible(line, impossible) => (*line, format!("core {core}: {}", impossible.describe(&protocol))),
             Broken::Incoherent(line, what) => (*line, what.clone()),
         };
-        let name = |happened: &Happened| describe(happened, &protocol);
+        self.violation(time, line, what, &protocol);
+    }
+
+    /// The run is over because memory met what the protocol calls impossible.
+    pub fn broken_memory(&mut self, time: Time, line: Line, impossible: &MemoryImpossible) {
+        let Some(protocol) = self.protocol.clone() else { return };
+        self.violation(time, line, impossible.describe(&protocol), &protocol);
+    }
+
+    fn violation(&mut self, time: Time, line: Line, what: String, protocol: &Protocol) {
+        let name = |happened: &Happened| describe(happened, protocol);
         let history = self.versions.as_ref().map_or_else(Vec::new, |versions| versions.history(line, name));
         self.interrupt(Interruption::Violation(Box::new(Violation { time, line, what, history })));
     }

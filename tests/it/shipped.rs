@@ -132,7 +132,7 @@ fn locks_barriers_and_schedules_change_times_and_no_value() {
     let others: Vec<Machine> = [
         [("runtime.lock", "test-and-set"), ("runtime.barrier", "tree")],
         [("runtime.schedule", "dynamic"), ("runtime.lock", "ticket")],
-        [("runtime.schedule", "static, 7"), ("address_space.protocol", "msi")],
+        [("runtime.schedule", "static, 7"), ("runtime.barrier", "central")],
     ]
     .iter()
     .map(|set| machine(&catalogue, "uma-bus-4", set))
@@ -143,6 +143,27 @@ fn locks_barriers_and_schedules_change_times_and_no_value() {
         for other in &others {
             let found = run(&request(other, &workload, &parameters), &catalogue);
             assert_eq!(found.result, expected.result, "{name} with {}", found.workload.runtime);
+        }
+    }
+}
+
+#[test]
+fn protocols_change_times_and_no_value() {
+    let catalogue = Catalogue::built_in();
+    let plain = machine(&catalogue, "uma-bus-4", &[]);
+    let protocols: Vec<String> = catalogue.entries(Kind::Protocol).map(|entry| entry.name.clone()).collect();
+    assert_eq!(protocols, ["dragon", "mesi", "mesif", "moesi", "msi"]);
+    for (name, small) in SMALL {
+        let (workload, parameters) = (workload(&catalogue, name), parameters(small));
+        let expected = run(&request(&plain, &workload, &parameters), &catalogue);
+        for protocol in &protocols {
+            let machine = machine(&catalogue, "uma-bus-4", &[("address_space.protocol", protocol)]);
+            let plain = request(&machine, &workload, &parameters);
+            let [found, event_by_event] =
+                [plain, RunRequest { run_ahead: false, ..plain }].map(|request| run(&request, &catalogue));
+            assert_eq!(found.result, expected.result, "{name} with {protocol}");
+            let texts = [found, event_by_event].map(|record| serde_json::to_string(&record).unwrap());
+            assert!(texts[0] == texts[1], "{name} with {protocol} without run-ahead");
         }
     }
 }

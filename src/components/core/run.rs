@@ -7,6 +7,7 @@ use crate::base::address::{Address, Line};
 use crate::base::time::Time;
 use crate::coherence::order::Command;
 use crate::components::hierarchy::Lookup;
+use crate::components::message::WORD_BYTES;
 use crate::components::shared::{Interruption, Shared};
 use crate::program::code::SynchronisationKind;
 use crate::program::interpret::{Request, Step, perform};
@@ -212,10 +213,10 @@ impl Core {
 
     /// An access that is a transaction of its own.
     fn transact(&mut self, address: Address, at: u64, write: bool, request: Option<Request>) -> Pause {
-        let line = address / u64::from(super::WORD_BYTES);
+        let line = address / u64::from(WORD_BYTES);
         self.cycle = at;
         self.stage = Stage::Waiting(Pending { line, write, request });
-        let command = if write { Command::Write(super::WORD_BYTES) } else { Command::Read(super::WORD_BYTES) };
+        let command = if write { Command::Write(WORD_BYTES) } else { Command::Read(WORD_BYTES) };
         Pause::Ask { command, line, write_back: None }
     }
 

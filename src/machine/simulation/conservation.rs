@@ -4,6 +4,7 @@
 use super::{Node, PhaseError, PhaseReport};
 use crate::base::time::Time;
 use crate::components::bus::BusCounters;
+use crate::components::message::WORD_BYTES;
 use crate::components::part::Part;
 
 fn same(what: &str, left: u64, right: u64) -> Result<(), PhaseError> {
@@ -55,8 +56,9 @@ impl Node {
             return same("bytes over the interconnect and of memory", moved, memory_read + memory_written);
         }
         same("bytes that caches read and their sources", read, memory_read + line * interconnect.flushes)?;
-        same("bytes that caches and memory wrote", written, memory_written)?;
+        same("bytes that caches wrote and memory took or did not take", written, memory_written + line * interconnect.supplies)?;
         let write_backs = written - line * interconnect.flushes;
-        same("bytes over the interconnect and their ends", moved, read + write_backs)
+        let words = u64::from(WORD_BYTES) * interconnect.words;
+        same("bytes over the interconnect and their ends", moved, read + write_backs + words)
     }
 }

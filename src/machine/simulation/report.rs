@@ -196,8 +196,10 @@ impl PhaseReport {
                 ("bus_rdx", counters.bus_rdx),
                 ("bus_upgr", counters.bus_upgr),
                 ("bus_wb", counters.bus_wb),
+                ("bus_upd", counters.bus_upd),
                 ("uncached", counters.uncached),
                 ("flushes", counters.flushes),
+                ("supplies", counters.supplies),
                 ("bytes", data.bytes),
             ],
         );

@@ -16,13 +16,28 @@ use crate::components::spec::{
     Arbitration, BusSpec, CacheSpec, CoreSpec, InterconnectSpec, MemorySpec, NodeSpec, Replacement, SimpleMemorySpec,
 };
 
+fn protocol(name: &str, text: &str) -> Arc<Protocol> {
+    Arc::new(load(&SourceText::new(name, text)).unwrap())
+}
+
 /// The protocols as shipped.
 pub fn msi() -> Arc<Protocol> {
-    Arc::new(load(&SourceText::new("msi.toml", include_str!("../../../models/protocols/msi.toml"))).unwrap())
+    protocol("msi.toml", include_str!("../../../models/protocols/msi.toml"))
 }
 
 pub fn mesi() -> Arc<Protocol> {
-    Arc::new(load(&SourceText::new("mesi.toml", include_str!("../../../models/protocols/mesi.toml"))).unwrap())
+    protocol("mesi.toml", include_str!("../../../models/protocols/mesi.toml"))
+}
+
+pub fn dragon() -> Arc<Protocol> {
+    protocol("dragon.toml", include_str!("../../../models/protocols/dragon.toml"))
+}
+
+/// All of them.
+pub fn protocols() -> [Arc<Protocol>; 5] {
+    let moesi = protocol("moesi.toml", include_str!("../../../models/protocols/moesi.toml"));
+    let mesif = protocol("mesif.toml", include_str!("../../../models/protocols/mesif.toml"));
+    [msi(), mesi(), moesi, mesif, dragon()]
 }
 
 pub fn megahertz(megahertz: u64) -> Clock {

@@ -1,0 +1,115 @@
+//! The explorer: every state that a protocol can come to, for a few agents and lines, by driving the code that the simulator drives:
+//! `agent`, `order`, `controller` and the tables. If something can go wrong it says how, in as few steps as it takes.
+//!
+//! ```text
+//!   Protocol, Scope --search (breadth first)--> states, each once (encode) --step (world)--> checks --> Exploration
+//!                                                                                 '--> Counterexample, as a sequence chart
+//! ```
+//!
+//! What is explored is at least what the simulator can do, in every order: cores that read, write and evict whenever they may; requests
+//! on their way to the bus; any order of arbitration between agents; one transaction of each line under way; agents that see it one
+//! after the other, with anything in between; data, and memory's taking of them, as steps of their own. Of data only one bit matters:
+//! whether a copy is the newest version.
+//!
+//! What is checked: no pair of state and event that a table calls impossible; single writer or multiple readers, by the states'
+//! `permits`; no access to an older version; the newest version is never lost; no two agents send data for one transaction; something
+//! can always happen while anything waits; and from every state responses alone, without another access, lead to rest. (Nagarajan,
+//! Sorin, Hill and Wood, 2020, section 11.1 on proving protocols by exhausting their states; Dill, Drexler, Hu and Yang, "Protocol
+//! verification as a hardware design aid", ICCD 1992.)
+//!
+//! What is not: more agents and lines than the scope says, and time.
+
+mod chart;
+mod counterexample;
+mod encode;
+mod search;
+#[cfg(test)]
+mod tests;
+mod world;
+mod wrong;
+
+pub use counterexample::{Change, ChartStep, Counterexample, Lane};
+pub use world::{MOST_LINES, Step, Taken};
+
+use crate::coherence::protocol::{AgentEvent, MemoryEvent, Protocol, State, Table, Vocabulary};
+use search::Search;
+
+/// Agents that are explored at most.
+pub const MOST_AGENTS: usize = 4;
+
+/// How much is explored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// From 1 to [`MOST_AGENTS`].
+    pub agents: usize,
+    /// From 1 to [`MOST_LINES`].
+    pub lines: usize,
+    /// The search ends when it has found more.
+    pub most_states: usize,
+}
+
+impl Scope {
+    /// A scope with as many states as fit a small computer's memory: about a gigabyte.
+    pub fn new(agents: usize, lines: usize) -> Scope {
+        Scope { agents, lines, most_states: 4_000_000 }
+    }
+}
+
+/// Rows of both tables, by their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRows {
+    pub agent: Vec<bool>,
+    pub memory: Vec<bool>,
+}
+
+/// What an exploration came to.
+#[derive(Clone, Debug)]
+pub struct Exploration {
+    pub scope: Scope,
+    /// Different states, not counting such as differ by the numbers of agents and lines alone.
+    pub states: usize,
+    /// Steps made from them.
+    pub steps: u64,
+    /// Whether these are not all, because there are more than the scope allows.
+    pub cut_short: bool,
+    /// Rows that some step took.
+    pub rows: TableRows,
+    /// What goes wrong, if anything does.
+    pub counterexample: Option<Counterexample>,
+}
+
+/// Explores a protocol. The same for the same protocol and scope.
+pub fn explore(protocol: &Protocol, scope: Scope) -> Exploration {
+    let scope = Scope { agents: scope.agents.clamp(1, MOST_AGENTS), lines: scope.lines.clamp(1, MOST_LINES), ..scope };
+    let mut search = Search::new(protocol, scope);
+    let found = search.run().err();
+    Exploration {
+        scope,
+        states: search.states(),
+        steps: search.steps,
+        cut_short: search.cut_short,
+        counterexample: found.map(|found| Counterexample::replay(protocol, scope, &found)),
+        rows: search.rows,
+    }
+}
+
+impl TableRows {
+    /// The rows of a protocol that are not among these.
+    pub fn missing(&self, protocol: &Protocol) -> Vec<Taken> {
+        let agent = missing::<AgentEvent>(&protocol.agent, &self.agent).map(|(state, event)| Taken::Agent(state, event));
+        let memory = missing::<MemoryEvent>(&protocol.memory, &self.memory).map(|(state, event)| Taken::Memory(state, event));
+        agent.chain(memory).collect()
+    }
+
+    /// Adds the rows of another exploration of the same protocol.
+    pub fn merge(&mut self, other: &TableRows) {
+        self.agent.iter_mut().zip(&other.agent).for_each(|(row, &taken)| *row |= taken);
+        self.memory.iter_mut().zip(&other.memory).for_each(|(row, &taken)| *row |= taken);
+    }
+}
+
+fn missing<E: Vocabulary>(table: &Table<E>, taken: &[bool]) -> impl Iterator<Item = (State, E)> {
+    (0..table.states.len())
+        .flat_map(|state| E::ALL.iter().map(move |&(_, event)| (State(state as u8), event)))
+        .filter(|&(state, event)| table.row(state, event).is_some() && !taken[table.row_number(state, event)])
+}

@@ -1,0 +1,202 @@
+//! The search: breadth first, so that what it finds first is as short as it gets.
+
+use rustc_hash::FxHashMap;
+
+use crate::coherence::explore::encode::Encoder;
+use crate::coherence::explore::world::{Rows, Step, Taken, World};
+use crate::coherence::explore::wrong::Wrong;
+use crate::coherence::explore::{Scope, TableRows};
+use crate::coherence::protocol::Protocol;
+
+/// How a state was reached first.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    from: u32,
+    step: Step,
+}
+
+/// What a search found wrong: the steps that lead there, the last one included.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub steps: Vec<Step>,
+    pub wrong: Wrong,
+}
+
+/// A search under way, or over.
+#[derive(Debug)]
+pub(super) struct Search<'a> {
+    protocol: &'a Protocol,
+    scope: Scope,
+    encoder: Encoder,
+    numbers: FxHashMap<Box<[u8]>, u32>,
+    reached: Vec<Reached>,
+    /// For each state in order of its number: the states that its responses lead to, one after the other.
+    responses: Vec<u32>,
+    /// Where in `responses` those of each state end.
+    ends: Vec<u32>,
+    /// Whether everything is at rest in a state.
+    at_rest: Vec<bool>,
+    pub steps: u64,
+    pub rows: TableRows,
+    /// Whether it ended because of the scope's limit.
+    pub cut_short: bool,
+}
+
+impl<'a> Search<'a> {
+    pub fn new(protocol: &'a Protocol, scope: Scope) -> Search<'a> {
+        Search {
+            protocol,
+            scope,
+            encoder: Encoder::new(scope.agents, scope.lines),
+            numbers: FxHashMap::default(),
+            reached: Vec::new(),
+            responses: Vec::new(),
+            ends: Vec::new(),
+            at_rest: Vec::new(),
+            steps: 0,
+            rows: TableRows::new(protocol),
+            cut_short: false,
+        }
+    }
+
+    /// Different states found.
+    pub fn states(&self) -> usize {
+        self.reached.len()
+    }
+
+    /// Searches until something is wrong, everything is known, or there are more states than allowed.
+    pub fn run(&mut self) -> Result<(), Found> {
+        let mut level = vec![World::new(self.scope.agents, self.scope.lines)];
+        self.number(&level[0], Reached { from: 0, step: Step::Data { line: 0 } });
+        let mut next = Vec::new();
+        let mut state = 0;
+        while !level.is_empty() {
+            for world in &level {
+                self.expand(world, state, &mut next)?;
+                if self.cut_short {
+                    return Ok(());
+                }
+                state += 1;
+            }
+            level.clear();
+            std::mem::swap(&mut level, &mut next);
+        }
+        match self.restless() {
+            Some(state) => Err(Found { steps: self.way_to(state), wrong: Wrong::Restless }),
+            None => Ok(()),
+        }
+    }
+
+    /// The number of a state, and whether it is new.
+    fn number(&mut self, world: &World, reached: Reached) -> (u32, bool) {
+        let bytes = self.encoder.encode(world);
+        if let Some(&number) = self.numbers.get(bytes) {
+            return (number, false);
+        }
+        let number = self.reached.len() as u32;
+        self.numbers.insert(bytes.into(), number);
+        self.reached.push(reached);
+        (number, true)
+    }
+
+    /// Makes every step from a state.
+    fn expand(&mut self, world: &World, state: u32, next: &mut Vec<World>) -> Result<(), Found> {
+        let mut steps = Vec::new();
+        world.each_step(self.protocol, |step| steps.push(step));
+        let mut rows = Rows::new();
+        let responds = steps.iter().any(|step| step.is_response());
+        let unrest = world.unrest(self.protocol);
+        if let (false, Some(unrest)) = (responds, unrest) {
+            return Err(Found { steps: self.way_to(state), wrong: Wrong::Stuck(unrest) });
+        }
+        self.at_rest.push(unrest.is_none());
+        for step in steps {
+            let mut after = world.clone();
+            rows.clear();
+            let result = after.apply(step, self.protocol, &mut rows).and_then(|()| after.check(self.protocol));
+            rows.iter().for_each(|&taken| self.rows.add(taken, self.protocol));
+            self.steps += 1;
+            if let Err(wrong) = result {
+                let mut steps = self.way_to(state);
+                steps.push(step);
+                return Err(Found { steps, wrong });
+            }
+            let (number, is_new) = self.number(&after, Reached { from: state, step });
+            if is_new {
+                next.push(after);
+            }
+            if step.is_response() {
+                self.responses.push(number);
+            }
+            if self.states() > self.scope.most_states {
+                self.cut_short = true;
+                return Ok(());
+            }
+        }
+        self.ends.push(self.responses.len() as u32);
+        Ok(())
+    }
+
+    /// The steps that lead to a state.
+    fn way_to(&self, state: u32) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let mut state = state;
+        while state != 0 {
+            let Reached { from, step } = self.reached[state as usize];
+            steps.push(step);
+            state = from;
+        }
+        steps.reverse();
+        steps
+    }
+
+    /// The first state from which no responses lead to rest.
+    fn restless(&self) -> Option<u32> {
+        let n = self.ends.len();
+        let successors = |state: usize| {
+            let begin = if state == 0 { 0 } else { self.ends[state - 1] as usize };
+            &self.responses[begin..self.ends[state] as usize]
+        };
+        // How many predecessors each state has, and then where they stand.
+        let mut begins = vec![0u32; n + 1];
+        for &successor in &self.responses {
+            begins[successor as usize + 1] += 1;
+        }
+        for state in 0..n {
+            begins[state + 1] += begins[state];
+        }
+        let mut places = begins.clone();
+        let mut predecessors = vec![0u32; self.responses.len()];
+        for state in 0..n {
+            for &successor in successors(state) {
+                let place = &mut places[successor as usize];
+                predecessors[*place as usize] = state as u32;
+                *place += 1;
+            }
+        }
+        let mut comes_to_rest = self.at_rest.clone();
+        let mut to_visit: Vec<u32> = (0..n as u32).filter(|&state| comes_to_rest[state as usize]).collect();
+        while let Some(state) = to_visit.pop() {
+            let state = state as usize;
+            for &predecessor in &predecessors[begins[state] as usize..begins[state + 1] as usize] {
+                if !std::mem::replace(&mut comes_to_rest[predecessor as usize], true) {
+                    to_visit.push(predecessor);
+                }
+            }
+        }
+        comes_to_rest.iter().position(|&rests| !rests).map(|state| state as u32)
+    }
+}
+
+impl TableRows {
+    fn new(protocol: &Protocol) -> TableRows {
+        TableRows { agent: vec![false; protocol.agent.n_rows()], memory: vec![false; protocol.memory.n_rows()] }
+    }
+
+    fn add(&mut self, taken: Taken, protocol: &Protocol) {
+        match taken {
+            Taken::Agent(state, event) => self.agent[protocol.agent.row_number(state, event)] = true,
+            Taken::Memory(state, event) => self.memory[protocol.memory.row_number(state, event)] = true,
+        }
+    }
+}

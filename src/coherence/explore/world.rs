@@ -1,0 +1,508 @@
+//! What is explored: agents, the bus's order and memory as the simulator has them, and everything that can be on its way between them.
+//! [`World::apply`] makes one step with the simulator's own controller code.
+//!
+//! ```text
+//!   agent: copies, waiting access, write-backs      (coherence::agent)      bus: requests, transactions  (coherence::order)
+//!      requests on their way  ---------------------------------------------->
+//!      <----------------------------  transactions it has yet to see, its completion, a word it takes
+//!   memory: state, copy  <------------------------------------------------- a line it has yet to take
+//! ```
+//!
+//! What the simulator orders by time is free here, as far as a channel does not fix it: an agent sees a transaction of a line after it
+//! got what was sent to it before for that line, takes a word after its writer has written it, and memory takes and sends a line in the
+//! order of the bus. Data are one bit: whether a copy is the newest version of its line.
+
+use crate::base::address::Line;
+use crate::coherence::agent::{Access, Agent, Answer, Copies};
+use crate::coherence::controller::{Impossible, MemoryImpossible, Transaction, Transition, memory_transition};
+use crate::coherence::explore::wrong::Wrong;
+use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
+use crate::coherence::protocol::{AgentAction, AgentEvent, MemoryAction, MemoryEvent, Permission, Protocol, State};
+
+/// Lines that are explored at most.
+pub const MOST_LINES: usize = 2;
+
+/// An agent's number as an index.
+pub(super) type Number = usize;
+
+/// Something that can happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// A core reads or writes.
+    Access { agent: usize, line: usize, write: bool },
+    /// A line makes room.
+    Evict { agent: usize, line: usize },
+    /// The agent's earliest request on its way comes to the bus.
+    Arrive { agent: usize },
+    /// The bus takes a request of the agent.
+    Grant { agent: usize },
+    /// The agent sees the transaction of the line.
+    See { agent: usize, line: usize },
+    /// All have seen the transaction of the line: its data move, and the bus is done with it.
+    Data { line: usize },
+    /// The agent gets what its access waits for.
+    Complete { agent: usize },
+    /// The agent takes the word that another one wrote.
+    Word { agent: usize, line: usize },
+    /// Memory takes the line that was sent to it.
+    Memory { line: usize },
+}
+
+impl Step {
+    /// Whether it follows from what is under way, so that it comes about without a core doing anything more.
+    pub fn is_response(self) -> bool {
+        !matches!(self, Step::Access { .. } | Step::Evict { .. })
+    }
+}
+
+/// One line of an agent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub state: State,
+    pub version: u64,
+    /// The version of a word on its way to the copy.
+    pub word: Option<u64>,
+}
+
+/// What ends the wait of an agent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Completion {
+    pub transaction: Transaction,
+    pub shared: bool,
+    pub version: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct AgentWorld {
+    pub agent: Agent,
+    pub held: [Held; MOST_LINES],
+    /// The access that waits: its line, and whether it writes.
+    pub access: Option<(usize, bool)>,
+    /// Requests on their way to the bus, the earliest first.
+    pub requests: Vec<(Transaction, usize)>,
+    pub completion: Option<Completion>,
+}
+
+/// A transaction under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UnderWay {
+    pub id: TransactionId,
+    /// Bit `a`: agent `a` has yet to see it.
+    pub unseen: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LineWorld {
+    /// The version that was written last.
+    pub newest: u64,
+    pub memory_state: State,
+    pub memory_version: u64,
+    /// What memory has yet to take: the event and the version.
+    pub store: Option<(MemoryEvent, u64)>,
+    pub transaction: Option<UnderWay>,
+}
+
+/// All that determines what can happen from now on.
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub agents: Vec<AgentWorld>,
+    pub lines: Vec<LineWorld>,
+    pub order: BusOrder,
+}
+
+/// A row that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Of the agents' table.
+    Agent(State, AgentEvent),
+    /// Of memory's.
+    Memory(State, MemoryEvent),
+}
+
+/// The rows that one step took, in their order.
+pub(super) type Rows = Vec<Taken>;
+
+/// The copies of one agent, as the agent's code wants them.
+struct Lines<'a>(&'a mut [Held; MOST_LINES]);
+
+impl Copies for Lines<'_> {
+    fn state(&self, line: Line) -> State {
+        self.0[line as usize].state
+    }
+
+    fn set_state(&mut self, line: Line, state: State) {
+        let held = &mut self.0[line as usize];
+        if held.state == State::INVALID || state == State::INVALID {
+            // What a way without the line holds is nobody's copy.
+            held.version = 0;
+        }
+        held.state = state;
+    }
+
+    fn version(&self, line: Line) -> u64 {
+        self.0[line as usize].version
+    }
+}
+
+fn took(rows: &mut Rows, taken: &Transition) {
+    rows.push(Taken::Agent(taken.from, taken.event));
+}
+
+impl World {
+    /// Nothing cached, nothing under way; memory has the newest version of each line.
+    pub fn new(agents: usize, lines: usize) -> World {
+        let held = Held { state: State::INVALID, version: 0, word: None };
+        let agent =
+            AgentWorld { agent: Agent::default(), held: [held; MOST_LINES], access: None, requests: Vec::new(), completion: None };
+        // Versions begin at 1, so that 0 is older than any.
+        let line = LineWorld { newest: 1, memory_state: State::INVALID, memory_version: 1, store: None, transaction: None };
+        World { agents: vec![agent; agents], lines: vec![line; lines], order: BusOrder::new(agents, usize::MAX) }
+    }
+
+    /// Calls back with each step that can be made, cores' own first.
+    pub fn each_step(&self, protocol: &Protocol, mut visit: impl FnMut(Step)) {
+        for (agent, world) in self.agents.iter().enumerate() {
+            for line in 0..self.lines.len() {
+                if world.access.is_none() {
+                    visit(Step::Access { agent, line, write: false });
+                    visit(Step::Access { agent, line, write: true });
+                }
+                if self.can_evict(world, line, protocol) {
+                    visit(Step::Evict { agent, line });
+                }
+            }
+        }
+        for (agent, world) in self.agents.iter().enumerate() {
+            if !world.requests.is_empty() {
+                visit(Step::Arrive { agent });
+            }
+            if self.order.candidate(agent as AgentNumber).is_some() {
+                visit(Step::Grant { agent });
+            }
+            if world.completion.is_some() {
+                visit(Step::Complete { agent });
+            }
+        }
+        for (line, world) in self.lines.iter().enumerate() {
+            for agent in 0..self.agents.len() {
+                if self.can_see(agent, line) {
+                    visit(Step::See { agent, line });
+                }
+                if self.agents[agent].held[line].word.is_some() && !self.update_is_unwritten(line) {
+                    visit(Step::Word { agent, line });
+                }
+            }
+            if world.transaction.is_some_and(|transaction| transaction.unseen == 0 && self.memory_is_ready(line, transaction.id)) {
+                visit(Step::Data { line });
+            }
+            if world.store.is_some() {
+                visit(Step::Memory { line });
+            }
+        }
+    }
+
+    /// A core that waits keeps the line it waits for; any other may have to make room at any time.
+    fn can_evict(&self, world: &AgentWorld, line: usize, protocol: &Protocol) -> bool {
+        let state = world.held[line].state;
+        let awaited = world.access.is_some_and(|(other, _)| other == line);
+        state != State::INVALID && !awaited && (stalls(state, protocol) || world.agent.can_evict(&protocol.agent, state))
+    }
+
+    fn can_see(&self, agent: Number, line: usize) -> bool {
+        let Some(transaction) = self.lines[line].transaction else { return false };
+        let world = &self.agents[agent];
+        let before = world.completion.is_some() && world.access.is_some_and(|(awaited, _)| awaited == line);
+        transaction.unseen & 1 << agent != 0 && !before && world.held[line].word.is_none()
+    }
+
+    /// Whether the writer of a word on its way has yet to write it.
+    fn update_is_unwritten(&self, line: usize) -> bool {
+        self.agents.iter().any(|world| {
+            world.access.is_some_and(|(awaited, _)| awaited == line)
+                && world.completion.is_some_and(|completion| completion.transaction == Transaction::BusUpd)
+        })
+    }
+
+    /// Whether memory could do its part of a transaction: it takes what comes in the order in which the bus sends it.
+    fn memory_is_ready(&self, line: usize, id: TransactionId) -> bool {
+        let under_way = self.order.under_way(id);
+        let asks = under_way.supplied.is_none() && transaction_of(&under_way.request).brings_line();
+        self.lines[line].store.is_none() || !(asks || under_way.for_memory)
+    }
+
+    /// Makes a step; says which rows were taken.
+    pub fn apply(&mut self, step: Step, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
+        match step {
+            Step::Access { agent, line, write } => self.access(agent, line, write, protocol, rows),
+            Step::Evict { agent, line } => self.evict(agent, line, protocol, rows),
+            Step::Arrive { agent } => {
+                let (transaction, line) = self.agents[agent].requests.remove(0);
+                let command = Command::Coherent(transaction);
+                self.order.arrive(Request { agent: agent as AgentNumber, command, line: line as Line, stamp: 0 });
+                Ok(())
+            }
+            Step::Grant { agent } => {
+                self.grant(agent);
+                Ok(())
+            }
+            Step::See { agent, line } => self.see(agent, line, protocol, rows),
+            Step::Data { line } => self.data(line, protocol, rows),
+            Step::Complete { agent } => self.complete(agent, protocol, rows),
+            Step::Word { agent, line } => self.word(agent, line, protocol, rows),
+            Step::Memory { line } => {
+                let Some((event, version)) = self.lines[line].store.take() else { return Ok(()) };
+                if self.memory(line, event, protocol, rows)? {
+                    self.lines[line].memory_version = version;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn access(&mut self, agent: Number, line: usize, write: bool, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
+        let world = &mut self.agents[agent];
+        let (access, taken) = world
+            .agent
+            .access(&protocol.agent, &mut Lines(&mut world.held), line as Line, write)
+            .map_err(|impossible| impossible_at(agent, impossible))?;
+        took(rows, &taken);
+        match access {
+            Access::Asked(transaction) => {
+                world.access = Some((line, write));
+                world.requests.push((transaction, line));
+                Ok(())
+            }
+            Access::Stalled => Ok(()),
+            Access::Performed => self.perform(agent, line, write),
+        }
+    }
+
+    /// An access takes effect, on the newest version or not.
+    fn perform(&mut self, agent: Number, line: usize, write: bool) -> Result<(), Wrong> {
+        let (held, world) = (&mut self.agents[agent].held[line], &mut self.lines[line]);
+        if held.version != world.newest {
+            return Err(Wrong::Old { agent, line, write });
+        }
+        if write {
+            world.newest += 1;
+            held.version = world.newest;
+        }
+        Ok(())
+    }
+
+    fn evict(&mut self, agent: Number, line: usize, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
+        let world = &mut self.agents[agent];
+        let state = world.held[line].state;
+        if stalls(state, protocol) {
+            rows.push(Taken::Agent(state, AgentEvent::Evict));
+            return Ok(());
+        }
+        let (request, taken) = world
+            .agent
+            .evict(&protocol.agent, &mut Lines(&mut world.held), line as Line)
+            .map_err(|impossible| impossible_at(agent, impossible))?;
+        took(rows, &taken);
+        world.requests.extend(request.map(|transaction| (transaction, line)));
+        Ok(())
+    }
+
+    fn grant(&mut self, agent: Number) {
+        let Some(request) = self.order.candidate(agent as AgentNumber) else { return };
+        let id = self.order.grant(request);
+        let all = (1 << self.agents.len()) - 1;
+        let own = if transaction_of(&request).is_shown_to_requestor() { 0 } else { 1 << agent };
+        self.lines[request.line as usize].transaction = Some(UnderWay { id, unseen: all & !own });
+    }
+
+    fn see(&mut self, agent: Number, line: usize, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
+        let Some(under_way) = &mut self.lines[line].transaction else { return Ok(()) };
+        under_way.unseen &= !(1 << agent);
+        let id = under_way.id;
+        let request = self.order.under_way(id).request;
+        let own = usize::from(request.agent) == agent;
+        let answer = self.snoop(agent, line, transaction_of(&request), own, protocol, rows)?;
+        if answer.sends() && self.order.under_way(id).supplied.is_some() {
+            return Err(Wrong::TwoSend { agent, line });
+        }
+        self.order.answer(id, agent as AgentNumber, &answer);
+        Ok(())
+    }
+
+    fn snoop(
+        &mut self,
+        agent: Number,
+        line: usize,
+        transaction: Transaction,
+        own: bool,
+        protocol: &Protocol,
+        rows: &mut Rows,
+    ) -> Result<Answer, Wrong> {
+        let world = &mut self.agents[agent];
+        let (answer, taken) = world
+            .agent
+            .snoop(&protocol.agent, &mut Lines(&mut world.held), line as Line, transaction, own)
+            .map_err(|impossible| impossible_at(agent, impossible))?;
+        took(rows, &taken);
+        Ok(answer)
+    }
+
+    /// The data of a transaction move, and the bus is done with it.
+    fn data(&mut self, line: usize, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
+        let Some(UnderWay { id, .. }) = self.lines[line].transaction.take() else { return Ok(()) };
+        let under_way = *self.order.under_way(id);
+        let transaction = transaction_of(&under_way.request);
+        let mut version = under_way.supplied.unwrap_or(0);
+        if under_way.supplied.is_none() && transaction.brings_line() && self.memory(line, MemoryEvent::Read, protocol, rows)? {
+            version = self.lines[line].memory_version;
+        }
+        if under_way.for_memory {
+            let event = if transaction == Transaction::BusWb { MemoryEvent::WriteBack } else { MemoryEvent::Flush };
+            self.lines[line].store = Some((event, version));
+        }
+        if transaction == Transaction::BusUpd && under_way.supplied.is_some() {
+            for taker in self.order.takers(id) {
+                self.agents[usize::from(taker)].held[line].word = Some(version + 1);
+            }
+        }
+        if transaction != Transaction::BusWb {
+            let completion = Completion { transaction, shared: under_way.shared, version };
+            self.agents[usize::from(under_way.request.agent)].completion = Some(completion);
+        }
+        self.order.complete(id);
+        Ok(())
+    }
+
+    fn complete(&mut self, agent: Number, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
+        let world = &mut self.agents[agent];
+        let (Some(completion), Some((line, write))) = (world.completion.take(), world.access) else { return Ok(()) };
+        let Completion { transaction, shared, version } = completion;
+        if !transaction.is_shown_to_requestor() {
+            self.snoop(agent, line, transaction, true, protocol, rows)?;
+        }
+        let world = &mut self.agents[agent];
+        let (access, taken) = world
+            .agent
+            .complete(&protocol.agent, &mut Lines(&mut world.held), line as Line, transaction, shared)
+            .map_err(|impossible| impossible_at(agent, impossible))?;
+        took(rows, &taken);
+        if transaction.brings_line() {
+            world.held[line].version = version;
+        }
+        if let Access::Asked(next) = access {
+            world.requests.push((next, line));
+            return Ok(());
+        }
+        world.access = None;
+        self.perform(agent, line, write)
+    }
+
+    fn word(&mut self, agent: Number, line: usize, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
+        let world = &mut self.agents[agent];
+        let Some(version) = world.held[line].word.take() else { return Ok(()) };
+        let taken = world
+            .agent
+            .take_word(&protocol.agent, &mut Lines(&mut world.held), line as Line)
+            .map_err(|impossible| impossible_at(agent, impossible))?;
+        took(rows, &taken);
+        world.held[line].version = version;
+        Ok(())
+    }
+
+    /// Takes the row of memory's table. Returns whether memory supplies or takes the line.
+    fn memory(&mut self, line: usize, event: MemoryEvent, protocol: &Protocol, rows: &mut Rows) -> Result<bool, Wrong> {
+        let world = &mut self.lines[line];
+        let taken = memory_transition(&protocol.memory, world.memory_state, event)
+            .map_err(|MemoryImpossible { state, event }| Wrong::MemoryImpossible { line, state, event })?;
+        rows.push(Taken::Memory(world.memory_state, event));
+        world.memory_state = taken.next;
+        let action = if event == MemoryEvent::Read { MemoryAction::Supply } else { MemoryAction::Update };
+        Ok(taken.actions.has(action))
+    }
+
+    /// What has to hold in every state, whatever happens next.
+    pub fn check(&self, protocol: &Protocol) -> Result<(), Wrong> {
+        for line in 0..self.lines.len() {
+            self.check_permissions(line, protocol)?;
+            if !self.has_newest(line) {
+                return Err(Wrong::Lost { line });
+            }
+        }
+        Ok(())
+    }
+
+    /// Single writer or multiple readers.
+    fn check_permissions(&self, line: usize, protocol: &Protocol) -> Result<(), Wrong> {
+        let permits = |agent: Number| protocol.agent.state(self.agents[agent].held[line].state).permits;
+        for writer in (0..self.agents.len()).filter(|&agent| permits(agent) == Permission::Write) {
+            let other = (0..self.agents.len()).find(|&other| other != writer && permits(other) != Permission::Nothing);
+            if let Some(other) = other {
+                let also_writes = permits(other) == Permission::Write;
+                return Err(Wrong::WriterAndOther { line, writer, other, also_writes });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the version written last is anywhere.
+    fn has_newest(&self, line: usize) -> bool {
+        let world = &self.lines[line];
+        let newest = world.newest;
+        let at_agent = |agent: &AgentWorld| {
+            let held = &agent.held[line];
+            (held.state != State::INVALID && (held.version == newest || held.word == Some(newest)))
+                || agent.agent.write_backs().iter().any(|leaving| leaving.line == line as Line && leaving.version == newest)
+                || (agent.access.is_some_and(|(awaited, _)| awaited == line)
+                    && agent.completion.is_some_and(|completion| completion.version == newest))
+        };
+        world.memory_version == newest
+            || world.store.is_some_and(|(_, version)| version == newest)
+            || world.transaction.is_some_and(|transaction| self.order.under_way(transaction.id).supplied == Some(newest))
+            || self.agents.iter().any(at_agent)
+    }
+
+    /// Why nothing is at rest: an access waits, a copy is in a transient state, or something is on its way; `None` where all is.
+    pub fn unrest(&self, protocol: &Protocol) -> Option<Unrest> {
+        for (agent, world) in self.agents.iter().enumerate() {
+            if let Some((line, _)) = world.access {
+                return Some(Unrest::Waits { agent, line });
+            }
+            if let Some(leaving) = world.agent.write_backs().first() {
+                return Some(Unrest::Leaves { agent, line: leaving.line as usize });
+            }
+            for line in 0..self.lines.len() {
+                if protocol.agent.state(world.held[line].state).transient {
+                    return Some(Unrest::Transient { agent, line });
+                }
+            }
+        }
+        let under_way = self.lines.iter().any(|line| line.transaction.is_some() || line.store.is_some())
+            || self.agents.iter().any(|agent| !agent.requests.is_empty() || agent.held.iter().any(|held| held.word.is_some()));
+        (under_way || !self.order.is_idle()).then_some(Unrest::UnderWay)
+    }
+}
+
+/// What keeps a state from being at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unrest {
+    Waits { agent: usize, line: usize },
+    Leaves { agent: usize, line: usize },
+    Transient { agent: usize, line: usize },
+    UnderWay,
+}
+
+fn impossible_at(agent: usize, impossible: Impossible) -> Wrong {
+    Wrong::Impossible { agent, state: impossible.state, event: impossible.event }
+}
+
+/// The explorer's requests are coherent ones.
+pub(super) fn transaction_of(request: &Request) -> Transaction {
+    match request.command {
+        Command::Coherent(transaction) => transaction,
+        Command::Read(_) | Command::Write(_) => unreachable!("the explorer asks for lines alone"),
+    }
+}
+
+/// Whether an eviction has to be tried again.
+fn stalls(state: State, protocol: &Protocol) -> bool {
+    protocol.agent.row(state, AgentEvent::Evict).is_some_and(|row| row.actions.has(AgentAction::Stall))
+}
