@@ -24,6 +24,7 @@ mod output;
 mod pages;
 mod parallel;
 mod progress;
+mod proof;
 mod summary;
 mod this_computer;
 

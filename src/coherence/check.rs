@@ -82,6 +82,8 @@ impl AgentRow<'_> {
     fn misplaced(&self, allowed: &[AgentAction]) -> Option<String> {
         let (name, _) = AgentAction::ALL.iter().find(|&&(_, action)| self.has(action) && !allowed.contains(&action))?;
         let reason = match *name {
+            "amend" | "withdraw" if self.event == AgentEvent::BusWb => "a write-back takes the line from no one else",
+            "shared" | "flush" | "supply" if self.is_answered() => "no one waits for a line",
             "shared" | "flush" | "supply" | "amend" | "withdraw" => "it answers another agent's transaction",
             "write_back" => "it goes with the own write-back on the bus (`own_bus_wb`)",
             "send_word" => "it goes with the own update on the bus (`own_bus_upd`)",
@@ -92,6 +94,12 @@ impl AgentRow<'_> {
             _ => "the bus is asked by an access of the core",
         };
         Some(format!("the action `{name}` has no place on the event `{}`: {reason}", self.event.name()))
+    }
+
+    /// Whether it is another agent's transaction.
+    fn is_answered(&self) -> bool {
+        use AgentEvent::{BusRd, BusRdX, BusUpd, BusUpgr, BusWb};
+        matches!(self.event, BusRd | BusRdX | BusUpgr | BusUpd | BusWb)
     }
 
     /// A load or a store: it is performed, asks, or stalls; one of them.
@@ -193,6 +201,8 @@ impl AgentRow<'_> {
             AgentEvent::OwnBusWb => &[AgentAction::WriteBack],
             AgentEvent::OwnBusUpd => &[AgentAction::SendWord],
             AgentEvent::BusUpd => &[AgentAction::Shared, AgentAction::TakeWord, AgentAction::Withdraw],
+            AgentEvent::BusUpgr => &[AgentAction::Amend, AgentAction::Withdraw],
+            AgentEvent::BusWb => &[],
             _ if own => &[],
             _ => &[AgentAction::Shared, AgentAction::Flush, AgentAction::Supply, AgentAction::Amend, AgentAction::Withdraw],
         };
@@ -230,17 +240,24 @@ fn permissions_are_used(table: &Table<AgentEvent>, places: &Places, faults: &mut
 
 /// The rules of memory's table.
 pub(super) fn memory(table: &Table<MemoryEvent>, places: &Places, faults: &mut Diagnostics) {
+    let rules = [
+        (MemoryEvent::Read, MemoryAction::Supply, Some("no agent supplies the line, so memory must `supply` it")),
+        (MemoryEvent::Flush, MemoryAction::Update, None),
+        (MemoryEvent::WriteBack, MemoryAction::Update, Some("the line comes back, so memory must take it: `update`")),
+    ];
     for number in 0..table.states.len() {
         let state = State(number as u8);
-        for (event, action, why) in [
-            (MemoryEvent::Read, MemoryAction::Supply, "no agent supplies the line, so memory must `supply` it"),
-            (MemoryEvent::WriteBack, MemoryAction::Update, "the line comes back, so memory must take it: `update`"),
-        ] {
+        for (event, action, needed) in rules {
             let (Some(row), Some(place)) = (table.row(state, event), &places.rows[table.row_number(state, event)]) else {
                 continue;
             };
-            if !row.actions.has(action) {
+            if let (false, Some(why)) = (row.actions.has(action), needed) {
                 faults.push(place.fault(why));
+            }
+            let misplaced = MemoryAction::ALL.iter().find(|&&(_, other)| other != action && row.actions.has(other));
+            if let Some((name, _)) = misplaced {
+                let what = if event == MemoryEvent::Read { "no line comes" } else { "no one asks memory for the line" };
+                faults.push(place.fault(format!("the action `{name}` has no place on the event `{}`: {what}", event.name())));
             }
         }
     }

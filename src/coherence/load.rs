@@ -22,11 +22,19 @@ use crate::coherence::protocol::{
 /// As many faults of one text are told.
 const MOST_FAULTS: usize = 32;
 
-/// Where the rows and states of a table are written, for the faults of `check`.
-pub(super) struct Places {
+/// Where the rows and states of a table are written.
+#[derive(Clone, Debug)]
+pub struct Places {
     pub states: Vec<Place>,
     /// By row number; the place of the event's key.
     pub rows: Vec<Option<Place>>,
+}
+
+/// Where the rows and states of both tables are written.
+#[derive(Clone, Debug)]
+pub struct RowPlaces {
+    pub agent: Places,
+    pub memory: Places,
 }
 
 /// Reads a protocol.
@@ -34,6 +42,14 @@ pub(super) struct Places {
 /// # Errors
 /// Everything that is wrong with the text.
 pub fn load(source: &SourceText) -> Result<Protocol, Diagnostics> {
+    load_with_places(source).map(|(protocol, _)| protocol)
+}
+
+/// Reads a protocol, and says where its rows are written.
+///
+/// # Errors
+/// Everything that is wrong with the text.
+pub fn load_with_places(source: &SourceText) -> Result<(Protocol, RowPlaces), Diagnostics> {
     let root = parse(source)?;
     let mut reader = Reader { faults: Vec::new() };
     let protocol = reader.protocol(&root);
@@ -136,7 +152,7 @@ impl Reader {
         texts
     }
 
-    fn protocol(&mut self, root: &Value) -> Option<Protocol> {
+    fn protocol(&mut self, root: &Value) -> Option<(Protocol, RowPlaces)> {
         let keys = root.table()?;
         self.known_keys(keys, &["name", "summary", "source", "networks", "agent", "memory"], "");
         let name = self.text(keys, &root.place, "name", "name");
@@ -152,14 +168,15 @@ impl Reader {
             check::agent(&agent.0, &agent.1, &mut self.faults);
             check::memory(&memory.0, &memory.1, &mut self.faults);
         }
-        Some(Protocol {
+        let protocol = Protocol {
             name: name?.0,
             summary: summary?.0,
             source: origin?.0,
             networks: networks?,
             agent: agent.0,
             memory: memory.0,
-        })
+        };
+        Some((protocol, RowPlaces { agent: agent.1, memory: memory.1 }))
     }
 
     fn networks(&mut self, keys: &Keys, at: &Place) -> Option<Networks> {

@@ -9,7 +9,8 @@ use crate::cli::arguments::{FormatArguments, ProgramArguments, SetArguments};
 use crate::cli::case::read_workload;
 use crate::cli::console::Console;
 use crate::cli::names::Library;
-use crate::coherence::load::load;
+use crate::cli::proof::Proof;
+use crate::coherence::explore::{MOST_AGENTS, MOST_LINES};
 use crate::experiment::run::prepare;
 use crate::experiment::workload::Workload;
 use crate::machine::Machine;
@@ -20,6 +21,8 @@ use crate::program::tree::{ReduceOperator, Type};
 
 /// What programs are lowered for and parts are put into where no machine is named.
 const USUAL_MACHINE: &str = "uma-bus-4";
+/// As many states of a protocol are explored at most: more take more memory than most computers have.
+const MOST_STATES: i64 = 20_000_000;
 /// The name under which a part that is checked is known.
 const PART_UNDER_TEST: &str = "part-under-test";
 
@@ -33,8 +36,15 @@ Examples:
   flynn check triad --code                  the flat code that both back ends run
   flynn check triad --code --machine uma-bus-16
   flynn check my-machine.toml --format json
+  flynn check my-protocol.toml              every state of 2 agents and 1 line, and of 3 agents and 1 line
+  flynn check mesi --agents 2 --lines 2
 
-What a file is meant to be is read off its content. Exit code 1: something is wrong with one of them.")]
+What a file is meant to be is read off its content. Exit code 1: something is wrong with one of them.
+
+A coherence protocol is explored: every order in which a few cores can read, write and evict, requests can reach the bus and be
+answered, and data can move, with the code that simulates them. If some order leads to an impossible event, to a writer beside
+another reader or writer, to an old value read, to a write lost, or to a state that never comes to rest, the shortest way there
+is shown as a sequence chart: agents, bus and memory side by side, a step a line; (old) marks copies that miss a write.")]
 pub struct Arguments {
     /// Files, or names of `flynn list`
     #[arg(value_name = "FILE", required = true)]
@@ -47,6 +57,18 @@ pub struct Arguments {
     /// The machine whose cores, lines and [runtime] a program is lowered for [default: uma-bus-4 with a core for each of --threads]
     #[arg(long, value_name = "MACHINE")]
     machine: Option<String>,
+
+    /// Explore protocols with so many agents (caches), up to 4 [default: 2 and 3 in turn]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MOST_AGENTS as i64))]
+    agents: Option<u8>,
+
+    /// Explore protocols with so many lines, 1 or 2 [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MOST_LINES as i64))]
+    lines: Option<u8>,
+
+    /// End the exploration of a protocol at so many states; a million take about 300 MB [default: 4000000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_STATES))]
+    states: Option<u32>,
 
     #[command(flatten)]
     set: SetArguments,
@@ -66,11 +88,13 @@ struct Verdict {
     facts: Map<String, Json>,
     /// `--code`
     code: Option<Code>,
+    /// What the file does not hold up to, beyond being readable.
+    faults: Diagnostics,
 }
 
 impl Verdict {
     fn new(sentence: impl Into<String>) -> Verdict {
-        Verdict { sentence: sentence.into(), facts: Map::new(), code: None }
+        Verdict { sentence: sentence.into(), facts: Map::new(), code: None, faults: Diagnostics::new() }
     }
 
     fn fact(mut self, key: &str, value: impl Into<Json>) -> Verdict {
@@ -90,11 +114,12 @@ pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
         document.insert("file".to_owned(), json!(&*entry.source.name));
         document.insert("kind".to_owned(), json!(entry.kind.noun()));
         match checker.check(&entry) {
-            Ok(verdict) => {
+            Ok(mut verdict) => {
                 texts.push(format!("{}: {}", entry.source.name, verdict.sentence));
                 texts.extend(verdict.code.map(|code| code.to_string()));
-                document.insert("ok".to_owned(), json!(true));
+                document.insert("ok".to_owned(), json!(verdict.faults.is_empty()));
                 document.extend(verdict.facts);
+                faults.append(&mut verdict.faults);
             }
             Err(Failure::Texts(mut diagnostics)) => {
                 document.insert("ok".to_owned(), json!(false));
@@ -201,8 +226,10 @@ impl Checker {
     }
 
     fn protocol(&self, source: &SourceText) -> Result<Verdict, Failure> {
-        let protocol = load(source)?;
-        Ok(Verdict::new(format!("a coherence protocol, {}", protocol.name)))
+        let Arguments { agents, lines, states, .. } = &self.arguments;
+        let scopes = Proof::scopes(agents.map(usize::from), lines.map(usize::from), states.map(|states| states as usize));
+        let proof = Proof::new(source, &scopes)?;
+        Ok(Verdict { facts: proof.facts(), faults: proof.faults(), ..Verdict::new(proof.sentence()) })
     }
 
     /// A run-time text, with all the names bound that any use of one binds.

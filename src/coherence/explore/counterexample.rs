@@ -5,9 +5,9 @@ use crate::coherence::controller::Transaction;
 use crate::coherence::explore::Scope;
 use crate::coherence::explore::search::Found;
 use crate::coherence::explore::world::{Rows, Step, Taken, World, transaction_of};
-use crate::coherence::explore::wrong::{Wrong, line_name};
+use crate::coherence::explore::wrong::{self, Wrong, line_name};
 use crate::coherence::order::AgentNumber;
-use crate::coherence::protocol::{AgentAction, Permission, Protocol, State, Vocabulary};
+use crate::coherence::protocol::{AgentAction, AgentEvent, Permission, Protocol, State, Vocabulary};
 
 /// A column of the chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct ChartStep {
     /// The sentence.
     pub what: String,
     pub changes: Vec<Change>,
+    /// The row it took last.
+    pub row: Option<Taken>,
     /// What stands in each column afterwards: agents, bus, memory.
     pub cells: Vec<String>,
 }
@@ -48,7 +50,8 @@ pub struct Counterexample {
     pub steps: Vec<ChartStep>,
     /// What is wrong after the last step.
     pub wrong: String,
-    /// The row taken last.
+    /// The row taken last: by the agent that misses a write or holds a copy beside a writer, where that is what is wrong; an access that
+    /// asks for nothing does not count.
     pub row: Option<Taken>,
     /// The pair of state and event that happened and that a table calls impossible, where that is what is wrong.
     pub impossible: Option<Taken>,
@@ -59,12 +62,18 @@ impl Counterexample {
         let mut world = World::new(scope.agents, scope.lines);
         let mut steps = Vec::new();
         let mut row = None;
+        let mut last_of = vec![None; scope.agents];
         for &step in &found.steps {
             let before = world.clone();
             let mut rows = Rows::new();
             // The last step may fail half-way: what it did until then is shown.
             let _ = world.apply(step, protocol, &mut rows);
             row = rows.last().copied().or(row);
+            if let (Some(agent), Some(&taken)) = (step.agent(), rows.last())
+                && !is_hit(taken, protocol)
+            {
+                last_of[agent] = Some(taken);
+            }
             steps.push(Teller { protocol, before: &before, after: &world, rows: &rows }.tell(step));
         }
         let impossible = match found.wrong {
@@ -72,9 +81,20 @@ impl Counterexample {
             Wrong::MemoryImpossible { state, event, .. } => Some(Taken::Memory(state, event)),
             _ => None,
         };
-        let wrong = found.wrong.describe(protocol);
+        let row = match found.wrong {
+            Wrong::Old { agent, .. } | Wrong::WriterAndOther { other: agent, .. } => last_of[agent].or(row),
+            _ => row,
+        };
+        let wrong = found.wrong.describe(protocol, scope.lines);
         Counterexample { agents: scope.agents, lines: scope.lines, steps, wrong, row, impossible }
     }
+}
+
+/// Whether a row lets an access go on without a word to anyone.
+fn is_hit(taken: Taken, protocol: &Protocol) -> bool {
+    let Taken::Agent(state, event) = taken else { return false };
+    let performs = protocol.agent.row(state, event).is_some_and(|row| row.actions.has(AgentAction::Perform));
+    matches!(event, AgentEvent::Load | AgentEvent::Store) && performs
 }
 
 /// Puts one step into words.
@@ -85,9 +105,8 @@ struct Teller<'a> {
     rows: &'a Rows,
 }
 
-/// "the line", or its name where there are two.
 fn called(line: usize, world: &World) -> String {
-    if world.lines.len() == 1 { "the line".to_owned() } else { format!("line {}", line_name(line)) }
+    wrong::called(line, world.lines.len())
 }
 
 impl Teller<'_> {
@@ -106,7 +125,7 @@ impl Teller<'_> {
             }
             Step::Memory { line } => (Lane::Bus, Lane::Memory, format!("memory takes {}", called(line, self.after))),
         };
-        ChartStep { step, from, to, what, changes: self.changes(), cells: self.cells() }
+        ChartStep { step, from, to, what, changes: self.changes(), row: self.rows.last().copied(), cells: self.cells() }
     }
 
     fn access(&self, agent: usize, line: usize, write: bool) -> (Lane, Lane, String) {

@@ -1,5 +1,6 @@
-//! A state as a short string of bytes, the same for states that differ by the numbers of agents and lines alone: of all ways to number
-//! them, the one whose bytes come first (Ip and Dill, "Better verification through symmetry", Formal Methods in System Design 1996).
+//! A state as a short string of bytes, the same for states that differ by the numbers of agents and lines alone (Ip and Dill, "Better
+//! verification through symmetry", Formal Methods in System Design 1996). All that concerns an agent, its part in transactions included,
+//! is one block of bytes; blocks stand in ascending order. Of the ways to number lines, the one whose bytes come first is taken.
 
 use crate::base::address::Line;
 use crate::coherence::agent::WriteBack;
@@ -8,61 +9,38 @@ use crate::coherence::explore::world::{AgentWorld, LineWorld, World, transaction
 use crate::coherence::order::{AgentNumber, Request};
 use crate::coherence::protocol::MemoryEvent;
 
-/// A way to number agents and lines anew.
-#[derive(Clone, Debug)]
-struct Numbering {
-    /// The agent of each new number.
-    agents: Vec<usize>,
-    /// The new number of each agent.
-    new_agents: Vec<u8>,
-    /// The line of each new number; with two lines, its own inverse.
-    lines: Vec<usize>,
-}
-
-/// Encodes states of one scope.
-#[derive(Clone, Debug)]
+/// Encodes states; keeps what it needs for that.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Encoder {
-    numberings: Vec<Numbering>,
+    blocks: Vec<Vec<u8>>,
     bytes: Vec<u8>,
     first: Vec<u8>,
 }
 
-fn permutations(n: usize) -> Vec<Vec<usize>> {
-    let mut all = vec![Vec::new()];
-    for number in 0..n {
-        all = all
-            .iter()
-            .flat_map(|shorter: &Vec<usize>| {
-                (0..=shorter.len()).map(move |place| {
-                    let mut longer = shorter.clone();
-                    longer.insert(place, number);
-                    longer
-                })
-            })
-            .collect();
+/// The ways to number so many lines: the line of each new number. Each is its own inverse.
+fn numberings(lines: usize) -> &'static [&'static [usize]] {
+    match lines {
+        1 => &[&[0]],
+        _ => &[&[0, 1], &[1, 0]],
     }
-    all
 }
 
 impl Encoder {
-    pub fn new(agents: usize, lines: usize) -> Encoder {
-        let mut numberings = Vec::new();
-        for agents in permutations(agents) {
-            let new = |agent| agents.iter().position(|&other| other == agent).unwrap_or(0) as u8;
-            let new_agents: Vec<u8> = (0..agents.len()).map(new).collect();
-            for lines in permutations(lines) {
-                numberings.push(Numbering { agents: agents.clone(), new_agents: new_agents.clone(), lines });
-            }
-        }
-        Encoder { numberings, bytes: Vec::new(), first: Vec::new() }
-    }
-
     /// The bytes of a state and of all that are like it.
     pub fn encode(&mut self, world: &World) -> &[u8] {
+        self.blocks.resize_with(world.agents.len(), Vec::new);
         self.first.clear();
-        for numbering in &self.numberings {
+        for lines in numberings(world.lines.len()) {
+            for (number, (block, agent)) in self.blocks.iter_mut().zip(&world.agents).enumerate() {
+                block.clear();
+                Writer { bytes: block, lines }.agent(number as AgentNumber, agent, world);
+            }
+            self.blocks.sort_unstable();
             self.bytes.clear();
-            Writer { bytes: &mut self.bytes, numbering }.world(world);
+            self.blocks.iter().for_each(|block| self.bytes.extend_from_slice(block));
+            for &line in *lines {
+                Writer { bytes: &mut self.bytes, lines }.line(&world.lines[line], world);
+            }
             if self.first.is_empty() || self.bytes < self.first {
                 std::mem::swap(&mut self.first, &mut self.bytes);
             }
@@ -73,7 +51,7 @@ impl Encoder {
 
 struct Writer<'a> {
     bytes: &'a mut Vec<u8>,
-    numbering: &'a Numbering,
+    lines: &'a [usize],
 }
 
 /// 1 for the newest version, 2 for one that is about to be written, 0 for any older.
@@ -87,17 +65,7 @@ fn number(transaction: Transaction) -> u8 {
 
 impl Writer<'_> {
     fn line_number(&self, line: Line) -> u8 {
-        self.numbering.lines[line as usize] as u8
-    }
-
-    fn world(&mut self, world: &World) {
-        let numbering = self.numbering;
-        for &agent in &numbering.agents {
-            self.agent(agent, &world.agents[agent], world);
-        }
-        for &line in &numbering.lines {
-            self.line(&world.lines[line], world);
-        }
+        self.lines[line as usize] as u8
     }
 
     /// What and, where there is more than one, which line.
@@ -119,11 +87,18 @@ impl Writer<'_> {
         self.bytes.extend([1 + line, leaving.state.0 * 4 + age]);
     }
 
-    fn agent(&mut self, number_of: usize, agent: &AgentWorld, world: &World) {
-        for &line in &self.numbering.lines {
+    fn agent(&mut self, number_of: AgentNumber, agent: &AgentWorld, world: &World) {
+        for &line in self.lines {
             let (held, newest) = (&agent.held[line], world.lines[line].newest);
             let word = held.word.map_or(3, |version| age(version, newest));
             self.bytes.extend([held.state.0, age(held.version, newest) * 4 + word]);
+            let part = world.lines[line].transaction.map_or(0, |transaction| {
+                let own = world.order.under_way(transaction.id).request.agent == number_of;
+                let takes = world.order.takers(transaction.id).any(|taker| taker == number_of);
+                let unseen = transaction.unseen & 1 << number_of != 0;
+                u8::from(own) * 4 + u8::from(unseen) * 2 + u8::from(takes)
+            });
+            self.bytes.push(part);
         }
         let access = agent.access.map_or(0, |(line, write)| 1 + self.line_number(line as Line) * 2 + u8::from(write));
         self.bytes.push(access);
@@ -142,7 +117,7 @@ impl Writer<'_> {
         for leaving in agent.agent.write_backs() {
             self.write_back(leaving, world);
         }
-        self.pending(number_of as AgentNumber, world);
+        self.pending(number_of, world);
     }
 
     /// What the bus knows of an agent.
@@ -171,14 +146,8 @@ impl Writer<'_> {
             return;
         };
         let under_way = world.order.under_way(transaction.id);
-        let new = |agent: AgentNumber| self.numbering.new_agents[usize::from(agent)];
         let supplied = under_way.supplied.map_or(3, |version| age(version, newest));
         let flags = u8::from(under_way.shared) * 2 + u8::from(under_way.for_memory);
-        let unseen = (0..self.numbering.agents.len())
-            .filter(|&agent| transaction.unseen & 1 << agent != 0)
-            .fold(0, |mask, agent| mask | 1 << new(agent as AgentNumber));
-        let takers = world.order.takers(transaction.id).fold(0, |mask, agent| mask | 1 << new(agent));
-        let what = 1 + number(transaction_of(&under_way.request)) * 8 + new(under_way.request.agent);
-        self.bytes.extend([what, supplied * 4 + flags, unseen, takers]);
+        self.bytes.extend([1 + number(transaction_of(&under_way.request)), supplied * 4 + flags]);
     }
 }

@@ -31,6 +31,8 @@ mod wrong;
 pub use counterexample::{Change, ChartStep, Counterexample, Lane};
 pub use world::{MOST_LINES, Step, Taken};
 
+use crate::base::document::Place;
+use crate::coherence::load::RowPlaces;
 use crate::coherence::protocol::{AgentEvent, MemoryEvent, Protocol, State, Table, Vocabulary};
 use search::Search;
 
@@ -90,6 +92,17 @@ pub fn explore(protocol: &Protocol, scope: Scope) -> Exploration {
         cut_short: search.cut_short,
         counterexample: found.map(|found| Counterexample::replay(protocol, scope, &found)),
         rows: search.rows,
+    }
+}
+
+impl Taken {
+    /// Where the row is written; for a pair that has none, where its state is.
+    pub fn place<'a>(&self, protocol: &Protocol, places: &'a RowPlaces) -> &'a Place {
+        let (places, row, state) = match *self {
+            Taken::Agent(state, event) => (&places.agent, protocol.agent.row_number(state, event), state),
+            Taken::Memory(state, event) => (&places.memory, protocol.memory.row_number(state, event), state),
+        };
+        places.rows[row].as_ref().unwrap_or(&places.states[usize::from(state.0)])
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Search<'a> {
     ends: Vec<u32>,
     /// Whether everything is at rest in a state.
     at_rest: Vec<bool>,
+    /// The steps that can be made from the state at hand.
+    possible: Vec<Step>,
     pub steps: u64,
     pub rows: TableRows,
     /// Whether it ended because of the scope's limit.
@@ -47,12 +49,13 @@ impl<'a> Search<'a> {
         Search {
             protocol,
             scope,
-            encoder: Encoder::new(scope.agents, scope.lines),
+            encoder: Encoder::default(),
             numbers: FxHashMap::default(),
             reached: Vec::new(),
             responses: Vec::new(),
             ends: Vec::new(),
             at_rest: Vec::new(),
+            possible: Vec::new(),
             steps: 0,
             rows: TableRows::new(protocol),
             cut_short: false,
@@ -101,7 +104,8 @@ impl<'a> Search<'a> {
 
     /// Makes every step from a state.
     fn expand(&mut self, world: &World, state: u32, next: &mut Vec<World>) -> Result<(), Found> {
-        let mut steps = Vec::new();
+        let mut steps = std::mem::take(&mut self.possible);
+        steps.clear();
         world.each_step(self.protocol, |step| steps.push(step));
         let mut rows = Rows::new();
         let responds = steps.iter().any(|step| step.is_response());
@@ -110,7 +114,7 @@ impl<'a> Search<'a> {
             return Err(Found { steps: self.way_to(state), wrong: Wrong::Stuck(unrest) });
         }
         self.at_rest.push(unrest.is_none());
-        for step in steps {
+        for &step in &steps {
             let mut after = world.clone();
             rows.clear();
             let result = after.apply(step, self.protocol, &mut rows).and_then(|()| after.check(self.protocol));
@@ -133,6 +137,7 @@ impl<'a> Search<'a> {
                 return Ok(());
             }
         }
+        self.possible = steps;
         self.ends.push(self.responses.len() as u32);
         Ok(())
     }

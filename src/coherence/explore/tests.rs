@@ -3,19 +3,21 @@
 use super::*;
 use crate::base::diagnostic::SourceText;
 use crate::coherence::load::load;
+use crate::coherence::protocol::{AgentAction, Row};
 
-fn shipped(name: &str, text: &str) -> Protocol {
-    load(&SourceText::new(name, text)).unwrap()
-}
+mod mutants;
+
+/// The shipped tables.
+const TEXTS: [(&str, &str); 5] = [
+    ("msi.toml", include_str!("../../../models/protocols/msi.toml")),
+    ("mesi.toml", include_str!("../../../models/protocols/mesi.toml")),
+    ("moesi.toml", include_str!("../../../models/protocols/moesi.toml")),
+    ("mesif.toml", include_str!("../../../models/protocols/mesif.toml")),
+    ("dragon.toml", include_str!("../../../models/protocols/dragon.toml")),
+];
 
 fn protocols() -> [Protocol; 5] {
-    [
-        shipped("msi", include_str!("../../../models/protocols/msi.toml")),
-        shipped("mesi", include_str!("../../../models/protocols/mesi.toml")),
-        shipped("moesi", include_str!("../../../models/protocols/moesi.toml")),
-        shipped("mesif", include_str!("../../../models/protocols/mesif.toml")),
-        shipped("dragon", include_str!("../../../models/protocols/dragon.toml")),
-    ]
+    TEXTS.map(|(name, text)| load(&SourceText::new(name, text)).unwrap())
 }
 
 /// Explores; the counterexample, if there is one, is the failure.
@@ -55,4 +57,52 @@ fn shipped_protocols_hold_and_take_every_row() {
 #[ignore = "takes long; the same for fewer states is always run"]
 fn shipped_protocols_hold_with_two_agents_and_two_lines() {
     shipped_hold(|_, _, states| states >= 150_000);
+}
+
+/// A shipped protocol with one row changed.
+fn broken(number: usize, state: &str, event: AgentEvent, change: impl Fn(Row) -> Option<Row>) -> Protocol {
+    let mut protocol = protocols()[number].clone();
+    let state = protocol.agent.find(state).unwrap();
+    let row = change(protocol.agent.row(state, event).unwrap());
+    protocol.agent.set_row(state, event, row);
+    protocol
+}
+
+fn refutation(protocol: &Protocol) -> Counterexample {
+    let scopes = [(2, 1), (3, 1)];
+    scopes.into_iter().find_map(|(agents, lines)| explore(protocol, Scope::new(agents, lines)).counterexample).unwrap()
+}
+
+#[test]
+fn counterexamples_are_charts() {
+    let stays = |row: Row| Some(Row { next: State(1), ..row });
+    let no_flush = |row: Row| Some(Row { actions: row.actions.without(AgentAction::Flush), ..row });
+    let no_withdraw = |row: Row| Some(Row { actions: row.actions.without(AgentAction::Withdraw), ..row });
+    let no_word = |row: Row| Some(Row { actions: row.actions.without(AgentAction::TakeWord), ..row });
+    let broken = [
+        ("MESI keeps a shared copy when another agent writes", broken(1, "S", AgentEvent::BusUpgr, stays)),
+        ("MSI's owner does not supply", broken(0, "M", AgentEvent::BusRd, no_flush)),
+        ("MESI forgets that an upgrade can lose its copy", broken(1, "SM_A", AgentEvent::BusUpgr, |_| None)),
+        ("MOESI writes back what a sharer has written since", broken(2, "OI_A", AgentEvent::BusUpgr, no_withdraw)),
+        ("Dragon's sharer does not take the word", broken(4, "Sc", AgentEvent::BusUpd, no_word)),
+    ];
+    let charts: Vec<String> = broken.iter().map(|(name, protocol)| format!("{name}:\n{}", refutation(protocol))).collect();
+    insta::assert_snapshot!(charts.join("\n\n"));
+}
+
+#[test]
+fn no_shorter_way_leads_to_the_fault() {
+    // The shortest: one agent reads, the other reads, one writes, the other reads what it kept. Each miss takes a request, a grant, the
+    // other's look at it, data and completion.
+    let counterexample = refutation(&broken(0, "S", AgentEvent::BusUpgr, |row| Some(Row { next: State(1), ..row })));
+    let accesses = counterexample.steps.iter().filter(|step| matches!(step.step, Step::Access { .. })).count();
+    assert_eq!((accesses, counterexample.steps.len()), (3, 18), "{counterexample}");
+}
+
+#[test]
+fn a_search_without_end_is_cut_short() {
+    let protocol = &protocols()[1];
+    let exploration = explore(protocol, Scope { agents: 4, lines: 2, most_states: 1000 });
+    assert!(exploration.cut_short && exploration.counterexample.is_none());
+    assert_eq!(exploration.states, 1001);
 }

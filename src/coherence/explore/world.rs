@@ -53,6 +53,15 @@ impl Step {
     pub fn is_response(self) -> bool {
         !matches!(self, Step::Access { .. } | Step::Evict { .. })
     }
+
+    /// The agent that acts, where it is one.
+    pub fn agent(self) -> Option<usize> {
+        match self {
+            Step::Access { agent, .. } | Step::Evict { agent, .. } | Step::Arrive { agent } | Step::Grant { agent } => Some(agent),
+            Step::See { agent, .. } | Step::Complete { agent } | Step::Word { agent, .. } => Some(agent),
+            Step::Data { .. } | Step::Memory { .. } => None,
+        }
+    }
 }
 
 /// One line of an agent.
@@ -355,7 +364,7 @@ impl World {
         if under_way.supplied.is_none() && transaction.brings_line() && self.memory(line, MemoryEvent::Read, protocol, rows)? {
             version = self.lines[line].memory_version;
         }
-        if under_way.for_memory {
+        if under_way.for_memory && transaction != Transaction::BusUpgr {
             let event = if transaction == Transaction::BusWb { MemoryEvent::WriteBack } else { MemoryEvent::Flush };
             self.lines[line].store = Some((event, version));
         }

@@ -30,33 +30,39 @@ pub(super) fn line_name(line: usize) -> char {
     char::from(b'a' + line as u8)
 }
 
+/// "the line", or its name where there are more.
+pub(super) fn called(line: usize, lines: usize) -> String {
+    if lines == 1 { "the line".to_owned() } else { format!("line {}", line_name(line)) }
+}
+
 impl Wrong {
     /// The sentence.
-    pub fn describe(&self, protocol: &Protocol) -> String {
+    pub fn describe(&self, protocol: &Protocol, lines: usize) -> String {
+        let called = |line| called(line, lines);
         match *self {
             Wrong::Impossible { agent, state, event } => {
                 format!("agent {agent}: {}", Impossible { state, event }.describe(protocol))
             }
             Wrong::MemoryImpossible { line, state, event } => {
-                format!("line {}: {}", line_name(line), MemoryImpossible { state, event }.describe(protocol))
+                format!("{}: {}", called(line), MemoryImpossible { state, event }.describe(protocol))
             }
             Wrong::WriterAndOther { line, writer, other, also_writes } => {
                 let also = if also_writes { "write it too" } else { "read it" };
-                format!("agent {writer} may write line {} while agent {other} may {also}", line_name(line))
+                format!("agent {writer} may write {} while agent {other} may {also}", called(line))
             }
             Wrong::Old { agent, line, write: false } => {
-                format!("agent {agent} reads an old version of line {}: it misses a write that came before", line_name(line))
+                format!("agent {agent} reads an old version of {}: it misses a write that came before", called(line))
             }
             Wrong::Old { agent, line, write: true } => {
-                format!("agent {agent} writes to an old version of line {}: a write that came before is lost", line_name(line))
+                format!("agent {agent} writes to an old version of {}: a write that came before is lost", called(line))
             }
             Wrong::Lost { line } => {
-                format!("no copy of what was written last to line {} is left, in no cache and not in memory", line_name(line))
+                format!("no copy of what was written last to {} is left, in no cache and not in memory", called(line))
             }
             Wrong::TwoSend { agent, line } => {
-                format!("agent {agent} puts data of line {} on the bus, and so does another agent", line_name(line))
+                format!("agent {agent} puts data of {} on the bus, and so does another agent", called(line))
             }
-            Wrong::Stuck(unrest) => format!("nothing more happens by itself, and {}", unrest.describe()),
+            Wrong::Stuck(unrest) => format!("nothing more happens by itself, and {}", unrest.describe(called)),
             Wrong::Restless => {
                 "from here on messages follow each other for ever: nothing brings the caches to rest without another access"
                     .to_owned()
@@ -66,12 +72,12 @@ impl Wrong {
 }
 
 impl Unrest {
-    fn describe(self) -> String {
+    fn describe(self, called: impl Fn(usize) -> String) -> String {
         match self {
-            Unrest::Waits { agent, line } => format!("agent {agent} still waits for line {}", line_name(line)),
-            Unrest::Leaves { agent, line } => format!("line {} never leaves agent {agent}'s write-back buffer", line_name(line)),
+            Unrest::Waits { agent, line } => format!("agent {agent} still waits for {}", called(line)),
+            Unrest::Leaves { agent, line } => format!("{} never leaves agent {agent}'s write-back buffer", called(line)),
             Unrest::Transient { agent, line } => {
-                format!("agent {agent}'s copy of line {} stays in a transient state", line_name(line))
+                format!("agent {agent}'s copy of {} stays in a transient state", called(line))
             }
             Unrest::UnderWay => "the bus expects a request that never comes".to_owned(),
         }

@@ -72,3 +72,70 @@ fn code_is_listed() {
     let refused = here.flynn(&["check", "t.flynn", "--code", "--param", "m=100"]).ends_with(1);
     assert!(refused.err.contains('m'), "{}", refused.err);
 }
+
+/// MESI with the row of a state and an event replaced.
+fn broken_mesi(here: &Directory, state: &str, row: (&str, &str)) {
+    here.flynn(&["new", "mesi.toml", "--from", "protocols/mesi"]).ends_with(0);
+    let text = std::fs::read_to_string(here.path().join("mesi.toml")).unwrap();
+    let (before, rows) = text.split_once(&format!("[agent.rows.{state}]\n")).unwrap();
+    assert!(rows.contains(row.0), "{rows}");
+    here.file("broken.toml", &format!("{before}[agent.rows.{state}]\n{}", rows.replacen(row.0, row.1, 1)));
+}
+
+#[test]
+fn a_shipped_protocol_is_explored() {
+    let here = Directory::new();
+    let document = here.flynn(&["check", "mesi", "--format", "json"]).ends_with(0).json();
+    assert_eq!((&document["ok"], &document["states_explored"]), (&true.into(), &7_963.into()), "{document}");
+    assert!(document.get("counterexample").is_none() && document["rows_never_taken"].as_array().unwrap().is_empty());
+    let text = here.flynn(&["check", "mesi", "--agents", "2"]).ends_with(0).out;
+    assert!(text.contains("no fault in all 746 states of 2 agents and 1 line"), "{text}");
+    let text = here.flynn(&["check", "mesi", "--lines", "2", "--states", "500"]).ends_with(0).out;
+    assert!(text.contains("the first 501 states of 2 agents and 2 lines"), "{text}");
+    here.flynn(&["check", "mesi", "--agents", "0"]).ends_with(2);
+    here.flynn(&["check", "mesi", "--lines", "3"]).ends_with(2);
+}
+
+#[test]
+fn a_broken_protocol_is_refuted_with_a_chart() {
+    let here = Directory::new();
+    broken_mesi(&here, "S", ("bus_upgr = { next = \"I\" }", "bus_upgr = { next = \"S\" }"));
+    let text = here.flynn(&["check", "broken.toml"]).ends_with(1);
+    assert!(text.out.contains("agent 0") && text.out.contains("SM_A -> M"), "{}", text.out);
+    assert!(
+        text.err.contains("broken.toml:58:1") && text.err.contains("may write the line while agent 1 may read it"),
+        "{}",
+        text.err
+    );
+    let document = here.flynn(&["check", "broken.toml", "--format", "json"]).ends_with(1).json();
+    assert_eq!(document["ok"], false);
+    let counterexample = &document["counterexample"];
+    let steps = counterexample["steps"].as_array().unwrap();
+    assert_eq!((counterexample["agents"].as_u64(), steps.len()), (Some(2), 18));
+    assert_eq!(counterexample["row"], serde_json::json!({"table": "agent", "state": "S", "event": "bus_upgr", "line": 58}));
+    let last = &steps[17]["changes"][0];
+    assert_eq!(last, &serde_json::json!({"at": "agent 0", "line": 0, "before": "SM_A", "after": "M"}));
+}
+
+#[test]
+fn a_row_that_nothing_takes_is_named() {
+    let here = Directory::new();
+    broken_mesi(&here, "M", ("impossible = [\"own_bus_rd\", ", "own_bus_rd = { next = \"M\" }\nimpossible = ["));
+    let text = here.flynn(&["check", "broken.toml"]).ends_with(0).out;
+    assert!(text.contains("a row that nothing takes") && text.contains("own_bus_rd in M (line 75)"), "{text}");
+}
+
+#[test]
+fn a_machine_runs_with_a_refuted_protocol_until_its_own_checks_stop_it() {
+    let here = Directory::new();
+    broken_mesi(
+        &here,
+        "M",
+        ("bus_rd = { next = \"S\", do = [\"shared\", \"flush\"] }", "bus_rd = { next = \"S\", do = [\"shared\"] }"),
+    );
+    here.flynn(&["check", "broken.toml"]).ends_with(1);
+    here.flynn(&["new", "m.toml", "--from", "uma-bus-2"]).ends_with(0);
+    here.flynn(&["check", "m.toml", "--set", "address_space.protocol=broken.toml"]).ends_with(0);
+    let run = here.flynn(&["run", "m.toml", "producer-consumer", "--set", "address_space.protocol=broken.toml"]).ends_with(1);
+    assert!(run.err.contains("version"), "{}", run.err);
+}
