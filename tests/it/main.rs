@@ -5,5 +5,6 @@ mod cli;
 mod floors;
 mod machine;
 mod notation;
+mod shapes;
 mod shipped;
 mod stops;

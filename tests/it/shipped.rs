@@ -8,7 +8,7 @@ use flynn::machine::Machine;
 use flynn::machine::catalogue::{Catalogue, Kind};
 
 /// Parameters that make a shipped program small enough for a test; every program must be here.
-pub const SMALL: [(&str, &[(&str, &str)]); 18] = [
+pub const SMALL: [(&str, &[(&str, &str)]); 19] = [
     ("copy", &[("n", "2000")]),
     ("dot", &[("n", "2000")]),
     ("empty-loop", &[("rounds", "5")]),
@@ -17,6 +17,7 @@ pub const SMALL: [(&str, &[(&str, &str)]); 18] = [
     ("histogram-shared", &[("n", "1000")]),
     ("matmul-blocked", &[("n", "16"), ("t", "8")]),
     ("matmul-naive", &[("n", "16")]),
+    ("migratory", &[("n", "16"), ("turns", "24")]),
     ("pointer-chase", &[("n", "1024"), ("steps", "3000")]),
     ("prefix-sum", &[("n", "2000")]),
     ("producer-consumer", &[("n", "100")]),

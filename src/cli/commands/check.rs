@@ -22,7 +22,7 @@ use crate::program::tree::{ReduceOperator, Type};
 /// What programs are lowered for and parts are put into where no machine is named.
 const USUAL_MACHINE: &str = "uma-bus-4";
 /// As many states of a protocol are explored at most: more take more memory than most computers have.
-const MOST_STATES: i64 = 20_000_000;
+const MOST_STATES: i64 = 4_000_000;
 /// The name under which a part that is checked is known.
 const PART_UNDER_TEST: &str = "part-under-test";
 
@@ -66,7 +66,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MOST_LINES as i64))]
     lines: Option<u8>,
 
-    /// End the exploration of a protocol at so many states; a million take about 300 MB [default: 4000000]
+    /// End the exploration of a protocol at so many states; a million take up to 600 MB [default: 1000000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_STATES))]
     states: Option<u32>,
 

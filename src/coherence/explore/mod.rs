@@ -51,9 +51,9 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// A scope with as many states as fit a small computer's memory: about a gigabyte.
+    /// A scope with as many states as a small computer's memory holds; two lines of two agents, and four agents, need fewer.
     pub fn new(agents: usize, lines: usize) -> Scope {
-        Scope { agents, lines, most_states: 4_000_000 }
+        Scope { agents, lines, most_states: 1_000_000 }
     }
 }
 

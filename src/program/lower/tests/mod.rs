@@ -96,6 +96,7 @@ fn shipped_programs_do_not_depend_on_the_number_of_threads() {
         "histogram-shared",
         "matmul-blocked",
         "matmul-naive",
+        "migratory",
         "pointer-chase",
         "prefix-sum",
         "producer-consumer",

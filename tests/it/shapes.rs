@@ -1,0 +1,69 @@
+//! What coherence protocols are good and bad at, on shipped machines and programs: the shapes that textbooks draw (Culler, Singh and
+//! Gupta, section 5.4; Eggers and Katz, "A characterization of sharing in parallel programs and its application to coherency protocol
+//! evaluation", ISCA 1988).
+
+use flynn::experiment::record::Record;
+use flynn::machine::catalogue::Catalogue;
+
+use crate::shipped::{machine, request, run, workload};
+
+const BUS: &str = "node[0].interconnect";
+
+fn measure(program: &str, protocol: &str) -> Record {
+    let catalogue = Catalogue::built_in();
+    let machine = machine(&catalogue, "uma-bus-4", &[("address_space.protocol", protocol)]);
+    let workload = workload(&catalogue, program);
+    run(&request(&machine, &workload, &[]), &catalogue)
+}
+
+fn metric(record: &Record, name: &str) -> u64 {
+    record.metrics[name]
+}
+
+#[test]
+fn updates_win_where_one_writes_what_another_reads_next() {
+    let [mesi, dragon] = ["mesi", "dragon"].map(|protocol| measure("producer-consumer", protocol));
+    let bytes = [&mesi, &dragon].map(|record| metric(record, &format!("{BUS}.bytes")));
+    let figures = format!("MESI {} ps, Dragon {} ps; bytes over the bus {bytes:?}", mesi.time_ps, dragon.time_ps);
+    println!("producer-consumer: {figures}");
+    // A hand-over is an upgrade and a miss each for value and flags, or an update each: half the transactions.
+    assert!(dragon.time_ps * 3 < mesi.time_ps * 2, "{figures}");
+    assert!(bytes[1] * 4 < bytes[0], "{figures}");
+}
+
+#[test]
+fn updates_lose_where_data_migrate() {
+    let [mesi, dragon] = ["mesi", "dragon"].map(|protocol| measure("migratory", protocol));
+    let transactions = [&mesi, &dragon].map(|record| metric(record, &format!("{BUS}.transactions")));
+    let figures = format!("MESI {} ps, Dragon {} ps; transactions {transactions:?}", mesi.time_ps, dragon.time_ps);
+    println!("migratory: {figures}");
+    // Each turn writes 64 words of 8 lines: an update for each word against a miss and an upgrade for each line.
+    assert!(dragon.time_ps * 4 > mesi.time_ps * 5, "{figures}");
+    assert!(transactions[1] > 3 * transactions[0], "{figures}");
+}
+
+#[test]
+fn an_owner_saves_memory_writes() {
+    for program in ["producer-consumer", "migratory"] {
+        let [mesi, moesi] = ["mesi", "moesi"].map(|protocol| measure(program, protocol));
+        let writes = [&mesi, &moesi].map(|record| metric(record, "node[0].memory.writes"));
+        let supplies = [&mesi, &moesi].map(|record| metric(record, &format!("{BUS}.supplies")));
+        let figures =
+            format!("{program}: memory writes MESI {}, MOESI {}; lines supplied past memory {supplies:?}", writes[0], writes[1]);
+        println!("{figures}");
+        // Every read of a modified line is a write to memory in MESI, and none in MOESI, where nothing has to leave these caches.
+        assert!(writes[0] > 1000 && writes[1] == 0, "{figures}");
+        assert!(supplies[0] == 0 && supplies[1] >= writes[0], "{figures}");
+        assert!(moesi.time_ps <= mesi.time_ps, "{figures}: {} ps, {} ps", mesi.time_ps, moesi.time_ps);
+    }
+}
+
+#[test]
+fn a_forwarder_supplies_clean_lines_in_memorys_place() {
+    // Every thread reads all of the table: the first from memory, the others from whoever read last.
+    let [mesi, mesif] = ["mesi", "mesif"].map(|protocol| measure("gather", protocol));
+    let reads = [&mesi, &mesif].map(|record| metric(record, "node[0].memory.reads"));
+    println!("gather: memory reads MESI {}, MESIF {}", reads[0], reads[1]);
+    assert!(reads[1] * 4 < reads[0] * 3, "memory reads MESI {}, MESIF {}", reads[0], reads[1]);
+    assert!(mesif.time_ps < mesi.time_ps, "MESI {} ps, MESIF {} ps", mesi.time_ps, mesif.time_ps);
+}
