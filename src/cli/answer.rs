@@ -68,6 +68,16 @@ impl Failure {
         }
     }
 
+    /// It in one line, within another message.
+    pub fn sentence(&self) -> String {
+        match self {
+            Failure::Input { message, help: Some(help) } => format!("{message}; {help}"),
+            Failure::Input { message, help: None } => message.clone(),
+            Failure::Texts(faults) => faults.first().map_or_else(String::new, ToString::to_string),
+            Failure::Stopped(stopped) => stopped.message.clone(),
+        }
+    }
+
     /// 1 where a program was run and the answer is no, 2 where the input is wrong.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -1,10 +1,16 @@
 //! A machine and a workload as the command line names them, ready to be simulated.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use super::answer::{Failure, Stopped};
 use super::names::Library;
+use super::trace_file;
+use crate::base::diagnostic::SourceText;
 use crate::experiment::record::{Record, Start};
 use crate::experiment::run::{RunError, RunRequest, simulate};
-use crate::experiment::workload::Workload;
+use crate::experiment::trace::TraceFile;
+use crate::experiment::workload::{Beside, Workload};
 use crate::machine::Machine;
 use crate::machine::catalogue::{Entry, Kind};
 
@@ -22,11 +28,20 @@ pub struct RunSettings {
     pub start: Start,
     /// Operations each pass may carry out.
     pub operation_limit: u64,
+    /// `--functional`
+    pub functional: bool,
 }
 
 impl Default for RunSettings {
     fn default() -> RunSettings {
-        RunSettings { parameters: Vec::new(), threads: None, seed: 1, start: Start::Warm, operation_limit: OPERATION_LIMIT }
+        RunSettings {
+            parameters: Vec::new(),
+            threads: None,
+            seed: 1,
+            start: Start::Warm,
+            operation_limit: OPERATION_LIMIT,
+            functional: false,
+        }
     }
 }
 
@@ -43,7 +58,11 @@ impl Case {
     /// Reads both texts. What the workload says of the run-time comes before `set`, keys of the machine with other values.
     pub fn read(library: &Library, machine: &str, workload: &str, set: &[(String, String)]) -> Result<Case, Failure> {
         let machine = library.find(Kind::Machine, machine)?;
-        let workload = read_workload(library, &library.find(Kind::Workload, workload)?)?;
+        let workload = if trace_file::is_trace(workload) {
+            bare_trace(workload)?
+        } else {
+            read_workload(library, &library.find(Kind::Workload, workload)?)?
+        };
         Case::new(library, &machine, workload, set)
     }
 
@@ -70,6 +89,7 @@ impl Case {
             run_ahead: true,
             checks: true,
             operation_limit: settings.operation_limit,
+            functional: settings.functional,
         };
         simulate(&request, &library.catalogue, &mut |so_far| progress(so_far.fraction)).map_err(Failure::from)
     }
@@ -77,14 +97,53 @@ impl Case {
 
 /// The workload in a text; a program it names is sought beside it, then by name.
 pub fn read_workload(library: &Library, entry: &Entry) -> Result<Workload, Failure> {
-    let program = |name: &str| library.program_beside(&entry.source, name);
-    Ok(Workload::read(&entry.name, &entry.source, &program)?)
+    Ok(Workload::read(&entry.name, &entry.source, &BesideText { library, source: &entry.source })?)
+}
+
+/// What lies beside a workload's text.
+struct BesideText<'a> {
+    library: &'a Library,
+    source: &'a SourceText,
+}
+
+impl Beside for BesideText<'_> {
+    fn program(&self, name: &str) -> Result<SourceText, String> {
+        self.library.program_beside(self.source, name)
+    }
+
+    fn trace(&self, file: &str) -> Result<Arc<dyn TraceFile>, String> {
+        let directory = Path::new(&*self.source.name).parent().unwrap_or(Path::new(""));
+        trace_file::find(&directory.join(file)).map_err(|failure| failure.sentence())
+    }
+}
+
+/// A trace as a workload of its own: the text that would name it, beside it.
+fn bare_trace(path: &str) -> Result<Workload, Failure> {
+    let file = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+    let text = format!("kind = \"trace\"\nfile = {}\n", toml::Value::from(file.as_ref()));
+    let source = SourceText::new(format!("{path}.toml"), text);
+    let trace = trace_file::find(Path::new(path))?;
+    Ok(Workload::read(&trace_file::trace_name(path), &source, &Bare(trace))?)
+}
+
+/// A trace that was found already.
+struct Bare(Arc<dyn TraceFile>);
+
+impl Beside for Bare {
+    fn program(&self, name: &str) -> Result<SourceText, String> {
+        Err(format!("there is no program `{name}`"))
+    }
+
+    fn trace(&self, _: &str) -> Result<Arc<dyn TraceFile>, String> {
+        Ok(Arc::clone(&self.0))
+    }
 }
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Failure {
         match error {
             RunError::Input(diagnostics) => Failure::Texts(diagnostics),
+            RunError::Trace(what) => Failure::input(what),
             RunError::Stopped(stop) => Failure::Stopped(Box::new(Stopped {
                 help: (stop.kind == "limit").then(|| "`flynn run --limit OPERATIONS` lets it go on for longer".to_owned()),
                 kind: stop.kind.to_string(),

@@ -8,7 +8,7 @@ use crate::base::document;
 use crate::machine::catalogue::Kind;
 
 /// Keys at the top of a TOML that tell its kind; the first that is there decides.
-const KEYS: [(&str, Kind); 13] = [
+const KEYS: [(&str, Kind); 14] = [
     ("node", Kind::Machine),
     ("address_space", Kind::Machine),
     ("agent", Kind::Protocol),
@@ -16,6 +16,7 @@ const KEYS: [(&str, Kind); 13] = [
     ("program", Kind::Workload),
     ("arrivals", Kind::Workload),
     ("load", Kind::Workload),
+    ("file", Kind::Workload),
     ("machines", Kind::Experiment),
     ("workloads", Kind::Experiment),
     ("expect", Kind::Experiment),

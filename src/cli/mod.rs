@@ -27,6 +27,7 @@ mod progress;
 mod proof;
 mod summary;
 mod this_computer;
+mod trace_file;
 
 use std::process::ExitCode;
 

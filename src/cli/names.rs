@@ -109,11 +109,7 @@ impl Library {
 
     /// The program that the text of a workload names: a file beside that text, or a name.
     pub fn program_beside(&self, workload: &SourceText, name: &str) -> Result<SourceText, String> {
-        let sentence = |failure: Failure| match failure {
-            Failure::Input { message, help: Some(help) } => format!("{message}; {help}"),
-            Failure::Input { message, help: None } => message,
-            Failure::Texts(_) | Failure::Stopped(_) => format!("`{name}` cannot be read"),
-        };
+        let sentence = |failure: Failure| failure.sentence();
         let beside = Path::new(&*workload.name).parent().map(|directory| directory.join(name));
         if let Some(path) = beside.filter(|path| path.is_file()) {
             return read_text(&path).map_err(sentence);

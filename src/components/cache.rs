@@ -1,17 +1,19 @@
-//! A cache's array: sets of ways, each with a tag, a state, whether it was written here, and a stamp for replacement.
+//! A cache's array: sets of ways, each with a tag, a state, and whether it was written here.
 //!
 //! ```text
 //!            set 0   | way 0: line, dirty, state | way 1 | ...      words:  line << 8 | dirty << 7 | state
-//!   line --> set 1   | way 0                     | way 1 | ...      stamps: when last accessed (LRU) or filled (FIFO)
-//!            ...                                                    set = line modulo the number of sets
+//!   line --> set 1   | way 0                     | way 1 | ...      set = line modulo the number of sets
+//!            ...                                                    who makes room: a replacement policy
 //! ```
 //!
 //! The array knows neither latencies nor coherence: a lookup that may be a hit costs a compare of the tag and a test of the state's
 //! permissions ([`Permissions`]).
 
 use crate::base::address::Line;
+use crate::base::random::Stream;
 use crate::coherence::protocol::State;
-use crate::components::spec::{CacheSpec, Replacement};
+use crate::components::replacement::Policy;
+use crate::components::spec::CacheSpec;
 
 /// Set in a word whose line was written in this cache since it came.
 pub const DIRTY: u8 = 1 << 7;
@@ -37,27 +39,22 @@ pub const WRITE: u8 = 2;
 #[derive(Clone, Debug)]
 pub struct CacheArray {
     words: Box<[u64]>,
-    stamps: Box<[u64]>,
     set_mask: u64,
     n_ways: u32,
-    replacement: Replacement,
-    /// Counts stamps given.
-    clock: u64,
+    policy: Policy,
     /// Versions of the copies, where they are kept.
     versions: Box<[u64]>,
 }
 
 impl CacheArray {
-    /// An empty array.
-    pub fn new(spec: &CacheSpec, versions: bool) -> CacheArray {
+    /// An empty array; `random` is what random replacement draws from.
+    pub fn new(spec: &CacheSpec, versions: bool, random: Stream) -> CacheArray {
         let n_slots = (spec.sets() * u64::from(spec.ways)) as usize;
         CacheArray {
             words: vec![EMPTY; n_slots].into(),
-            stamps: vec![0; n_slots].into(),
             set_mask: spec.sets() - 1,
             n_ways: spec.ways,
-            replacement: spec.replacement,
-            clock: 0,
+            policy: Policy::new(spec.replacement, spec.sets() as usize, spec.ways as usize, random),
             versions: vec![0; if versions { n_slots } else { 0 }].into(),
         }
     }
@@ -77,9 +74,8 @@ impl CacheArray {
         for (way, &word) in words.iter().enumerate() {
             if word >> 8 == line {
                 let allowed = permissions.0[(word & LOW) as usize] & needed != 0;
-                if allowed && self.replacement == Replacement::Lru {
-                    self.clock += 1;
-                    self.stamps[first + way] = self.clock;
+                if allowed {
+                    self.policy.hit(first + way, self.n_ways as usize);
                 }
                 return allowed;
             }
@@ -98,37 +94,29 @@ impl CacheArray {
     /// An access to a line that is here counts for replacement.
     #[inline]
     pub fn accessed(&mut self, slot: Slot) {
-        if self.replacement == Replacement::Lru {
-            self.clock += 1;
-            self.stamps[slot as usize] = self.clock;
-        }
+        self.policy.hit(slot as usize, self.n_ways as usize);
     }
 
     /// The slot that a new line would take, with the line that has to leave it.
-    pub fn victim(&self, line: Line) -> (Slot, Option<Line>) {
+    pub fn victim(&mut self, line: Line) -> (Slot, Option<Line>) {
         let set = self.set(line);
-        let mut slot = set.start;
-        for candidate in set {
-            // An empty way's stamp is 0, earlier than any given.
-            if self.stamps[candidate] < self.stamps[slot] {
-                slot = candidate;
-            }
+        let first = set.start;
+        if let Some(way) = self.words[set].iter().position(|&word| word == EMPTY) {
+            return ((first + way) as Slot, None);
         }
-        let word = self.words[slot];
-        (slot as Slot, (word != EMPTY).then_some(word >> 8))
+        let slot = first + self.policy.victim(first, self.n_ways as usize);
+        (slot as Slot, Some(self.words[slot] >> 8))
     }
 
     /// Puts a line into a slot, in place of what is there.
     pub fn fill(&mut self, slot: Slot, line: Line, state: State) {
-        self.clock += 1;
         self.words[slot as usize] = line << 8 | u64::from(state.0);
-        self.stamps[slot as usize] = self.clock;
+        self.policy.fill(slot as usize, self.n_ways as usize);
     }
 
     /// Empties a slot.
     pub fn clear(&mut self, slot: Slot) {
         self.words[slot as usize] = EMPTY;
-        self.stamps[slot as usize] = 0;
     }
 
     /// The state of the line in a slot.
@@ -174,8 +162,24 @@ impl CacheArray {
         self.words.iter().filter(|&&word| word != EMPTY).map(|&word| (word >> 8, State((word & STATE) as u8)))
     }
 
+    /// How many lines were written here since they came.
+    pub fn dirty_lines(&self) -> u64 {
+        self.words.iter().filter(|&&word| word != EMPTY && word & u64::from(DIRTY) != 0).count() as u64
+    }
+
+    /// No line counts as written here any longer. Returns those that did, in order of their slots.
+    pub fn clean(&mut self) -> Vec<Line> {
+        let dirty = self.words.iter_mut().filter(|word| **word != EMPTY && **word & u64::from(DIRTY) != 0);
+        dirty
+            .map(|word| {
+                *word &= !u64::from(DIRTY);
+                *word >> 8
+            })
+            .collect()
+    }
+
     /// Bytes of the host's memory it takes.
     pub fn footprint(&self) -> usize {
-        8 * (self.words.len() + self.stamps.len() + self.versions.len())
+        8 * (self.words.len() + self.versions.len()) + self.policy.footprint()
     }
 }

@@ -172,7 +172,10 @@ impl Core {
             outer: latency(1),
         };
         let caches = match &spec.protocol {
-            Some(protocol) if !spec.caches.is_empty() => Some(PrivateCaches::new(&spec.caches, Arc::clone(protocol), spec.checks)),
+            Some(protocol) if !spec.caches.is_empty() => {
+                let random = |cache: &str| spec.cache_stream(number, cache);
+                Some(PrivateCaches::new(&spec.caches, Arc::clone(protocol), spec.checks, random))
+            }
             _ => None,
         };
         let path = match (&caches, spec.is_free()) {

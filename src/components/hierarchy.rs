@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use crate::base::address::Line;
+use crate::base::random::Stream;
 use crate::base::time::Time;
 use crate::coherence::agent::{Access, Agent, Answer, Copies};
 use crate::coherence::controller::{Impossible, Transaction, Transition};
@@ -210,14 +211,14 @@ impl Observer<'_> {
 }
 
 impl PrivateCaches {
-    /// Empty caches.
+    /// Empty caches; `random` is what the cache of a name draws from.
     ///
     /// # Panics
     /// Where there are none.
-    pub fn new(specs: &[CacheSpec], protocol: Arc<Protocol>, versions: bool) -> PrivateCaches {
+    pub fn new(specs: &[CacheSpec], protocol: Arc<Protocol>, versions: bool, random: impl Fn(&str) -> Stream) -> PrivateCaches {
         let outermost = specs.len() - 1;
         let level = |number: usize| Level {
-            array: CacheArray::new(&specs[number], versions && number == outermost),
+            array: CacheArray::new(&specs[number], versions && number == outermost, random(&specs[number].name)),
             counters: CacheCounters::default(),
         };
         let dirty_states =
@@ -317,7 +318,7 @@ impl PrivateCaches {
 
     /// An access to a line that no level holds.
     fn missing(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
-        let (slot, victim) = self.levels.outermost().array.victim(line);
+        let (slot, victim) = self.levels.outermost_mut().array.victim(line);
         let state = self.levels.outermost().array.state(slot);
         if victim.is_some() && !self.agent.can_evict(&self.protocol.agent, state) {
             return Ok(Lookup::Stall);

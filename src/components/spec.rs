@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   core 0      core 1      core 2      core 3        NodeSpec.cores, CoreSpec
-//!   L1d, L2     L1d, L2     L1d, L2     L1d, L2       NodeSpec.caches: private, inclusive, innermost first
+//!   L1d, L2     L1d, L2     L1d, L2     L1d, L2       NodeSpec.caches: private, innermost first
 //!      |           |           |           |
 //!   ===============================================   InterconnectSpec
 //!                        |
@@ -15,6 +15,7 @@
 use std::sync::Arc;
 
 use crate::base::quantity::ByteSize;
+use crate::base::random::{Stream, stream};
 use crate::base::time::{Clock, Time};
 use crate::coherence::protocol::Protocol;
 use crate::program::code::OperationClass;
@@ -45,22 +46,73 @@ pub enum Replacement {
     Lru,
     /// The one filled first.
     Fifo,
+    /// About the one not accessed for longest: a binary tree over the ways, each node of which points away from the last access below
+    /// it. The ways are a power of two.
+    TreePlru,
+    /// Any, each as likely as the others.
+    Random,
+    /// The one whose next access seems farthest off: static re-reference interval prediction with 2 bits and hit priority.
+    Srrip,
 }
 
-/// One level of a core's private caches: write-back, write-allocate.
+/// What a cache does with a write that hits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WritePolicy {
+    /// It keeps the line, dirty, and writes it when it leaves.
+    #[default]
+    Back,
+    /// It passes each write on.
+    Through,
+}
+
+/// What a cache holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Holds {
+    Data,
+    Instructions,
+    #[default]
+    Both,
+}
+
+impl Holds {
+    /// Whether it holds everything that `other` does.
+    pub fn includes(self, other: Holds) -> bool {
+        self == Holds::Both || self == other
+    }
+}
+
+/// What a cache holds of the lines that the levels inside it hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Inclusion {
+    /// All of them: a line that leaves it leaves them.
+    #[default]
+    Inclusive,
+    /// None of them: it takes what they drop, and gives up what they ask for.
+    Exclusive,
+    /// Some: neither cares for what the other drops.
+    Neither,
+}
+
+/// One level of a core's private caches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheSpec {
     /// As the machine's text names it: `L1d`. Metrics use it in lower case.
     pub name: String,
     /// `line_bytes * ways * sets`, sets a power of two.
     pub size_bytes: u64,
-    /// A power of two from 8 to 4096; the same in every level.
+    /// A power of two from 8 to 4096; the same in every level of coherent caches.
     pub line_bytes: u32,
     /// From 1 to 64.
     pub ways: u32,
     /// Cycles of the core's clock from asking to the answer, hit or miss.
     pub latency_cycles: u32,
     pub replacement: Replacement,
+    pub write: WritePolicy,
+    /// Whether a write that misses brings the line.
+    pub write_allocate: bool,
+    pub holds: Holds,
+    /// What it does for the levels inside it, where there are any.
+    pub inclusion: Inclusion,
 }
 
 /// Which of several requests a shared wire takes.
@@ -128,16 +180,18 @@ pub struct NodeSpec {
     /// From 1 to [`MOST_CORES`].
     pub cores: u32,
     pub core: CoreSpec,
-    /// No, one or two private levels, innermost first; each holds all lines of the one before it.
+    /// The private caches, innermost first. Coherent ones: one or two levels, write-back, write-allocate, inclusive.
     pub caches: Vec<CacheSpec>,
     pub interconnect: InterconnectSpec,
     pub memory: MemorySpec,
     /// At most [`LARGEST_MEMORY_BYTES`].
     pub memory_bytes: u64,
-    /// How the private caches are kept coherent; `None` only where there are none.
+    /// How the private caches are kept coherent; `None` where there are none, or a single core.
     pub protocol: Option<Arc<Protocol>>,
     /// Whether every copy of a line carries the line's version, so that a stale read or a second writer stops the run.
     pub checks: bool,
+    /// Of everything random in the node.
+    pub seed: u64,
 }
 
 /// An open-loop source of requests: Poisson arrivals in continuous time, each a transfer without snooping.
@@ -196,6 +250,10 @@ impl CacheSpec {
             ));
             return;
         }
+        if self.replacement == Replacement::TreePlru && !self.ways.is_power_of_two() {
+            let message = format!("{} ways make no binary tree", self.ways);
+            faults.push(SpecFault::new(key("ways"), message, "tree-PLRU needs a power of two of ways; LRU takes any number"));
+        }
         if self.latency_cycles > MOST_CYCLES {
             faults.push(SpecFault::new(
                 key("latency"),
@@ -222,6 +280,11 @@ impl CacheSpec {
 }
 
 impl NodeSpec {
+    /// What the replacement of a core's cache draws from.
+    pub fn cache_stream(&self, core: u16, cache: &str) -> Stream {
+        stream(self.seed, &format!("node[0].core[{core}].{}", cache.to_lowercase()))
+    }
+
     /// Bytes of a line: the caches', or a word where there are none.
     pub fn line_bytes(&self) -> u32 {
         self.caches.first().map_or(8, |cache| cache.line_bytes)
@@ -272,15 +335,42 @@ impl NodeSpec {
         faults
     }
 
+    /// Whether nothing keeps its caches coherent: they are a single core's, of any make.
+    pub fn is_plain(&self) -> bool {
+        self.protocol.is_none()
+    }
+
     fn cache_faults(&self, faults: &mut Vec<SpecFault>) {
         for cache in &self.caches {
             cache.faults(faults);
+        }
+        if self.is_plain() {
+            self.plain_faults(faults);
+        } else {
+            self.coherent_faults(faults);
+        }
+    }
+
+    /// What coherent caches cannot be: one agent with one state per line.
+    fn coherent_faults(&self, faults: &mut Vec<SpecFault>) {
+        const HELP: &str = "caches of this make need `protocol = \"none\"` and a single core";
+        for cache in &self.caches {
+            let wrong = [
+                (!cache.holds.includes(Holds::Data), "holds", "instruction caches"),
+                (cache.write != WritePolicy::Back, "write", "write-through caches"),
+                (!cache.write_allocate, "write_allocate", "caches that do not allocate on writes"),
+                (cache.inclusion != Inclusion::Inclusive, "inclusion", "levels that are not inclusive"),
+            ];
+            for (_, key, what) in wrong.into_iter().filter(|&(is_wrong, ..)| is_wrong) {
+                let message = format!("{what} with a coherence protocol are not built yet");
+                faults.push(SpecFault::new(format!("cache.{}.{key}", cache.name), message, HELP));
+            }
         }
         if let [_, _, third, ..] = &self.caches[..] {
             faults.push(SpecFault::new(
                 format!("cache.{}", third.name),
                 format!("{} is a third private level", third.name),
-                "a core has at most two private levels of cache",
+                "with a coherence protocol a core has at most two private levels of cache",
             ));
         }
         if let [inner, outer] = &self.caches[..] {
@@ -291,16 +381,72 @@ impl NodeSpec {
                     "a core's private levels share one coherence state per line, so their lines are equally long",
                 ));
             }
-            if outer.size_bytes < inner.size_bytes {
-                faults.push(SpecFault::new(
-                    format!("cache.{}.size", outer.name),
-                    format!("{} is smaller than {}", outer.name, inner.name),
-                    format!("{} holds every line of {} and must be at least as large", outer.name, inner.name),
-                ));
+            outer.faults_around(inner, faults);
+        }
+    }
+
+    /// What caches without coherence cannot be.
+    fn plain_faults(&self, faults: &mut Vec<SpecFault>) {
+        if !self.caches.is_empty() && self.cores > 1 {
+            faults.push(SpecFault::new("protocol", "the caches of several cores need a coherence protocol", "MESI is a usual one"));
+        }
+        for (number, outer) in self.caches.iter().enumerate() {
+            let inside =
+                self.caches[..number].iter().filter(|inner| inner.holds == Holds::Both || outer.holds.includes(inner.holds));
+            for inner in inside {
+                if !outer.holds.includes(inner.holds) {
+                    faults.push(SpecFault::new(
+                        format!("cache.{}.holds", outer.name),
+                        format!("{} holds both, and {} outside it only a part", inner.name, outer.name),
+                        "a level outside one that holds both holds both",
+                    ));
+                    continue;
+                }
+                match outer.inclusion {
+                    Inclusion::Inclusive => outer.faults_around(inner, faults),
+                    Inclusion::Exclusive => outer.exclusive_faults(inner, faults),
+                    Inclusion::Neither => {}
+                }
             }
         }
-        if !self.caches.is_empty() && self.protocol.is_none() {
-            faults.push(SpecFault::new("protocol", "private caches need a coherence protocol", "MESI is a usual one"));
+    }
+}
+
+impl CacheSpec {
+    /// What keeps it from holding every line of a level inside it.
+    fn faults_around(&self, inner: &CacheSpec, faults: &mut Vec<SpecFault>) {
+        if self.size_bytes < inner.size_bytes {
+            faults.push(SpecFault::new(
+                format!("cache.{}.size", self.name),
+                format!("{} is smaller than {}", self.name, inner.name),
+                format!("{} holds every line of {} and must be at least as large", self.name, inner.name),
+            ));
+        }
+        if self.line_bytes < inner.line_bytes {
+            faults.push(SpecFault::new(
+                format!("cache.{}.line", self.name),
+                format!("a line of {} is shorter than one of {}", self.name, inner.name),
+                "a level that includes another has lines as long or longer",
+            ));
+        }
+    }
+
+    /// What keeps it from holding just what a level inside it has dropped.
+    fn exclusive_faults(&self, inner: &CacheSpec, faults: &mut Vec<SpecFault>) {
+        if self.line_bytes != inner.line_bytes {
+            faults.push(SpecFault::new(
+                format!("cache.{}.line", self.name),
+                format!("{} has lines of {} bytes and {} of {}", inner.name, inner.line_bytes, self.name, self.line_bytes),
+                "lines move between an exclusive level and those inside it, so they are equally long",
+            ));
+        }
+        let through = [inner, self].into_iter().find(|cache| cache.write == WritePolicy::Through);
+        if let Some(cache) = through {
+            faults.push(SpecFault::new(
+                format!("cache.{}.write", cache.name),
+                format!("{} writes through, and {} is exclusive", cache.name, self.name),
+                "dirty lines move between an exclusive level and those inside it, so all of them write back",
+            ));
         }
     }
 }

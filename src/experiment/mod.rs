@@ -5,6 +5,7 @@ pub mod record;
 pub mod result;
 pub mod run;
 pub mod theory;
+pub mod trace;
 mod traffic;
 pub mod validate;
 pub mod why;

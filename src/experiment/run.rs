@@ -19,9 +19,9 @@ use crate::components::spec::{NodeSpec, SpecFault};
 use crate::experiment::bounds::{bounds, broken};
 use crate::experiment::record::{Counts, MachineRecord, ProfileLine, Record, ResultRecord, SCHEMA, Start, WorkloadRecord};
 use crate::experiment::result::{equality, json as json_value, result_record};
-use crate::experiment::traffic;
 use crate::experiment::why::reasons;
 use crate::experiment::workload::{ProgramWorkload, Workload};
+use crate::experiment::{trace, traffic};
 use crate::machine::Machine;
 use crate::machine::catalogue::Catalogue;
 use crate::machine::simulation::{Node, PhaseError, PhaseReport};
@@ -49,6 +49,8 @@ pub struct RunRequest<'a> {
     pub checks: bool,
     /// Operations that each pass may carry out.
     pub operation_limit: u64,
+    /// Whether only counts are wanted, and no time: of a trace.
+    pub functional: bool,
 }
 
 /// How far a run is.
@@ -65,6 +67,8 @@ pub enum RunError {
     Input(Diagnostics),
     /// The run did not come to its end.
     Stopped(Stop),
+    /// A trace cannot be read: what is wrong, and in which line.
+    Trace(String),
 }
 
 impl From<Diagnostics> for RunError {
@@ -109,6 +113,7 @@ pub fn simulate(request: &RunRequest, catalogue: &Catalogue, progress: &mut dyn 
     match request.workload {
         Workload::Program(workload) => simulate_program(request, workload, catalogue, progress),
         Workload::Traffic(workload) => traffic::simulate(request, workload),
+        Workload::Trace(workload) => trace::simulate(request, workload, progress),
     }
 }
 
@@ -118,6 +123,10 @@ fn simulate_program(
     catalogue: &Catalogue,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Record, RunError> {
+    if request.functional {
+        let message = "only traces can be run without time: a program's threads meet in time";
+        return Err(RunError::Input(vec![Diagnostic::at(&workload.source, None, message).help("leave out `--functional`")]));
+    }
     let plan = request.machine.plan(request.threads, request.seed)?;
     let parameters = [&workload.parameters[..], request.parameters].concat();
     let (program, code) = prepare(&workload.source, &parameters, &plan, catalogue)?;
@@ -198,6 +207,7 @@ impl<'a> Run<'a> {
 pub(super) fn node_spec(request: &RunRequest) -> NodeSpec {
     let mut spec = request.machine.nodes[0].clone();
     spec.checks &= request.checks;
+    spec.seed = request.seed;
     spec
 }
 
@@ -230,6 +240,9 @@ pub(super) fn stop(error: &PhaseError, code: &Code, source: &SourceText) -> Stop
             places(source, lines, ["is stuck here", "are stuck here"]),
         ),
         PhaseError::OperationLimit { limit, lines } => {
+            if lines.is_empty() {
+                return stopped("limit", format!("the trace has more than {limit} references"), Vec::new());
+            }
             let message = format!(
                 "the program did not end within {limit} operations{}: a loop that never ends?",
                 lines.iter().map(|(core, line)| format!(", thread {core} was at line {line}")).collect::<String>()
@@ -239,6 +252,7 @@ pub(super) fn stop(error: &PhaseError, code: &Code, source: &SourceText) -> Stop
         PhaseError::TimeLimit => stopped("limit", error.to_string(), Vec::new()),
         PhaseError::Violation(_) => stopped("coherence", error.to_string(), Vec::new()),
         PhaseError::Saturated { .. } => stopped("saturated", error.to_string(), Vec::new()),
+        PhaseError::Trace(what) => stopped("trace", what.clone(), Vec::new()),
         PhaseError::NotConserved(_) => stopped("model", error.to_string(), Vec::new()),
     }
 }

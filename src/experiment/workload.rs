@@ -1,12 +1,43 @@
-//! What runs on a machine: a program, a program with some of its numbers replaced, or traffic without a program.
+//! What runs on a machine: a program, a program with some of its numbers replaced, traffic without a program, or a memory trace.
 //!
-//! A workload is a text: a program (`.flynn`) as it stands, or TOML that names a program and overrides it, or TOML that describes
-//! traffic.
+//! A workload is a text: a program (`.flynn`) as it stands, or TOML that names a program and overrides it, describes traffic, or names
+//! a trace.
+
+use std::sync::Arc;
 
 use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText};
 use crate::base::document::{Data, Field, Place, Shape, Value, Whole, read, wrong_type};
 use crate::base::quantity::ByteSize;
+use crate::experiment::trace::TraceFile;
 use crate::{choice, section, tagged};
+
+/// Finds what a workload's text names.
+pub trait Beside {
+    /// The text of a program.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn program(&self, name: &str) -> Result<SourceText, String>;
+
+    /// A trace.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn trace(&self, file: &str) -> Result<Arc<dyn TraceFile>, String>;
+}
+
+/// Finds nothing: for a text that stands alone.
+pub struct NothingBeside;
+
+impl Beside for NothingBeside {
+    fn program(&self, name: &str) -> Result<SourceText, String> {
+        Err(format!("there is no program `{name}`"))
+    }
+
+    fn trace(&self, file: &str) -> Result<Arc<dyn TraceFile>, String> {
+        Err(format!("there is no trace `{file}`"))
+    }
+}
 
 /// What runs.
 #[derive(Clone, Debug)]
@@ -15,6 +46,8 @@ pub enum Workload {
     Program(ProgramWorkload),
     /// Requests at random instants.
     Traffic(TrafficWorkload),
+    /// Recorded references.
+    Trace(TraceWorkload),
 }
 
 /// A program and what its workload file overrides.
@@ -41,6 +74,19 @@ pub struct TrafficWorkload {
     pub table: Box<TrafficTable>,
 }
 
+/// The references of a real program, recorded.
+#[derive(Clone, Debug)]
+pub struct TraceWorkload {
+    /// As the user names it.
+    pub name: String,
+    /// The whole text.
+    pub source: SourceText,
+    /// What it says.
+    pub table: Box<TraceTable>,
+    /// Where the trace is.
+    pub file: Arc<dyn TraceFile>,
+}
+
 tagged! {
     /// What runs on a machine.
     pub enum WorkloadTable {
@@ -48,8 +94,9 @@ tagged! {
         Program(ProgramTable) = "program",
         /// Requests at random instants, in place of cores and programs.
         Traffic(TrafficTable) = "traffic",
+        /// The memory references of a real program, recorded.
+        Trace(TraceTable) = "trace",
     }
-    later { "trace" => "memory traces are" }
 }
 
 section! {
@@ -79,6 +126,55 @@ section! {
         requests: Whole<1, 100_000_000> = Whole(100_000),
         /// The run ends as saturated when so many requests wait at the source.
         saturation: Whole<1, 100_000_000> = Whole(100_000),
+    }
+}
+
+section! {
+    /// The memory references of a real program, recorded: instruction fetches, reads and writes in order. Addresses are what the
+    /// program saw; they are used as they are, modulo 2^56, whatever the size of the machine's memory.
+    pub struct TraceTable {
+        /// The trace: a path from this file's directory. It may be compressed by gzip or zstd.
+        file: String,
+        /// How its lines are to be read; where this is absent, its first line tells.
+        format: Option<TraceFormat>,
+        /// Every reference becomes the aligned word of so many bytes that its first byte lies in. Absent, references are as the trace
+        /// has them (in `din`, words of 4 bytes), and one that crosses the end of a line is an access to each of its lines.
+        word: Option<WordBytes>,
+    }
+}
+
+choice! {
+    /// The format of a trace.
+    pub enum TraceFormat {
+        /// Dinero's: `0 address` reads, `1 address` writes, `2 address` fetches an instruction; addresses are hexadecimal. The format
+        /// has no sizes: what follows the address is ignored, as Dinero does, and references are aligned words of 4 bytes.
+        Din = "din",
+        /// What `valgrind --tool=lackey --trace-mem=yes` prints: `I  address,size` fetches an instruction, ` L` loads, ` S` stores,
+        /// ` M` loads and then stores; lines that begin with `==` are skipped. A number before the letter is the core.
+        Lackey = "lackey",
+    }
+}
+
+/// The bytes of a word that references are cut to: 1, 2, 4 or 8, so that none crosses the end of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WordBytes(pub u16);
+
+impl Field for WordBytes {
+    fn read(value: &Value, path: &str, faults: &mut Diagnostics) -> Option<WordBytes> {
+        let size = ByteSize::read(value, path, faults)?;
+        if [1, 2, 4, 8].contains(&size.0) {
+            return Some(WordBytes(size.0 as u16));
+        }
+        faults.push(value.place.fault(format!("`{path}` cannot be {size}")).key(path).help("1 B, 2 B, 4 B or 8 B"));
+        None
+    }
+
+    fn write(&self) -> serde_json::Value {
+        ByteSize(u64::from(self.0)).write()
+    }
+
+    fn shape() -> Shape {
+        ByteSize::shape()
     }
 }
 
@@ -159,19 +255,15 @@ fn literal(value: &Value) -> Option<String> {
 
 impl Workload {
     /// Reads a workload's text, known to its user as `name`; a text whose own name ends in `.toml` is TOML, any other a program.
-    /// `program` finds the text of a program that TOML names.
-    pub fn read(
-        name: &str,
-        source: &SourceText,
-        program: &dyn Fn(&str) -> Result<SourceText, String>,
-    ) -> Result<Workload, Diagnostics> {
+    /// `beside` finds what TOML names.
+    pub fn read(name: &str, source: &SourceText, beside: &dyn Beside) -> Result<Workload, Diagnostics> {
         if !source.name.ends_with(".toml") {
             let (parameters, runtime) = Default::default();
             return Ok(Workload::Program(ProgramWorkload { name: name.into(), source: source.clone(), parameters, runtime }));
         }
         match read::<WorkloadTable>(source)? {
             WorkloadTable::Program(table) => {
-                let text = program(&table.program).map_err(|why| vec![fault(&table.program.place, "program", why)])?;
+                let text = beside.program(&table.program).map_err(|why| vec![fault(&table.program.place, "program", why)])?;
                 Ok(Workload::Program(ProgramWorkload {
                     name: name.into(),
                     source: text,
@@ -191,6 +283,10 @@ impl Workload {
                 }
                 Ok(Workload::Traffic(TrafficWorkload { name: name.into(), source: source.clone(), table }))
             }
+            WorkloadTable::Trace(table) => {
+                let file = beside.trace(&table.file).map_err(|why| vec![fault(&table.file.place, "file", why)])?;
+                Ok(Workload::Trace(TraceWorkload { name: name.into(), source: source.clone(), table, file }))
+            }
         }
     }
 
@@ -199,6 +295,7 @@ impl Workload {
         match self {
             Workload::Program(program) => &program.name,
             Workload::Traffic(traffic) => &traffic.name,
+            Workload::Trace(trace) => &trace.name,
         }
     }
 }
@@ -211,16 +308,24 @@ fn fault(place: &Place, key: &str, message: String) -> Diagnostic {
 mod tests {
     use super::*;
 
-    fn triad(name: &str) -> Result<SourceText, String> {
-        if name == "triad" {
-            Ok(SourceText::new("triad.flynn", "param n = 8\n"))
-        } else {
-            Err(format!("there is no program `{name}`"))
+    struct Triad;
+
+    impl Beside for Triad {
+        fn program(&self, name: &str) -> Result<SourceText, String> {
+            if name == "triad" {
+                Ok(SourceText::new("triad.flynn", "param n = 8\n"))
+            } else {
+                Err(format!("there is no program `{name}`"))
+            }
+        }
+
+        fn trace(&self, file: &str) -> Result<Arc<dyn TraceFile>, String> {
+            Err(format!("there is no trace `{file}`"))
         }
     }
 
     fn parse(text: &str) -> Result<Workload, Vec<String>> {
-        Workload::read("w", &SourceText::new("w.toml", text), &triad)
+        Workload::read("w", &SourceText::new("w.toml", text), &Triad)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect())
     }
 
@@ -240,6 +345,8 @@ mod tests {
         assert!(message("kind = \"traffic\"\nload = 0\n").contains("w.toml:2:8: a load of 0 cannot be offered"));
         assert!(message("kind = \"traffic\"\nload = 0.5\nsise = \"64 B\"\n").contains("size"));
         assert!(message("kind = \"program\"\nprogram = \"triad\"\nparameters = { n = [1] }\n").contains("parameters.n"));
-        assert!(message("kind = \"trace\"\n").contains("not built yet"));
+        assert!(message("kind = \"trace\"\n").contains("lacks the key `file`"));
+        assert!(message("kind = \"trace\"\nfile = \"x.din\"\n").starts_with("w.toml:2:8: there is no trace `x.din`"));
+        assert!(message("kind = \"trace\"\nfile = \"x.din\"\nword = \"16 B\"\n").contains("cannot be 16 B"));
     }
 }

@@ -8,12 +8,20 @@ use crate::program::lower::RuntimeTexts;
 /// Shipped files: path inside the package, text. Made by `build.rs`.
 const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
+/// Shipped memory traces: path inside the package, bytes. Made by `build.rs`.
+const TRACES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/traces.rs"));
+
+/// The shipped memory trace at a path inside the package.
+pub fn shipped_trace(path: &str) -> Option<&'static [u8]> {
+    TRACES.iter().find(|(shipped, _)| *shipped == path).map(|&(_, bytes)| bytes)
+}
+
 /// What an entry of the catalogue describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A whole machine.
     Machine,
-    /// A program, or traffic.
+    /// A program, traffic, or a memory trace.
     Workload,
     /// Machines by workloads by swept keys.
     Experiment,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   name, description
-//!   [[node]]           cores, core, cache.L1d, cache.L2, interconnect, memory
+//!   [[node]]           cores, core, cache.L1i to cache.L4, interconnect, memory
 //!   [address_space]    organisation, page_size, protocol
 //!   [runtime]          threads, schedule, lock, barrier, reduce, checks
 //! ```
@@ -128,7 +128,8 @@ section! {
         cores: Whole<1, 1024>,
         /// What each core is.
         core: CoreKeys,
-        /// The private caches of each core, written `[node.cache.L1d]` and `[node.cache.L2]`. Without any, every access goes to memory.
+        /// The private caches of each core, written `[node.cache.L1d]`, `[node.cache.L2]` and so on. Without any, every access goes to
+        /// memory.
         cache: CacheLevelKeys,
         /// What joins the cores and the memory.
         interconnect: InterconnectKeys,
@@ -205,39 +206,61 @@ section! {
 }
 
 section! {
-    /// The private caches of a core, innermost first. Each holds every line of the one before it (inclusive) and writes back.
+    /// The private caches of a core, innermost first. With a coherence protocol there are `L1d` and `L2`. With `protocol = "none"`, on a
+    /// machine with one core, there can be any of these: a level may be split into one for instructions and one for data, and levels
+    /// may be left out. An access that misses in a level goes to the next one that holds what it wants, at last to memory; where no
+    /// level holds instructions, their supply is taken for perfect.
     pub struct CacheLevelKeys {
+        /// The first level, for instructions.
+        l1i as "L1i": Option<CacheKeys>,
         /// The first level, for data.
         l1d as "L1d": Option<CacheKeys>,
-        /// The second level; it needs a first.
+        /// The first level, for both.
+        l1 as "L1": Option<CacheKeys>,
+        /// The second level, for instructions.
+        l2i as "L2i": Option<CacheKeys>,
+        /// The second level, for data.
+        l2d as "L2d": Option<CacheKeys>,
+        /// The second level.
         l2 as "L2": Option<CacheKeys>,
+        /// The third level.
+        l3 as "L3": Option<CacheKeys>,
+        /// The fourth level.
+        l4 as "L4": Option<CacheKeys>,
     }
     later {
-        "L1i" => "instruction caches are",
-        "L3" => "a third private level is",
         "LLC" => "a last-level cache shared by the cores, on the memory side of the coherence point, is",
     }
 }
 
 section! {
-    /// A set-associative cache: write-back, write-allocate.
+    /// A set-associative cache.
     pub struct CacheKeys {
         /// Its capacity: sets times ways times the line; the sets must come to a power of two. At most 1 GiB.
         size: Capacity<LARGEST_CACHE>,
         /// Lines in a set; 1 is direct-mapped.
         ways: Whole<1, 64>,
-        /// The unit of transfer and of coherence: a power of two from 8 B to 4 KiB, the same in every level.
+        /// The unit of transfer and of coherence: a power of two from 8 B to 4 KiB; with a coherence protocol the same in every level.
         line: PowerOfTwoBytes<8, 4096> = PowerOfTwoBytes(64),
         /// Cycles of the core's clock from asking to the answer, hit or miss.
         latency: CycleCount,
         /// Which line of a full set makes room.
         replacement: ReplacementKey = ReplacementKey::Lru,
+        /// What becomes of a write. Caches with a coherence protocol write back.
+        write: WriteKey = WriteKey::Back,
+        /// Whether a write that misses brings the line; if not, it passes on to the next level and leaves this one as it was. Caches
+        /// with a coherence protocol allocate.
+        write_allocate: bool = true,
+        /// What it holds; absent, what its name says: an `i` instructions, a `d` data, neither both.
+        holds: Option<HoldsKey>,
+        /// What it holds of the lines that the levels inside it hold; absent, it is inclusive where there are any. Caches with a
+        /// coherence protocol are inclusive.
+        inclusion: Option<InclusionKey>,
     }
     later {
         "shared_by" => "caches that several cores share are",
         "prefetcher" => "prefetchers are",
         "mshrs" => "caches with several misses under way are",
-        "write_policy" => "write-through caches are",
     }
 }
 
@@ -248,10 +271,47 @@ choice! {
         Lru = "lru",
         /// The one that was filled first.
         Fifo = "fifo",
+        /// About the one that was not accessed for longest: a tree of bits over the ways, which are a power of two (pseudo-LRU).
+        TreePlru = "tree-plru",
+        /// Any, by the run's seed.
+        Random = "random",
+        /// The one whose next access seems farthest off: 2-bit static re-reference interval prediction with hit priority (Jaleel et
+        /// al., ISCA 2010).
+        Srrip = "srrip",
     }
-    later {
-        "random" => "random replacement is",
-        "plru" => "tree pseudo-LRU is",
+}
+
+choice! {
+    /// What becomes of a write.
+    pub enum WriteKey {
+        /// The line is kept, dirty, and written to the next level when it leaves.
+        Back = "back",
+        /// Each write is passed on to the next level.
+        Through = "through",
+    }
+}
+
+choice! {
+    /// What a cache holds.
+    pub enum HoldsKey {
+        /// Data.
+        Data = "data",
+        /// Instructions.
+        Instructions = "instructions",
+        /// Data and instructions.
+        Both = "both",
+    }
+}
+
+choice! {
+    /// What a cache holds of the lines that the levels inside it hold.
+    pub enum InclusionKey {
+        /// All of them: a line that leaves it leaves those levels too.
+        Inclusive = "inclusive",
+        /// None of them: it takes in what they drop, and a line that they fetch leaves it. Their lines are as long as its own.
+        Exclusive = "exclusive",
+        /// Some: none cares what the other drops (non-inclusive, non-exclusive).
+        Neither = "neither",
     }
 }
 
@@ -364,7 +424,7 @@ section! {
         /// The unit that memory is placed by: a power of two from 4 KiB to 1 GiB.
         page_size: PowerOfTwoBytes<4096, 0x4000_0000> = PowerOfTwoBytes(4096),
         /// The protocol that keeps private caches coherent: a name of `models/protocols` or of a file beside this one. Machines with
-        /// caches need one.
+        /// caches need one; "none" on a machine with one core: nothing is kept coherent, and the caches may be of any make.
         protocol: Option<String>,
     }
     later {

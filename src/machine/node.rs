@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::coherence::protocol::Protocol;
 use crate::components::spec::{
-    Arbitration, BusSpec, CacheSpec, CoreSpec, InterconnectSpec, MemorySpec, NodeSpec, Replacement, SimpleMemorySpec,
+    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, MemorySpec, NodeSpec, Replacement,
+    SimpleMemorySpec, WritePolicy,
 };
 use crate::machine::keys::{
-    ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, InterconnectKeys, MemoryKeys, NodeKeys, ReplacementKey,
+    ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, HoldsKey, InclusionKey, InterconnectKeys, MemoryKeys, NodeKeys,
+    ReplacementKey, WriteKey,
 };
 
 /// A node's specification; what cannot be built is left for [`NodeSpec::faults`].
@@ -23,12 +25,23 @@ pub fn node_spec(keys: &NodeKeys, protocol: Option<Arc<Protocol>>, checks: bool)
         memory_bytes,
         protocol,
         checks,
+        seed: 0,
     }
 }
 
 /// The levels that are there, innermost first.
 pub fn caches(keys: &CacheLevelKeys) -> impl Iterator<Item = (&'static str, &CacheKeys)> {
-    [("L1d", &keys.l1d.value), ("L2", &keys.l2.value)].into_iter().filter_map(|(name, cache)| Some((name, cache.as_ref()?)))
+    let levels = [
+        ("L1i", &keys.l1i.value),
+        ("L1d", &keys.l1d.value),
+        ("L1", &keys.l1.value),
+        ("L2i", &keys.l2i.value),
+        ("L2d", &keys.l2d.value),
+        ("L2", &keys.l2.value),
+        ("L3", &keys.l3.value),
+        ("L4", &keys.l4.value),
+    ];
+    levels.into_iter().filter_map(|(name, cache)| Some((name, cache.as_ref()?)))
 }
 
 fn core_spec(keys: &CoreKeys) -> CoreSpec {
@@ -51,7 +64,8 @@ fn core_spec(keys: &CoreKeys) -> CoreSpec {
     CoreSpec { clock: keys.clock.clock(), costs: costs.map(|cost| cost.0) }
 }
 
-fn cache_spec(name: &str, keys: &CacheKeys) -> CacheSpec {
+/// One level's specification.
+pub fn cache_spec(name: &str, keys: &CacheKeys) -> CacheSpec {
     CacheSpec {
         name: name.to_string(),
         size_bytes: keys.size.0,
@@ -61,7 +75,35 @@ fn cache_spec(name: &str, keys: &CacheKeys) -> CacheSpec {
         replacement: match keys.replacement.value {
             ReplacementKey::Lru => Replacement::Lru,
             ReplacementKey::Fifo => Replacement::Fifo,
+            ReplacementKey::TreePlru => Replacement::TreePlru,
+            ReplacementKey::Random => Replacement::Random,
+            ReplacementKey::Srrip => Replacement::Srrip,
         },
+        write: match keys.write.value {
+            WriteKey::Back => WritePolicy::Back,
+            WriteKey::Through => WritePolicy::Through,
+        },
+        write_allocate: keys.write_allocate.value,
+        holds: match keys.holds.value {
+            Some(HoldsKey::Data) => Holds::Data,
+            Some(HoldsKey::Instructions) => Holds::Instructions,
+            Some(HoldsKey::Both) => Holds::Both,
+            None => by_name(name),
+        },
+        inclusion: match keys.inclusion.value {
+            None | Some(InclusionKey::Inclusive) => Inclusion::Inclusive,
+            Some(InclusionKey::Exclusive) => Inclusion::Exclusive,
+            Some(InclusionKey::Neither) => Inclusion::Neither,
+        },
+    }
+}
+
+/// What a cache of a name holds.
+fn by_name(name: &str) -> Holds {
+    match name.as_bytes().last() {
+        Some(b'i') => Holds::Instructions,
+        Some(b'd') => Holds::Data,
+        _ => Holds::Both,
     }
 }
 

@@ -9,11 +9,11 @@ use crate::base::document::{Data, Field, Place, Value, enumerate, parse, read_va
 use crate::base::quantity::ByteSize;
 use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
-use crate::components::spec::{NodeSpec, SpecFault};
+use crate::components::spec::{Holds, NodeSpec, SpecFault};
 use crate::machine::address_map::AddressMap;
 use crate::machine::catalogue::{Catalogue, Kind};
 use crate::machine::keys::{InterconnectKeys, MachineKeys, NodeKeys, RuntimeKeys};
-use crate::machine::node::{caches, node_spec};
+use crate::machine::node::{cache_spec, caches, node_spec};
 use crate::machine::overrides::Override;
 use crate::machine::running::ThreadsKey;
 use crate::machine::{parts, resolved};
@@ -223,9 +223,29 @@ impl Resolver<'_> {
     }
 
     fn levels(&mut self, node: &NodeKeys) {
-        if node.cache.l1d.is_none() && node.cache.l2.is_some() {
-            let message = "there is a second level of cache and no first";
-            self.fault(&node.cache.l2.place, "node.cache.L2", message, "add [node.cache.L1d], or call this one L1d");
+        let keys = &node.cache.value;
+        let outer = [(&keys.l2, "L2"), (&keys.l3, "L3"), (&keys.l4, "L4")].into_iter().find(|(level, _)| level.is_some());
+        let inner = [&keys.l1i, &keys.l1d, &keys.l1, &keys.l2i, &keys.l2d];
+        if let Some((level, name)) = outer.filter(|_| inner.iter().all(|level| level.is_none())) {
+            let message = format!("there is {name} and no first level of cache");
+            self.fault(&level.place, &format!("node.cache.{name}"), message, "add [node.cache.L1d], or call this one L1d");
+        }
+        for (whole, name, parts) in [(&keys.l1, "L1", [&keys.l1i, &keys.l1d]), (&keys.l2, "L2", [&keys.l2i, &keys.l2d])] {
+            if whole.is_some() && parts.iter().any(|part| part.is_some()) {
+                let message = format!("there is {name} for both and {name}i or {name}d beside it");
+                let help = format!("leave out {name}, or leave out {name}i and {name}d");
+                self.fault(&whole.place, &format!("node.cache.{name}"), message, help);
+            }
+        }
+        let mut seen: Vec<Holds> = Vec::new();
+        for (name, cache) in caches(keys) {
+            let holds = cache_spec(name, cache).holds;
+            if cache.inclusion.is_some() && !seen.iter().any(|&inner| holds.includes(inner)) {
+                let message = format!("there is no level inside {name} to include or exclude");
+                let help = "leave the key out of a first level";
+                self.fault(&cache.inclusion.place, &format!("node.cache.{name}.inclusion"), message, help);
+            }
+            seen.push(holds);
         }
     }
 
@@ -257,6 +277,15 @@ impl Resolver<'_> {
         let name = wanted.value.as_deref().filter(|&name| name != NO_PROTOCOL);
         match (name, cached) {
             (None, false) => None,
+            (None, true) if wanted.value.is_some() => {
+                let cores: u64 = self.keys.nodes.iter().map(|node| node.cores.0).sum();
+                if cores > 1 {
+                    let message = format!("nothing would keep the private caches of {cores} cores coherent");
+                    let help = self.catalogue.suggestion(Kind::Protocol, "");
+                    self.fault(&wanted.place, key, message, format!("`protocol = \"none\"` is for one core; {help}"));
+                }
+                None
+            }
             (None, true) => {
                 let help = self.catalogue.suggestion(Kind::Protocol, "");
                 self.fault(

@@ -6,6 +6,7 @@
 //! ```
 
 mod conservation;
+pub mod replay;
 mod report;
 
 use std::cell::{Ref, RefCell, RefMut};
@@ -47,6 +48,8 @@ pub enum PhaseError {
     Violation(Box<Violation>),
     /// A traffic source's queue grew past its stated length.
     Saturated { agent: u32, length: u64 },
+    /// A trace cannot be read: what is wrong, and in which line.
+    Trace(String),
     /// The figures contradict each other: a fault of the model, not of the program.
     NotConserved(String),
 }
@@ -68,6 +71,7 @@ impl fmt::Display for PhaseError {
             PhaseError::Saturated { agent, length } => {
                 write!(f, "saturated: {length} requests of agent {agent} wait, and more arrive than leave")
             }
+            PhaseError::Trace(what) => f.write_str(what),
             PhaseError::NotConserved(what) => write!(f, "the figures contradict each other, a fault of Flynn's: {what}"),
         }
     }

@@ -3,7 +3,7 @@
 use flynn::base::diagnostic::SourceText;
 use flynn::experiment::record::{Record, Start};
 use flynn::experiment::run::{RunError, RunRequest, simulate};
-use flynn::experiment::workload::Workload;
+use flynn::experiment::workload::{NothingBeside, Workload};
 use flynn::machine::Machine;
 use flynn::machine::catalogue::{Catalogue, Kind};
 
@@ -38,7 +38,7 @@ pub fn parameters(small: &[(&str, &str)]) -> Vec<(String, String)> {
 /// A shipped program as a workload.
 pub fn workload(catalogue: &Catalogue, name: &str) -> Workload {
     let entry = catalogue.find(Kind::Workload, name).unwrap_or_else(|| panic!("{name} is shipped"));
-    Workload::read(name, &entry.source, &|name| Err(format!("no {name}"))).unwrap()
+    Workload::read(name, &entry.source, &NothingBeside).unwrap()
 }
 
 /// A shipped machine with keys set.
@@ -60,6 +60,7 @@ pub fn request<'a>(machine: &'a Machine, workload: &'a Workload, parameters: &'a
         run_ahead: true,
         checks: true,
         operation_limit: 1_000_000_000,
+        functional: false,
     }
 }
 

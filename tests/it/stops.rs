@@ -2,7 +2,7 @@
 
 use flynn::base::diagnostic::SourceText;
 use flynn::experiment::run::{RunError, RunRequest, Stop, simulate};
-use flynn::experiment::workload::Workload;
+use flynn::experiment::workload::{NothingBeside, Workload};
 use flynn::machine::catalogue::Catalogue;
 
 use crate::shipped::{machine, request};
@@ -11,7 +11,7 @@ use crate::shipped::{machine, request};
 fn stop(machine_name: &str, set: &[(&str, &str)], text: &str) -> Stop {
     let catalogue = Catalogue::built_in();
     let machine = machine(&catalogue, machine_name, set);
-    let workload = Workload::read("program", &SourceText::new("program.flynn", text), &|_| Err(String::new())).unwrap();
+    let workload = Workload::read("program", &SourceText::new("program.flynn", text), &NothingBeside).unwrap();
     let request = RunRequest { operation_limit: 200_000, ..request(&machine, &workload, &[]) };
     match simulate(&request, &catalogue, &mut |_| {}) {
         Err(RunError::Stopped(stop)) => stop,

@@ -191,6 +191,14 @@ impl Checker {
                 return Err(Failure::input(format!("{} is traffic: only programs become Code", entry.source.name)));
             }
             Workload::Traffic(_) => return Ok(Verdict::new("a workload of traffic").fact("workload", "traffic")),
+            Workload::Trace(_) if self.arguments.code => {
+                return Err(Failure::input(format!("{} is a trace: only programs become Code", entry.source.name)));
+            }
+            Workload::Trace(trace) => {
+                let [fetches, reads, writes] = trace.count().map_err(Failure::input)?;
+                let sentence = format!("a memory trace: {fetches} instruction fetches, {reads} reads, {writes} writes");
+                return Ok(Verdict::new(sentence).fact("workload", "trace").fact("references", fetches + reads + writes));
+            }
         };
         let parameters = [&workload.parameters[..], &self.arguments.program.parameters].concat();
         let (program, code) = prepare(&workload.source, &parameters, &self.plan(&workload.runtime)?, &self.library.catalogue)?;

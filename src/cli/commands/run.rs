@@ -17,7 +17,7 @@ use crate::cli::progress::Progress;
 use crate::cli::summary;
 use crate::experiment::record::{Record, Start};
 
-/// Simulate a program on a machine, say what took the time, and write a report
+/// Simulate a program or a memory trace on a machine, say what took the time, and write a report
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,6 +25,7 @@ Examples:
   flynn run uma-bus-4 triad --threads 2 --param n=200_000
   flynn run uma-bus-4 triad --set 'node.interconnect.width=\"64 B\"'
   flynn run my-machine.toml my-program.flynn --output lab1
+  flynn run trace-caches recorded.din.zst --functional
   flynn run uniprocessor triad --format json | jq .record.time_ps
 
 Writes output/MACHINE-WORKLOAD/: report.html (open it in a browser), figures as SVG, tables as CSV, \
@@ -35,7 +36,7 @@ pub struct Arguments {
     #[arg(value_name = "MACHINE")]
     machine: String,
 
-    /// The workload: a name of `flynn list workloads`, or a .flynn or .toml file
+    /// The workload: a name of `flynn list workloads`, a .flynn or .toml file, or a memory trace (din or lackey, also .gz or .zst)
     #[arg(value_name = "WORKLOAD")]
     workload: String,
 
@@ -56,6 +57,10 @@ pub struct Arguments {
     /// Operations a pass may carry out before the program counts as one that never ends
     #[arg(long, value_name = "OPERATIONS", default_value_t = OPERATION_LIMIT, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
+
+    /// Run a memory trace through the caches without simulating time: counts alone, at several times the speed
+    #[arg(long)]
+    functional: bool,
 
     #[command(flatten)]
     output: OutputArguments,
@@ -92,6 +97,7 @@ pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
         seed: arguments.seed,
         start: if arguments.cold { Start::Cold } else { Start::Warm },
         operation_limit: arguments.limit,
+        functional: arguments.functional,
     };
     let (record, run_info) = simulate(&case, &settings, &library, console)?;
     let written = write(&case, &record, &arguments, console);

@@ -145,7 +145,7 @@ impl Node {
 }
 
 impl PhaseReport {
-    fn new(time: Time, messages: u64) -> PhaseReport {
+    pub(super) fn new(time: Time, messages: u64) -> PhaseReport {
         PhaseReport {
             time,
             metrics: IndexMap::new(),
@@ -157,7 +157,7 @@ impl PhaseReport {
         }
     }
 
-    fn insert(&mut self, path: &str, values: &[(&str, u64)]) {
+    pub(super) fn insert(&mut self, path: &str, values: &[(&str, u64)]) {
         for (name, value) in values {
             self.metrics.insert(format!("{path}.{name}"), *value);
         }

@@ -13,7 +13,8 @@ use crate::base::time::{Clock, Time};
 use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
 use crate::components::spec::{
-    Arbitration, BusSpec, CacheSpec, CoreSpec, InterconnectSpec, MemorySpec, NodeSpec, Replacement, SimpleMemorySpec,
+    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, MemorySpec, NodeSpec, Replacement,
+    SimpleMemorySpec, WritePolicy,
 };
 
 fn protocol(name: &str, text: &str) -> Arc<Protocol> {
@@ -52,6 +53,10 @@ pub fn cache(name: &str, sets: u64, ways: u32, latency_cycles: u32) -> CacheSpec
         ways,
         latency_cycles,
         replacement: Replacement::Lru,
+        write: WritePolicy::Back,
+        write_allocate: true,
+        holds: Holds::Data,
+        inclusion: Inclusion::Inclusive,
     }
 }
 
@@ -76,5 +81,6 @@ pub fn node(cores: u32) -> NodeSpec {
         memory_bytes: 1 << 30,
         protocol: Some(mesi()),
         checks: true,
+        seed: 1,
     }
 }

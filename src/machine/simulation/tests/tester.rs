@@ -201,7 +201,7 @@ fn test(setting: &Setting) -> Result<Vec<u64>, Box<Violation>> {
         agents.push(AgentPort { requests, to: channel(hub, PartId(number), 100), snoops: true });
         parts.push(Part::Tester(Box::new(Tester {
             number: number as AgentNumber,
-            caches: PrivateCaches::new(&setting.caches, Arc::clone(&setting.protocol), true),
+            caches: PrivateCaches::new(&setting.caches, Arc::clone(&setting.protocol), true, |cache| stream(1, cache)),
             shared: Rc::clone(&shared),
             random: stream(setting.seed, &format!("tester {number}")),
             requests,

@@ -1,0 +1,39 @@
+//! Memory traces as parts see them: references one after the other, from whoever reads them.
+
+use std::fmt;
+
+/// What a reference does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Reads an instruction.
+    Fetch,
+    /// Reads data.
+    Read,
+    /// Writes data.
+    Write,
+}
+
+/// A reference of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Of its first byte, below 2^56.
+    pub address: u64,
+    /// How many bytes, from 1 to 4096.
+    pub bytes: u16,
+    pub kind: Kind,
+}
+
+/// References are handed over so many at a time, or one more: a line of a trace may be two.
+pub const BATCH: usize = 1024;
+
+/// Hands over the references of a trace in order.
+pub trait Entries: fmt::Debug {
+    /// Puts the next references in place of what is in `batch`; none at the end.
+    ///
+    /// # Errors
+    /// What is wrong with the trace, and where.
+    fn refill(&mut self, batch: &mut Vec<Entry>) -> Result<(), String>;
+
+    /// A checksum of the references handed over so far, in their order.
+    fn checksum(&self) -> u64;
+}

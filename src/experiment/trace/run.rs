@@ -1,0 +1,124 @@
+//! A run of a trace: without time, or with it.
+
+use indexmap::IndexMap;
+use serde_json::json;
+
+use crate::components::trace::Entries;
+use crate::experiment::record::{Counts, Equality, MachineRecord, Reason, Record, SCHEMA, Start, WorkloadRecord};
+use crate::experiment::result::result_record;
+use crate::experiment::run::{Progress, RunError, RunRequest, misfits, node_spec, sha256, stop};
+use crate::experiment::trace::{TraceReader, TraceSettings};
+use crate::experiment::workload::TraceWorkload;
+use crate::machine::simulation::replay::KindCounts;
+use crate::machine::simulation::{PhaseError, PhaseReport, replay};
+use crate::program::code::Code;
+
+/// Runs a trace once, from empty caches: what was recorded began with the process.
+pub fn simulate(request: &RunRequest, workload: &TraceWorkload, progress: &mut dyn FnMut(Progress)) -> Result<Record, RunError> {
+    progress(Progress { fraction: 0.0 });
+    let spec = node_spec(request);
+    let mut reader = reader(workload, spec.cores).map_err(RunError::Trace)?;
+    let limit = request.operation_limit;
+    let report = if request.functional { replay::count(&spec, &mut reader, limit) } else { todo!() };
+    let report = report.map_err(|faults| misfits(request.machine, &workload.source, &faults))?;
+    match report {
+        Ok(report) => Ok(record(request, workload, &report, reader.checksum())),
+        Err(PhaseError::Trace(what)) => Err(RunError::Trace(what)),
+        Err(error) => Err(RunError::Stopped(stop(&error, &Code::default(), &workload.source))),
+    }
+}
+
+impl TraceWorkload {
+    /// Reads the trace to its end: how many references of each kind it has, of all cores.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn count(&self) -> Result<KindCounts, String> {
+        let mut kinds = KindCounts::default();
+        let mut reader = reader(self, 1)?;
+        let mut batch = Vec::new();
+        loop {
+            reader.refill(&mut batch)?;
+            if batch.is_empty() {
+                return Ok(kinds);
+            }
+            for entry in &batch {
+                kinds[entry.kind as usize] += 1;
+            }
+        }
+    }
+}
+
+fn reader(workload: &TraceWorkload, cores: u32) -> Result<TraceReader, String> {
+    let settings = TraceSettings {
+        format: workload.table.format.value,
+        word_bytes: workload.table.word.value.map(|word| word.0),
+        core: 0,
+        cores: cores as u16,
+    };
+    Ok(TraceReader::new(workload.file.name(), workload.file.open()?, settings))
+}
+
+fn record(request: &RunRequest, workload: &TraceWorkload, report: &PhaseReport, checksum: u64) -> Record {
+    let machine = request.machine;
+    let why = misses(report).into_iter().collect();
+    Record {
+        schema: SCHEMA,
+        flynn: env!("CARGO_PKG_VERSION").to_string(),
+        seed: request.seed,
+        start: Start::Cold,
+        machine: MachineRecord {
+            name: machine.name.clone(),
+            organisation: machine.organisation.to_string(),
+            flynn_class: machine.flynn_class.to_string(),
+            config: machine.resolved.clone(),
+        },
+        workload: WorkloadRecord {
+            name: workload.name.clone(),
+            text: workload.source.text.to_string(),
+            text_sha256: sha256(&workload.source.text),
+            parameters: parameters(report, checksum),
+            runtime: json!({ "functional": request.functional }),
+        },
+        time_ps: report.time.0,
+        result: result_record(&[], Equality::Exact),
+        counts: Counts {
+            events: report.messages,
+            operations: report.totals.operations,
+            memory_accesses: report.totals.accesses,
+            flops: 0,
+            bytes: report.totals.bytes,
+        },
+        metrics: report.metrics.clone(),
+        profile: Vec::new(),
+        timelines: report.timelines.clone(),
+        why,
+    }
+}
+
+/// What tells this trace from others: how many references of each kind, and a checksum over all of them.
+fn parameters(report: &PhaseReport, checksum: u64) -> IndexMap<String, serde_json::Value> {
+    let count = |name: &str| json!(report.metrics.get(&format!("node[0].core[0].{name}")));
+    IndexMap::from([
+        ("fetches".to_string(), count("fetches")),
+        ("reads".to_string(), count("reads")),
+        ("writes".to_string(), count("writes")),
+        ("references_checksum".to_string(), json!(format!("{checksum:016x}"))),
+    ])
+}
+
+/// The share of misses of every cache.
+fn misses(report: &PhaseReport) -> Option<Reason> {
+    let mut evidence = Vec::new();
+    let mut shares = Vec::new();
+    for (path, &accesses) in report.metrics.iter().filter(|(path, accesses)| path.ends_with(".accesses") && **accesses > 0) {
+        let cache = path.strip_suffix(".accesses")?;
+        let Some(misses) = report.metrics.get(&format!("{cache}.misses")) else { continue };
+        let name = cache.rsplit('.').next()?;
+        let name = name[..1].to_uppercase() + &name[1..];
+        shares.push(format!("{name} missed {:.2}% of {accesses} accesses", 100.0 * *misses as f64 / accesses as f64));
+        evidence.push(format!("{cache}.misses"));
+    }
+    let sentence = format!("No time was simulated. {}.", shares.join(", "));
+    (!shares.is_empty()).then_some(Reason { sentence, evidence })
+}
