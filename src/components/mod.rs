@@ -22,6 +22,7 @@ pub mod owner;
 pub mod part;
 pub mod plain;
 pub mod replacement;
+pub mod replay;
 pub mod shared;
 pub mod spec;
 pub mod trace;

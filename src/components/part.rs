@@ -5,6 +5,7 @@ use crate::components::core::Core;
 use crate::components::ideal::Ideal;
 use crate::components::memory::Memory;
 use crate::components::message::Message;
+use crate::components::replay::Replay;
 use crate::components::traffic::TrafficSource;
 use crate::engine::{ChannelId, Component, Port, Wait, Wake};
 
@@ -12,6 +13,7 @@ use crate::engine::{ChannelId, Component, Port, Wait, Wake};
 #[derive(Debug)]
 pub enum Part {
     Core(Box<Core>),
+    Replay(Box<Replay>),
     Source(Box<TrafficSource>),
     Bus(Box<Bus>),
     Ideal(Box<Ideal>),
@@ -28,6 +30,10 @@ impl Component for Part {
                 port.release(channel);
                 core.receive(message, port);
             }
+            Part::Replay(replay) => {
+                port.release(channel);
+                replay.receive(message, port);
+            }
             Part::Source(source) => {
                 port.release(channel);
                 source.receive(message);
@@ -42,6 +48,7 @@ impl Component for Part {
     fn wake(&mut self, reason: Wake, port: &mut Port<'_, Message>) {
         match self {
             Part::Core(core) => core.wake(port),
+            Part::Replay(replay) => replay.wake(port),
             Part::Source(source) => source.wake(reason, port),
             Part::Bus(bus) => bus.wake(reason, port),
             Part::Ideal(ideal) => ideal.wake(reason, port),
@@ -52,6 +59,7 @@ impl Component for Part {
     fn waits(&self, report: &mut Vec<Wait>) {
         match self {
             Part::Core(core) => core.waits(report),
+            Part::Replay(replay) => replay.waits(report),
             Part::Source(source) => source.waits(report),
             Part::Bus(bus) => bus.waits(report),
             Part::Ideal(ideal) => ideal.waits(report),

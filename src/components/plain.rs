@@ -15,12 +15,17 @@
 //! line that they fetch leaves it, and a line that none has passes it by (Jouppi and Wilton, "Tradeoffs in Two-Level On-Chip
 //! Caching", ISCA 1994).
 
+mod outbox;
+
 use crate::base::address::{Address, Line};
 use crate::base::random::Stream;
 use crate::coherence::protocol::State;
 use crate::components::cache::{CacheArray, Slot};
+use crate::components::owner::Owner;
 use crate::components::spec::{CacheSpec, Holds, Inclusion, WritePolicy};
 use crate::components::trace::Kind;
+
+pub use outbox::Outbox;
 
 /// The state of every line held: these caches know no others.
 const HELD: State = State(1);
@@ -115,10 +120,13 @@ impl PlainCaches {
         PlainCaches { levels, first: [instructions, data, data], transfers: Vec::new() }
     }
 
-    /// Whether the first level has what is accessed, and nothing else has to happen: all there is to most accesses.
+    /// Whether the first level has what is accessed, and nothing else has to happen: all there is to most accesses. Where no cache holds
+    /// instructions, fetching them asks nothing of memory: their supply is then taken for perfect.
     #[inline(always)]
     pub fn touch(&mut self, kind: Kind, address: Address, bytes: u16) -> bool {
-        let Some(level) = self.first[kind as usize].and_then(|first| self.levels.get_mut(first)) else { return false };
+        let Some(level) = self.first[kind as usize].and_then(|first| self.levels.get_mut(first)) else {
+            return kind == Kind::Fetch;
+        };
         let line = address >> level.line_shift;
         if (address + u64::from(bytes) - 1) >> level.line_shift != line {
             return false;
@@ -140,14 +148,9 @@ impl PlainCaches {
 
     /// An access that [`PlainCaches::touch`] did not do. Returns how many levels were looked into one after the other before the access
     /// was over; what it asks of memory is in [`PlainCaches::transfers`].
-    ///
-    /// Where no cache holds instructions, fetching them asks nothing of memory: their supply is then taken for perfect.
     pub fn access(&mut self, kind: Kind, address: Address, bytes: u16) -> usize {
         self.transfers.clear();
         let first = self.first[kind as usize];
-        if first.is_none() && kind == Kind::Fetch {
-            return 0;
-        }
         for level in &mut self.levels {
             level.last = NO_LINE;
         }
@@ -369,6 +372,47 @@ impl PlainCaches {
     /// Bytes of the host's memory they take.
     pub fn footprint(&self) -> usize {
         self.levels.iter().map(|level| level.array.footprint() + std::mem::size_of::<Level>()).sum()
+    }
+}
+
+/// What looking into plain caches takes, in cycles of the core's clock.
+#[derive(Clone, Debug)]
+pub struct Lookups {
+    /// What an access pays in any case, by [`Kind`]: for an instruction its own cycle, during which the first level is looked into; for
+    /// data the latency of the first level that holds data.
+    pub first: [u64; 3],
+    /// The latencies of the further levels on the way, by [`Kind`].
+    further: [Vec<u64>; 3],
+}
+
+impl Lookups {
+    /// The latencies of caches as specified.
+    pub fn new(specs: &[CacheSpec], caches: &PlainCaches) -> Lookups {
+        let way = |kind: Kind| -> Vec<u64> {
+            let mut way = Vec::new();
+            let mut at = caches.first[kind as usize];
+            while let Some(level) = at {
+                way.push(u64::from(specs[level].latency_cycles));
+                at = caches.levels[level].next;
+            }
+            way
+        };
+        let further = |kind| way(kind).into_iter().skip(1).collect::<Vec<u64>>();
+        let data = way(Kind::Read).first().copied().unwrap_or(0);
+        let (instructions, others) = (further(Kind::Fetch), further(Kind::Read));
+        Lookups { first: [1, data, data], further: [instructions, others.clone(), others] }
+    }
+
+    /// The lookups beyond the first of an access that looked into `depth` levels, each with its owner.
+    pub fn further(&self, kind: Kind, depth: usize) -> impl Iterator<Item = (Owner, u64)> + '_ {
+        let owners = std::iter::once(Owner::L2).chain(std::iter::repeat(Owner::Llc));
+        owners.zip(self.further[kind as usize].iter().copied()).take(depth.saturating_sub(1))
+    }
+
+    /// Cycles of lookups in the levels that an access did not wait for, of those on the way to memory: what it left behind passes them
+    /// by itself.
+    pub fn behind(&self, kind: Kind, depth: usize) -> u64 {
+        self.further[kind as usize].iter().skip(depth.saturating_sub(1)).sum()
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Interruption {
     OperationLimit,
     /// Simulated time went past [`LATEST`].
     TimeLimit,
+    /// A trace cannot be read: what is wrong, and in which line.
+    Trace(String),
     /// The caches are not coherent.
     Violation(Box<Violation>),
     /// A traffic source's queue grew past its stated length.

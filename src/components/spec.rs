@@ -290,8 +290,22 @@ impl NodeSpec {
         self.caches.first().map_or(8, |cache| cache.line_bytes)
     }
 
-    /// The time of lookups in all private caches, rounded down to a picosecond.
+    /// Bytes of a line of the outermost cache, or a word where there are none.
+    pub fn outermost_line_bytes(&self) -> u32 {
+        self.caches.last().map_or(8, |cache| cache.line_bytes)
+    }
+
+    /// Cycles of a lookup in the first cache that holds data.
+    pub fn first_data_latency(&self) -> u64 {
+        self.caches.iter().find(|cache| cache.holds.includes(Holds::Data)).map_or(0, |cache| u64::from(cache.latency_cycles))
+    }
+
+    /// The time of lookups in all private caches of coherent cores, rounded down to a picosecond: so long nothing that such a core does
+    /// reaches anyone.
     pub fn lookups(&self) -> Time {
+        if self.is_plain() {
+            return Time::ZERO;
+        }
         self.core.clock.edge(self.caches.iter().map(|cache| u64::from(cache.latency_cycles)).sum())
     }
 

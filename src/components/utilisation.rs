@@ -25,6 +25,8 @@ pub struct Ledger {
     limit: usize,
     /// How long is long enough.
     memory: Time,
+    /// The end of the service that ends last.
+    end: Time,
     utilisation: Utilisation,
 }
 
@@ -34,7 +36,7 @@ const BATCH: usize = 64;
 impl Ledger {
     /// Nothing yet, from an instant on. Figures can be had of instants up to `memory` ago.
     pub fn new(begin: Time, memory: Time) -> Ledger {
-        Ledger { settled: Served::default(), recent: Vec::new(), limit: BATCH, memory, utilisation: Utilisation::new(begin) }
+        Ledger { settled: Served::default(), recent: Vec::new(), limit: BATCH, memory, end: begin, utilisation: Utilisation::new(begin) }
     }
 
     /// A service from one instant to another, entered `now`.
@@ -43,7 +45,13 @@ impl Ledger {
         if self.recent.len() >= self.limit {
             self.settle(now);
         }
+        self.end = self.end.max(to);
         self.recent.push((from, to, bytes));
+    }
+
+    /// The end of the service that ends last.
+    pub fn end(&self) -> Time {
+        self.end
     }
 
     fn settle(&mut self, now: Time) {

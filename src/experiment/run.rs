@@ -17,7 +17,7 @@ use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, Span};
 use crate::components::owner::Owner;
 use crate::components::spec::{NodeSpec, SpecFault};
 use crate::experiment::bounds::{bounds, broken};
-use crate::experiment::record::{Counts, MachineRecord, ProfileLine, Record, ResultRecord, SCHEMA, Start, WorkloadRecord};
+use crate::experiment::record::{Counts, MachineRecord, ProfileLine, Reason, Record, ResultRecord, SCHEMA, Start, WorkloadRecord};
 use crate::experiment::result::{equality, json as json_value, result_record};
 use crate::experiment::why::reasons;
 use crate::experiment::workload::{ProgramWorkload, Workload};
@@ -284,28 +284,49 @@ fn line_span(source: &SourceText, line: u32) -> Option<Span> {
 }
 
 /// The record of a measured phase.
-pub(super) fn record(
+fn record(
     request: &RunRequest,
     workload: WorkloadRecord,
     result: ResultRecord,
     report: &PhaseReport,
     source: &SourceText,
 ) -> Result<Record, RunError> {
-    let machine = request.machine;
     let profile = profile(report);
-    let bounds = bounds(&machine.nodes, &report.metrics);
+    let why = why(&request.machine.nodes, report, &profile, source)?;
+    Ok(assemble(request, workload, result, report, profile, why))
+}
+
+/// Why a phase took its time; a phase that took less than some resource needs is a fault of the model.
+pub(super) fn why(
+    nodes: &[NodeSpec],
+    report: &PhaseReport,
+    profile: &[ProfileLine],
+    source: &SourceText,
+) -> Result<Vec<Reason>, RunError> {
+    let bounds = bounds(nodes, &report.metrics);
     if let Some(bound) = broken(report.time, &bounds) {
         let message =
             format!("the run took {} ps, less than {} needs ({} ps): a fault of Flynn's", report.time.0, bound.name, bound.time_ps);
         return Err(RunError::Stopped(Stop { kind: "model", message, source: source.clone(), places: Vec::new() }));
     }
-    let why = reasons(report.time.0, &report.metrics, &profile, &source.text, &bounds, report.stacks.len());
-    Ok(Record {
+    Ok(reasons(report.time.0, &report.metrics, profile, &source.text, &bounds, report.stacks.len()))
+}
+
+/// A record of what is at hand.
+pub(super) fn assemble(
+    request: &RunRequest,
+    workload: WorkloadRecord,
+    result: ResultRecord,
+    report: &PhaseReport,
+    profile: Vec<ProfileLine>,
+    why: Vec<Reason>,
+) -> Record {
+    Record {
         schema: SCHEMA,
         flynn: env!("CARGO_PKG_VERSION").to_string(),
         seed: request.seed,
         start: request.start,
-        machine: MachineRecord::of(machine),
+        machine: MachineRecord::of(request.machine),
         workload,
         time_ps: report.time.0,
         result,
@@ -320,7 +341,7 @@ pub(super) fn record(
         profile,
         timelines: report.timelines.clone(),
         why,
-    })
+    }
 }
 
 /// Costs by source line, costliest first. Idle time belongs to no line.

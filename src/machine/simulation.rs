@@ -23,7 +23,7 @@ use crate::components::shared::{Interruption, Shared, SharedHandle};
 use crate::components::spec::{NodeSpec, SpecFault, TrafficSpec};
 use crate::components::versions::Violation;
 use crate::engine::{Engine, Outcome};
-use crate::machine::wire::{Places, wire};
+use crate::machine::wire::{Load, Places, wire};
 use crate::program::code::{Code, Fault, Function};
 use crate::program::interpret::Interpreter;
 use crate::program::memory::Memory;
@@ -122,7 +122,7 @@ impl Node {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Node::build(spec, code, memory, &[], 0))
+        Ok(Node::build(spec, code, memory, Load::Nothing))
     }
 
     /// A node whose interconnect carries nothing but the requests of traffic sources.
@@ -134,17 +134,22 @@ impl Node {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let memory = Memory::new(&crate::program::code::Arena::default()).expect("an empty arena has room");
-        Ok(Node::build(spec, Arc::new(Code::default()), memory, traffic, seed))
+        Ok(Node::without_program(spec, Load::Traffic(traffic, seed)))
     }
 
-    fn build(spec: &NodeSpec, code: Arc<Code>, memory: Memory, traffic: &[TrafficSpec], seed: u64) -> Node {
-        let n_agents = spec.cores as usize + traffic.len();
+    fn without_program(spec: &NodeSpec, load: Load<'_>) -> Node {
+        let memory = Memory::new(&crate::program::code::Arena::default()).expect("an empty arena has room");
+        Node::build(spec, Arc::new(Code::default()), memory, load)
+    }
+
+    fn build(spec: &NodeSpec, code: Arc<Code>, memory: Memory, load: Load<'_>) -> Node {
+        let n_sources = if let Load::Traffic(traffic, _) = load { traffic.len() } else { 0 };
+        let n_agents = spec.cores as usize + n_sources;
         let protocol = spec.coherence();
         let shared = Rc::new(RefCell::new(Shared::new(memory, n_agents, protocol, spec.checks)));
         let table = BlockTable::new(&code, &spec.core);
         let program = Rc::new(Loaded { interpreter: Interpreter::new(&code), table, code });
-        let (engine, places) = wire(spec, &program, &shared, traffic, seed);
+        let (engine, places) = wire(spec, &program, &shared, load);
         Node {
             engine,
             places,
@@ -242,7 +247,7 @@ impl Node {
                 Part::Bus(bus) => bus.begin(at, memory_of_counters),
                 Part::Ideal(ideal) => ideal.begin(at, memory_of_counters),
                 Part::Memory(memory) => memory.begin(at, memory_of_counters),
-                Part::Source(_) => {}
+                Part::Source(_) | Part::Replay(_) => {}
             }
         }
     }
@@ -268,6 +273,7 @@ impl Node {
             Interruption::Fault(fault) => PhaseError::Fault(fault),
             Interruption::OperationLimit => PhaseError::OperationLimit { limit: self.operation_limit, lines: self.lines() },
             Interruption::TimeLimit => PhaseError::TimeLimit,
+            Interruption::Trace(what) => PhaseError::Trace(what),
             Interruption::Violation(violation) => PhaseError::Violation(violation),
             Interruption::Saturated { agent, length } => PhaseError::Saturated { agent: u32::from(agent), length },
         }

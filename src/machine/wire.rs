@@ -1,7 +1,7 @@
 //! The wiring of a node: which parts there are, and which channels join them. All of it in one place.
 //!
 //! ```text
-//!   core 0 .. core n-1      source 0 .. source m-1
+//!   core 0 .. core n-1 (or a replay of a trace)      source 0 .. source m-1
 //!     ||  \answers              ||
 //!     ||requests, to            ||
 //!   ======================================   interconnect: a bus, or an ideal one
@@ -20,8 +20,10 @@ use crate::components::ideal::Ideal;
 use crate::components::memory::Memory;
 use crate::components::message::SETTLE;
 use crate::components::part::Part;
+use crate::components::replay::Replay;
 use crate::components::shared::SharedHandle;
 use crate::components::spec::{InterconnectSpec, NodeSpec, TrafficSpec};
+use crate::components::trace::Entries;
 use crate::components::traffic::TrafficSource;
 use crate::engine::{ChannelId, Engine, PartId};
 
@@ -80,14 +82,22 @@ impl Places {
     }
 }
 
+/// What runs on a node besides the program of its cores.
+pub enum Load<'a> {
+    Nothing,
+    /// Sources, with a seed.
+    Traffic(&'a [TrafficSpec], u64),
+    /// A trace of at most so many references, in place of the only core's program.
+    Trace(Box<dyn Entries>, u64),
+}
+
 /// Makes a node's parts and joins them.
-pub fn wire(
-    spec: &NodeSpec,
-    program: &Rc<Loaded>,
-    shared: &SharedHandle,
-    traffic: &[TrafficSpec],
-    seed: u64,
-) -> (Engine<Part>, Places) {
+pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: Load<'_>) -> (Engine<Part>, Places) {
+    let (traffic, seed, mut trace) = match load {
+        Load::Nothing => (&[][..], 0, None),
+        Load::Traffic(traffic, seed) => (traffic, seed, None),
+        Load::Trace(entries, limit) => (&[][..], 0, Some((entries, limit))),
+    };
     let places = Places { cores: spec.cores, sources: traffic.len() as u32 };
     let (hub, memory) = (places.interconnect(), places.memory());
     let mut plan = Plan::default();
@@ -103,10 +113,15 @@ pub fn wire(
         let requests = plan.channel(part, hub, REQUEST_PLACES);
         let answers = plan.channel(part, hub, under_way);
         let to = plan.channel(hub, part, under_way + SPARE_PLACES);
-        let mut core = Core::new(number as u16, spec, Rc::clone(program), Rc::clone(shared));
-        core.connect(CorePorts { requests: Some(requests), answers: Some(answers) });
-        agents.push(AgentPort { requests, to, snoops: !spec.caches.is_empty() });
-        parts.push(Part::Core(Box::new(core)));
+        agents.push(AgentPort { requests, to, snoops: spec.coherence().is_some() });
+        parts.push(match trace.take() {
+            Some((entries, limit)) => Part::Replay(Box::new(Replay::new(spec, entries, limit, requests, Rc::clone(shared)))),
+            None => {
+                let mut core = Core::new(number as u16, spec, Rc::clone(program), Rc::clone(shared));
+                core.connect(CorePorts { requests: Some(requests), answers: Some(answers) });
+                Part::Core(Box::new(core))
+            }
+        });
     }
     for (number, source) in (0..).zip(traffic) {
         let part = places.source(number);

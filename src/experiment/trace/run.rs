@@ -3,15 +3,16 @@
 use indexmap::IndexMap;
 use serde_json::json;
 
+use crate::components::spec::{CoreSpec, NodeSpec, SpecFault};
 use crate::components::trace::Entries;
-use crate::experiment::record::{Counts, Equality, MachineRecord, Reason, Record, SCHEMA, Start, WorkloadRecord};
+use crate::experiment::record::{Equality, Reason, Record, Start, WorkloadRecord};
 use crate::experiment::result::result_record;
-use crate::experiment::run::{Progress, RunError, RunRequest, misfits, node_spec, sha256, stop};
+use crate::experiment::run::{Progress, RunError, RunRequest, assemble, misfits, node_spec, sha256, stop, why};
 use crate::experiment::trace::{TraceReader, TraceSettings};
 use crate::experiment::workload::TraceWorkload;
 use crate::machine::simulation::replay::KindCounts;
-use crate::machine::simulation::{PhaseError, PhaseReport, replay};
-use crate::program::code::Code;
+use crate::machine::simulation::{Node, PhaseError, PhaseReport, replay};
+use crate::program::code::{Code, OperationClass};
 
 /// Runs a trace once, from empty caches: what was recorded began with the process.
 pub fn simulate(request: &RunRequest, workload: &TraceWorkload, progress: &mut dyn FnMut(Progress)) -> Result<Record, RunError> {
@@ -19,13 +20,37 @@ pub fn simulate(request: &RunRequest, workload: &TraceWorkload, progress: &mut d
     let spec = node_spec(request);
     let mut reader = reader(workload, spec.cores).map_err(RunError::Trace)?;
     let limit = request.operation_limit;
-    let report = if request.functional { replay::count(&spec, &mut reader, limit) } else { todo!() };
-    let report = report.map_err(|faults| misfits(request.machine, &workload.source, &faults))?;
-    match report {
-        Ok(report) => Ok(record(request, workload, &report, reader.checksum())),
-        Err(PhaseError::Trace(what)) => Err(RunError::Trace(what)),
-        Err(error) => Err(RunError::Stopped(stop(&error, &Code::default(), &workload.source))),
-    }
+    let misfits = |faults: Vec<SpecFault>| misfits(request.machine, &workload.source, &faults);
+    let done = if request.functional {
+        replay::count(&spec, &mut reader, limit).map_err(misfits)?.map(|report| (report, reader.checksum()))
+    } else {
+        Node::with_trace(&spec, Box::new(reader), limit).map_err(misfits)?.run_trace()
+    };
+    let (report, checksum) = done.map_err(|error| match error {
+        PhaseError::Trace(what) => RunError::Trace(what),
+        error => RunError::Stopped(stop(&error, &Code::default(), &workload.source)),
+    })?;
+    let why = if request.functional {
+        misses(&report, "No time was simulated: ").into_iter().collect()
+    } else {
+        let mut why = why(&[as_bounded(spec)], &report, &[], &workload.source)?;
+        why.extend(misses(&report, ""));
+        why
+    };
+    let request = RunRequest { start: Start::Cold, ..*request };
+    let workload = WorkloadRecord {
+        name: workload.name.clone(),
+        text: workload.source.text.to_string(),
+        text_sha256: sha256(&workload.source.text),
+        parameters: parameters(&report, checksum),
+        runtime: json!({ "functional": request.functional }),
+    };
+    Ok(assemble(&request, workload, result_record(&[], Equality::Exact), &report, Vec::new(), why))
+}
+
+/// The node as bounds on its time see it: every instruction of a trace takes a cycle, whatever its operation would cost.
+fn as_bounded(spec: NodeSpec) -> NodeSpec {
+    NodeSpec { core: CoreSpec { costs: [1; OperationClass::ALL.len()], ..spec.core }, ..spec }
 }
 
 impl TraceWorkload {
@@ -59,43 +84,6 @@ fn reader(workload: &TraceWorkload, cores: u32) -> Result<TraceReader, String> {
     Ok(TraceReader::new(workload.file.name(), workload.file.open()?, settings))
 }
 
-fn record(request: &RunRequest, workload: &TraceWorkload, report: &PhaseReport, checksum: u64) -> Record {
-    let machine = request.machine;
-    let why = misses(report).into_iter().collect();
-    Record {
-        schema: SCHEMA,
-        flynn: env!("CARGO_PKG_VERSION").to_string(),
-        seed: request.seed,
-        start: Start::Cold,
-        machine: MachineRecord {
-            name: machine.name.clone(),
-            organisation: machine.organisation.to_string(),
-            flynn_class: machine.flynn_class.to_string(),
-            config: machine.resolved.clone(),
-        },
-        workload: WorkloadRecord {
-            name: workload.name.clone(),
-            text: workload.source.text.to_string(),
-            text_sha256: sha256(&workload.source.text),
-            parameters: parameters(report, checksum),
-            runtime: json!({ "functional": request.functional }),
-        },
-        time_ps: report.time.0,
-        result: result_record(&[], Equality::Exact),
-        counts: Counts {
-            events: report.messages,
-            operations: report.totals.operations,
-            memory_accesses: report.totals.accesses,
-            flops: 0,
-            bytes: report.totals.bytes,
-        },
-        metrics: report.metrics.clone(),
-        profile: Vec::new(),
-        timelines: report.timelines.clone(),
-        why,
-    }
-}
-
 /// What tells this trace from others: how many references of each kind, and a checksum over all of them.
 fn parameters(report: &PhaseReport, checksum: u64) -> IndexMap<String, serde_json::Value> {
     let count = |name: &str| json!(report.metrics.get(&format!("node[0].core[0].{name}")));
@@ -108,7 +96,7 @@ fn parameters(report: &PhaseReport, checksum: u64) -> IndexMap<String, serde_jso
 }
 
 /// The share of misses of every cache.
-fn misses(report: &PhaseReport) -> Option<Reason> {
+fn misses(report: &PhaseReport, begin: &str) -> Option<Reason> {
     let mut evidence = Vec::new();
     let mut shares = Vec::new();
     for (path, &accesses) in report.metrics.iter().filter(|(path, accesses)| path.ends_with(".accesses") && **accesses > 0) {
@@ -119,6 +107,5 @@ fn misses(report: &PhaseReport) -> Option<Reason> {
         shares.push(format!("{name} missed {:.2}% of {accesses} accesses", 100.0 * *misses as f64 / accesses as f64));
         evidence.push(format!("{cache}.misses"));
     }
-    let sentence = format!("No time was simulated. {}.", shares.join(", "));
-    (!shares.is_empty()).then_some(Reason { sentence, evidence })
+    (!shares.is_empty()).then(|| Reason { sentence: format!("{begin}{}.", shares.join(", ")), evidence })
 }

@@ -30,6 +30,19 @@ impl Node {
         self.check_bytes()
     }
 
+    /// Checks the replay of a trace, when all is over.
+    pub(super) fn check_trace(&self, report: &PhaseReport) -> Result<(), PhaseError> {
+        if let Some(wait) = self.engine.waits().into_iter().next() {
+            return Err(PhaseError::NotConserved(format!("after the end, {}", wait.what)));
+        }
+        for stack in &report.stacks {
+            same("the stack of the core and the time of the trace, in ps", stack.total().0, report.time.0)?;
+        }
+        let metric = |name: &str| report.metrics.get(name).copied().unwrap_or(0);
+        let memory = metric("node[0].memory.bytes_read") + metric("node[0].memory.bytes_written");
+        same("bytes over the interconnect and of memory", metric("node[0].interconnect.bytes"), memory)
+    }
+
     /// What caches took in came from memory or from other caches, what they gave went to memory.
     fn check_bytes(&self) -> Result<(), PhaseError> {
         let line = u64::from(self.spec.line_bytes());
@@ -45,7 +58,7 @@ impl Node {
                 Part::Bus(bus) => interconnect = Some(bus.counters()),
                 Part::Ideal(ideal) => interconnect = Some(ideal.counters()),
                 Part::Memory(part) => memory = Some(part.counters()),
-                Part::Core(_) | Part::Source(_) => {}
+                Part::Core(_) | Part::Replay(_) | Part::Source(_) => {}
             }
         }
         let (Some(interconnect), Some(memory)) = (interconnect, memory) else { return Ok(()) };

@@ -1,9 +1,13 @@
 //! A node that replays a memory trace in place of a program: with time, or only to count.
 
-use super::{PhaseError, PhaseReport};
+use super::{Node, PhaseError, PhaseReport};
+use crate::base::time::Time;
+use crate::components::owner::Owner;
+use crate::components::part::Part;
 use crate::components::plain::{PlainCaches, PlainCounters};
 use crate::components::spec::{NodeSpec, SpecFault};
 use crate::components::trace::{BATCH, Entries, Entry, Kind};
+use crate::machine::wire::Load;
 
 /// The references of a trace by [`Kind`] as a number.
 pub type KindCounts = [u64; 3];
@@ -41,7 +45,7 @@ pub fn count(spec: &NodeSpec, entries: &mut dyn Entries, limit: u64) -> Result<R
     let mut caches = PlainCaches::new(&spec.caches, |cache| spec.cache_stream(0, cache));
     let mut memory = MemoryCounts::default();
     Ok(count_into(&mut caches, &mut memory, entries, limit).map(|(kinds, bytes)| {
-        let mut report = PhaseReport::new(crate::base::time::Time::ZERO, 0);
+        let mut report = PhaseReport::new(Time::ZERO, 0);
         report.trace(kinds, bytes);
         report.plain_caches(spec, &caches);
         report.insert(
@@ -55,6 +59,57 @@ pub fn count(spec: &NodeSpec, entries: &mut dyn Entries, limit: u64) -> Result<R
         );
         report
     }))
+}
+
+impl Node {
+    /// A node whose core replays a trace of at most `limit` references.
+    ///
+    /// # Errors
+    /// What keeps the node from running it.
+    pub fn with_trace(spec: &NodeSpec, entries: Box<dyn Entries>, limit: u64) -> Result<Node, Vec<SpecFault>> {
+        let faults = faults(spec);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let mut node = Node::without_program(spec, Load::Trace(entries, limit));
+        node.limit_operations(limit);
+        Ok(node)
+    }
+
+    /// Replays the trace, up to the instant at which memory has all that was written. Returns a checksum of its references, too.
+    ///
+    /// # Errors
+    /// Why it came to no end.
+    pub fn run_trace(&mut self) -> Result<(PhaseReport, u64), PhaseError> {
+        let begin = self.engine.now();
+        let messages = self.engine.messages();
+        self.begin(begin, |_, _| {});
+        self.engine.start(self.places.core(0), begin, 0);
+        self.go_on(0)?;
+        let parts = self.engine.parts();
+        let Some(replay) = parts.iter().find_map(|part| if let Part::Replay(replay) = part { Some(replay) } else { None }) else {
+            return Err(PhaseError::NotConserved("the trace is lost".to_string()));
+        };
+        let last_service = parts.iter().map(|part| match part {
+            Part::Memory(memory) => memory.counters().reads.end().max(memory.counters().writes.end()),
+            Part::Bus(bus) => bus.counters().data.end(),
+            Part::Ideal(ideal) => ideal.counters().data.end(),
+            _ => begin,
+        });
+        let end = last_service.fold(replay.finished(), Time::max);
+        let mut report = PhaseReport::new(end - begin, self.engine.messages() - messages);
+        let counters = replay.counters();
+        report.trace(counters.kinds, counters.bytes);
+        let mut stack = replay.stack().map_err(PhaseError::NotConserved)?;
+        stack.add(Owner::Idle, end - replay.finished());
+        report.core_time(0, replay.finished() - begin, &stack);
+        report.plain_caches(&self.spec, replay.caches());
+        report.lines.insert(0, stack);
+        report.stacks.push(stack);
+        self.report_shared(end, &mut report);
+        self.check_trace(&report)?;
+        Ok((report, replay.checksum()))
+    }
 }
 
 /// What went to memory and came from it.

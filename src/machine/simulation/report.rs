@@ -67,13 +67,13 @@ impl Node {
     }
 
     /// What the cores have in common.
-    fn report_shared(&self, end: Time, report: &mut PhaseReport) {
+    pub(super) fn report_shared(&self, end: Time, report: &mut PhaseReport) {
         for part in self.engine.parts() {
             match part {
                 Part::Bus(bus) => report.interconnect(bus.counters(), end),
                 Part::Ideal(ideal) => report.interconnect(ideal.counters(), end),
                 Part::Memory(memory) => report.memory(memory.counters(), end, self.spec.memory.channels()),
-                Part::Core(_) | Part::Source(_) => {}
+                Part::Core(_) | Part::Replay(_) | Part::Source(_) => {}
             }
         }
     }
@@ -83,7 +83,7 @@ impl Node {
         let clock = self.spec.core.clock;
         let finish = core.finished();
         let last = finish.map_or(cycle, |time| clock.cycle_at(time));
-        let inner = self.spec.caches.first().map_or(0, |cache| u64::from(cache.latency_cycles));
+        let inner = self.spec.first_data_latency();
         let mut lines = core.account().stacks(&self.program.table, clock, inner, cycle, last)?;
         let idle = end.saturating_sub(clock.edge(last));
         lines.entry(0).or_default().add(Owner::Idle, idle);
@@ -112,11 +112,7 @@ impl Node {
         metrics.insert(format!("{path}.operations"), totals.operations);
         metrics.insert(format!("{path}.accesses"), totals.accesses);
         metrics.insert(format!("{path}.flops"), totals.flops);
-        let finish = core.finished().map_or(0, |time| (time - begin).0);
-        metrics.insert(format!("{path}.finish_ps"), finish);
-        for (name, owner) in Owner::ALL {
-            metrics.insert(format!("{path}.stack.{name}_ps"), stack.of(owner).0);
-        }
+        report.core_time(number, core.finished().map_or(Time::ZERO, |time| time - begin), &stack);
         report.stacks.push(stack);
         let levels = core.caches().into_iter().flat_map(|caches| caches.levels());
         for (level, spec) in levels.zip(&self.spec.caches) {
@@ -160,6 +156,15 @@ impl PhaseReport {
     pub(super) fn insert(&mut self, path: &str, values: &[(&str, u64)]) {
         for (name, value) in values {
             self.metrics.insert(format!("{path}.{name}"), *value);
+        }
+    }
+
+    /// When a core's part was over, and its time by owner.
+    pub(super) fn core_time(&mut self, number: usize, finish: Time, stack: &Stack) {
+        let path = format!("node[0].core[{number}]");
+        self.metrics.insert(format!("{path}.finish_ps"), finish.0);
+        for (name, owner) in Owner::ALL {
+            self.metrics.insert(format!("{path}.stack.{name}_ps"), stack.of(owner).0);
         }
     }
 

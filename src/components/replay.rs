@@ -1,0 +1,244 @@
+//! A core that replays a memory trace: in order, one reference after the other, without coherence.
+//!
+//! ```text
+//!   entries --> fetch: one cycle --> lookup, hidden in it, and those of further levels -->\
+//!           --> read or write:       lookups of its levels ------------------------------->} transactions of plain caches
+//! ```
+//!
+//! An instruction is an operation of one cycle, during which the first cache that holds instructions is looked into. A data access takes
+//! the latencies of the caches that it looks into. What memory has to deliver, the core waits for.
+
+use std::rc::Rc;
+
+use crate::base::time::{Clock, Time};
+use crate::components::message::Message;
+use crate::components::owner::{Owner, Stack};
+use crate::components::plain::{Lookups, Outbox, PlainCaches};
+use crate::components::shared::{Interruption, LATEST, Shared, SharedHandle};
+use crate::components::spec::NodeSpec;
+use crate::components::trace::{BATCH, Entries, Entry, Kind};
+use crate::engine::{ChannelId, Port, Wait};
+
+/// What a core counted that replays a trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplayCounters {
+    /// References by [`Kind`] as a number.
+    pub kinds: [u64; 3],
+    /// Bytes of data references.
+    pub bytes: u64,
+    /// Cycles of lookups beyond the first, by owner.
+    lookups: [u64; Owner::COUNT],
+    /// Waits, by owner, in picoseconds.
+    stalls: Stack,
+    /// The cycles that the waits took.
+    stalled_cycles: u64,
+}
+
+/// The core and its caches.
+#[derive(Debug)]
+pub struct Replay {
+    // Spec.
+    clock: Clock,
+    requests: ChannelId,
+    shared: SharedHandle,
+    lookups: Lookups,
+    limit: u64,
+
+    // State.
+    entries: Box<dyn Entries>,
+    /// References that are next, from `next` on.
+    batch: Vec<Entry>,
+    next: usize,
+    caches: PlainCaches,
+    outbox: Outbox,
+    begin: u64,
+    /// Local time.
+    cycle: u64,
+    waits: bool,
+    over: bool,
+    counters: ReplayCounters,
+}
+
+impl Replay {
+    /// A core at the beginning of a trace of at most `limit` references, its caches empty.
+    pub fn new(spec: &NodeSpec, entries: Box<dyn Entries>, limit: u64, requests: ChannelId, shared: SharedHandle) -> Replay {
+        let caches = PlainCaches::new(&spec.caches, |cache| spec.cache_stream(0, cache));
+        Replay {
+            clock: spec.core.clock,
+            requests,
+            shared,
+            lookups: Lookups::new(&spec.caches, &caches),
+            limit,
+            entries,
+            batch: Vec::with_capacity(BATCH + 1),
+            next: 0,
+            caches,
+            outbox: Outbox::new(0, spec.outermost_line_bytes()),
+            begin: 0,
+            cycle: 0,
+            waits: false,
+            over: false,
+            counters: ReplayCounters::default(),
+        }
+    }
+
+    /// What it counted.
+    pub fn counters(&self) -> &ReplayCounters {
+        &self.counters
+    }
+
+    /// Its caches.
+    pub fn caches(&self) -> &PlainCaches {
+        &self.caches
+    }
+
+    /// A checksum of the references.
+    pub fn checksum(&self) -> u64 {
+        self.entries.checksum()
+    }
+
+    /// When the last reference was over.
+    pub fn finished(&self) -> Time {
+        self.clock.edge(self.cycle)
+    }
+
+    /// A transaction is over.
+    pub fn receive(&mut self, message: Message, port: &mut Port<'_, Message>) {
+        let Message::Complete { time, .. } = message else { return };
+        let handle = Rc::clone(&self.shared);
+        let mut shared = handle.borrow_mut();
+        if self.outbox.complete(time, &mut shared.timelines[0]) {
+            let (cycle, _) = self.clock.first_edge(time);
+            let cycle = cycle.max(self.cycle);
+            let stack = self.outbox.go_on(self.clock.edge(cycle));
+            self.counters.stalls.merge(&stack);
+            self.counters.stalled_cycles += cycle - self.cycle;
+            self.cycle = cycle;
+            self.waits = false;
+        }
+        self.send(time, &mut shared, port);
+        self.run(&mut shared, port);
+    }
+
+    /// The run begins.
+    pub fn wake(&mut self, port: &mut Port<'_, Message>) {
+        let handle = Rc::clone(&self.shared);
+        let mut shared = handle.borrow_mut();
+        self.cycle = self.clock.cycle_at_or_after(port.now());
+        self.begin = self.cycle;
+        self.run(&mut shared, port);
+    }
+
+    /// Makes references until one has to wait or none is left.
+    fn run(&mut self, shared: &mut Shared, port: &mut Port<'_, Message>) {
+        while !self.waits && !self.over {
+            if self.next == self.batch.len() && !self.refill(shared, port) {
+                return;
+            }
+            self.hits();
+            let Some(&entry) = self.batch.get(self.next) else { continue };
+            self.next += 1;
+            let depth = self.miss(entry);
+            if !self.caches.transfers().is_empty() {
+                let leaves = self.cycle + self.lookups.behind(entry.kind, depth);
+                let (now, leaves) = (self.clock.edge(self.cycle), self.clock.edge(leaves));
+                self.waits = self.outbox.post(self.caches.transfers(), now, leaves);
+                self.send(Time::ZERO, shared, port);
+            }
+        }
+    }
+
+    /// The next references. Returns whether there are any.
+    fn refill(&mut self, shared: &mut Shared, port: &mut Port<'_, Message>) -> bool {
+        self.next = 0;
+        if let Err(what) = self.entries.refill(&mut self.batch) {
+            shared.interrupt(Interruption::Trace(what));
+        }
+        if self.counters.kinds.iter().sum::<u64>() + self.batch.len() as u64 > self.limit {
+            shared.interrupt(Interruption::OperationLimit);
+        }
+        if self.clock.edge(self.cycle) >= LATEST {
+            shared.interrupt(Interruption::TimeLimit);
+        }
+        if shared.interruption.is_some() {
+            port.stop();
+            return false;
+        }
+        for entry in &self.batch {
+            self.counters.kinds[entry.kind as usize] += 1;
+            self.counters.bytes += if entry.kind == Kind::Fetch { 0 } else { u64::from(entry.bytes) };
+        }
+        self.over = self.batch.is_empty();
+        !self.over
+    }
+
+    /// Makes references as long as the first levels have what they want.
+    #[inline(always)]
+    fn hits(&mut self) {
+        let mut cycle = self.cycle;
+        let mut next = self.next;
+        let costs = self.lookups.first;
+        for entry in &self.batch[next..] {
+            if !self.caches.touch(entry.kind, entry.address, entry.bytes) {
+                break;
+            }
+            cycle += costs[entry.kind as usize];
+            next += 1;
+        }
+        (self.cycle, self.next) = (cycle, next);
+    }
+
+    /// Makes a reference that the first level does not have, but for what memory has to do. Returns how many levels it looked into.
+    fn miss(&mut self, entry: Entry) -> usize {
+        let depth = self.caches.access(entry.kind, entry.address, entry.bytes);
+        self.cycle += self.lookups.first[entry.kind as usize];
+        for (owner, cycles) in self.lookups.further(entry.kind, depth) {
+            self.counters.lookups[owner as usize] += cycles;
+            self.cycle += cycles;
+        }
+        depth
+    }
+
+    /// Sends what can be sent from an instant on.
+    fn send(&mut self, earliest: Time, shared: &mut Shared, port: &mut Port<'_, Message>) {
+        if let Some((message, time)) = self.outbox.next(earliest, &mut shared.timelines[0]) {
+            port.send(self.requests, message, time.max(port.now()));
+        }
+    }
+
+    /// Its time by owner, up to the last reference. The working time as a whole, which is exact, is dealt by cycles, as for cores.
+    ///
+    /// # Errors
+    /// Where the cycles counted are not those that passed.
+    pub fn stack(&self) -> Result<Stack, String> {
+        let [fetches, reads, writes] = self.counters.kinds;
+        let mut cycles = self.counters.lookups;
+        cycles[Owner::Base as usize] += fetches;
+        cycles[Owner::L1d as usize] += (reads + writes) * self.lookups.first[Kind::Read as usize];
+        let worked: u64 = cycles.iter().sum();
+        let passed = self.cycle - self.begin;
+        if worked + self.counters.stalled_cycles != passed {
+            let stalled = self.counters.stalled_cycles;
+            return Err(format!("{worked} cycles of work and {stalled} of waiting were counted where {passed} passed"));
+        }
+        let stalls = self.counters.stalls;
+        let time = (self.clock.edge(self.cycle) - self.clock.edge(self.begin)).saturating_sub(stalls.total());
+        let mut stack = stalls;
+        let (mut before, mut dealt) = (0_u64, 0_u64);
+        for (_, owner) in Owner::ALL {
+            before += cycles[owner as usize];
+            let until = (u128::from(time.0) * u128::from(before) / u128::from(worked.max(1))) as u64;
+            stack.add(owner, Time(until - dealt));
+            dealt = until;
+        }
+        Ok(stack)
+    }
+
+    /// Says what it waits for.
+    pub fn waits(&self, report: &mut Vec<Wait>) {
+        if !self.outbox.is_empty() {
+            let what = format!("core 0 waits for {} transactions with memory", self.outbox.len());
+            report.push(Wait { who: None, whom: None, what });
+        }
+    }
+}
