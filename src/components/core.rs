@@ -17,6 +17,7 @@
 //! as long as its copy lives, and is charged with the spins it would have made: a load that hits and a branch.
 
 mod account;
+mod plain;
 mod run;
 
 use std::rc::Rc;
@@ -29,6 +30,7 @@ use crate::components::block::BlockTable;
 use crate::components::hierarchy::{Observer, PrivateCaches};
 use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
+use crate::components::plain::PlainCaches;
 use crate::components::shared::{Interruption, LATEST, Shared, SharedHandle};
 use crate::components::spec::NodeSpec;
 use crate::engine::{ChannelId, Port, Wait};
@@ -37,6 +39,7 @@ use crate::program::interpret::{Context, Interpreter, Request};
 use std::sync::Arc;
 
 pub use account::{CoreAccount, LineStacks, NotConserved, Totals};
+use plain::Plain;
 use run::Pause;
 
 /// A program made ready for one kind of core.
@@ -52,6 +55,8 @@ pub struct Loaded {
 enum Path {
     /// Through private caches.
     Cached,
+    /// Through private caches that nothing keeps coherent: those of the only core.
+    Plain,
     /// Each access is a transaction.
     Uncached,
     /// Accesses are free; synchronising operations take effect in the engine's order.
@@ -131,6 +136,7 @@ pub struct Core {
 
     // State.
     caches: Option<PrivateCaches>,
+    plain: Option<Box<Plain>>,
     context: Context,
     stage: Stage,
     then: Then,
@@ -168,7 +174,7 @@ impl Core {
             atomic: cost(OperationClass::Atomic),
             branch: cost(OperationClass::Branch),
             integer: cost(OperationClass::Integer),
-            inner: latency(0),
+            inner: spec.first_data_latency(),
             outer: latency(1),
         };
         let caches = match &spec.protocol {
@@ -178,10 +184,12 @@ impl Core {
             }
             _ => None,
         };
-        let path = match (&caches, spec.is_free()) {
-            (Some(_), _) => Path::Cached,
-            (None, true) => Path::Free,
-            (None, false) => Path::Uncached,
+        let plain = (spec.is_plain() && !spec.caches.is_empty()).then(|| Box::new(Plain::new(number, spec)));
+        let path = match (&caches, &plain, spec.is_free()) {
+            (Some(_), ..) => Path::Cached,
+            (None, Some(_), _) => Path::Plain,
+            (None, None, true) => Path::Free,
+            (None, None, false) => Path::Uncached,
         };
         let account = CoreAccount::new(program.table.blocks.len());
         let nowhere = Function { phase: crate::program::code::Phase::Main, entry: 0, blocks: 0..0, parallel: false };
@@ -198,6 +206,7 @@ impl Core {
             requests: None,
             answers: None,
             caches,
+            plain,
             context,
             stage: Stage::Idle,
             then: Then::Step,
@@ -225,6 +234,9 @@ impl Core {
         if let Some(caches) = &mut self.caches {
             caches.reset_counters();
         }
+        if let Some(plain) = &mut self.plain {
+            plain.caches.reset_counters();
+        }
         self.cycle = cycle;
         self.planned = None;
         self.polling = false;
@@ -247,7 +259,12 @@ impl Core {
         &self.account
     }
 
-    /// Its private caches.
+    /// Its private caches, where nothing keeps them coherent.
+    pub fn plain_caches(&self) -> Option<&PlainCaches> {
+        self.plain.as_ref().map(|plain| &plain.caches)
+    }
+
+    /// Its private caches, where they are coherent.
     pub fn caches(&self) -> Option<&PrivateCaches> {
         self.caches.as_ref()
     }
@@ -262,7 +279,9 @@ impl Core {
 
     /// Bytes of the host's memory that the core takes, its caches and counters included.
     pub fn footprint(&self) -> usize {
-        std::mem::size_of::<Core>() + self.caches.as_ref().map_or(0, PrivateCaches::footprint) + self.account.footprint()
+        let plain = self.plain_caches().map_or(0, PlainCaches::footprint);
+        let caches = self.caches.as_ref().map_or(0, PrivateCaches::footprint);
+        std::mem::size_of::<Core>() + caches + plain + self.account.footprint()
     }
 
     /// A message has come.
@@ -332,7 +351,11 @@ impl Core {
                 }
                 self.plan(time, &mut shared, port);
             }
-            Pause::Blocked => {}
+            Pause::Posted => {
+                self.send_posted(Time::ZERO, &mut shared, port);
+                self.plan(self.clock.edge(self.cycle), &mut shared, port);
+            }
+            Pause::Blocked => self.send_posted(Time::ZERO, &mut shared, port),
             Pause::Finished => self.arrive(&mut shared, port),
             Pause::Interrupted => {}
         }
@@ -495,6 +518,10 @@ impl Core {
         time: Time,
         port: &mut Port<'_, Message>,
     ) {
+        if self.plain.is_some() {
+            self.complete_plain(time, port);
+            return;
+        }
         let Stage::Waiting(pending) = self.stage else { return };
         let handle = Rc::clone(&self.shared);
         let shared = &mut *handle.borrow_mut();

@@ -34,11 +34,11 @@ owners! {
     Dependency = "dependency",
     /// A branch foretold wrongly.
     Branch = "branch",
-    /// Looking into the first private cache.
+    /// Looking into the first private cache for data.
     L1d = "l1d",
     /// Looking into the second private cache.
     L2 = "l2",
-    /// Looking into a shared cache.
+    /// Looking into a private cache behind the second, or into a shared one.
     Llc = "llc",
     /// The latency of the node's own memory.
     MemoryLocal = "memory_local",

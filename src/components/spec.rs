@@ -349,9 +349,9 @@ impl NodeSpec {
         faults
     }
 
-    /// Whether nothing keeps its caches coherent: they are a single core's, of any make.
+    /// Whether nothing keeps its caches coherent: there are none, or they are a single core's, of any make.
     pub fn is_plain(&self) -> bool {
-        self.protocol.is_none()
+        self.protocol.is_none() || self.caches.is_empty()
     }
 
     fn cache_faults(&self, faults: &mut Vec<SpecFault>) {

@@ -36,7 +36,14 @@ const BATCH: usize = 64;
 impl Ledger {
     /// Nothing yet, from an instant on. Figures can be had of instants up to `memory` ago.
     pub fn new(begin: Time, memory: Time) -> Ledger {
-        Ledger { settled: Served::default(), recent: Vec::new(), limit: BATCH, memory, end: begin, utilisation: Utilisation::new(begin) }
+        Ledger {
+            settled: Served::default(),
+            recent: Vec::new(),
+            limit: BATCH,
+            memory,
+            end: begin,
+            utilisation: Utilisation::new(begin),
+        }
     }
 
     /// A service from one instant to another, entered `now`.

@@ -36,9 +36,15 @@ fn write_table(page: &mut String, title: &str, path: &str, table: &TableShape) {
     }
     write_words(page, table);
     write_later(page, "Keys", &table.later);
-    for key in &table.keys {
-        let path = if path.is_empty() { key.name.to_string() } else { format!("{path}.{}", key.name) };
-        write_below(page, &path, &key.shape);
+    for (number, key) in table.keys.iter().enumerate() {
+        let join = |name: &str| if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
+        // Tables of the same keys are written once.
+        match table.keys[..number].iter().find(|other| matches!(other.shape, Shape::Table(_)) && other.shape == key.shape) {
+            Some(other) => {
+                let _ = write!(page, "\n## `[{}]`\n\nIts keys are those of `[{}]`.\n", join(key.name), join(other.name));
+            }
+            None => write_below(page, &join(key.name), &key.shape),
+        }
     }
 }
 

@@ -195,6 +195,43 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
         ("a cache of no size", &[("\"256 KiB\"", "\"0 B\"")]),
         ("L2 smaller than L1", &[("\"256 KiB\"", "\"16 KiB\"")]),
         ("L2 without L1", &[("[node.cache.L1d]\nsize = \"32 KiB\"\nways = 8\nlatency = \"2 cycles\"", "")]),
+        ("caches of several cores that nothing keeps coherent", &[("\"mesi\"", "\"none\"")]),
+        (
+            "makes of caches that are not coherent",
+            &[("ways = 8", "ways = 8\nwrite = \"through\"\nwrite_allocate = false\ninclusion = \"neither\"")],
+        ),
+        ("an instruction cache with a protocol", &[("[node.cache.L1d]", "[node.cache.L1i]")]),
+        (
+            "a third level with a protocol",
+            &[("[node.cache.L1d]", "[node.cache.L3]\nsize = \"1 MiB\"\nways = 8\nlatency = \"1 cycle\"\n[node.cache.L1d]")],
+        ),
+        ("a tree of six ways", &[("\"32 KiB\"", "\"24 KiB\""), ("ways = 8", "ways = 6\nreplacement = \"tree-plru\"")]),
+        (
+            "nothing to exclude",
+            &[("cores = 4", "cores = 1"), ("\"mesi\"", "\"none\""), ("\"2 cycles\"", "\"2 cycles\"\ninclusion = \"exclusive\"")],
+        ),
+        (
+            "an exclusive level of longer lines",
+            &[
+                ("cores = 4", "cores = 1"),
+                ("\"mesi\"", "\"none\""),
+                ("\"10 cycles\"", "\"10 cycles\"\nline = \"128 B\"\nwrite = \"through\"\ninclusion = \"exclusive\""),
+            ],
+        ),
+        (
+            "an inclusive level of shorter lines",
+            &[("cores = 4", "cores = 1"), ("\"mesi\"", "\"none\""), ("\"10 cycles\"", "\"10 cycles\"\nline = \"32 B\"")],
+        ),
+        ("a first level twice", &[("cores = 4", "cores = 1"), ("\"mesi\"", "\"none\""), ("[node.cache.L2]", "[node.cache.L1]")]),
+        (
+            "a part of what is inside",
+            &[
+                ("cores = 4", "cores = 1"),
+                ("\"mesi\"", "\"none\""),
+                ("\"2 cycles\"", "\"2 cycles\"\nholds = \"both\""),
+                ("\"10 cycles\"", "\"10 cycles\"\nholds = \"instructions\""),
+            ],
+        ),
         ("a bus wider than a line", &[("\"16 B\"", "\"128 B\"")]),
         ("a bus of an odd width", &[("\"16 B\"", "\"12 B\"")]),
         ("a clock without a unit", &[("\"2 GHz\"", "2e9")]),

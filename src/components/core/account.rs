@@ -19,6 +19,8 @@ pub struct LineCost {
     lookups: u64,
     /// Cycles of lookups in the second level.
     outer: u64,
+    /// Cycles of lookups in the levels behind it.
+    last: u64,
     /// Cycles of `busy`.
     busy: u64,
     /// Cycles spun.
@@ -95,6 +97,13 @@ impl CoreAccount {
         self.line(line).outer += cycles;
     }
 
+    pub(super) fn further_lookup(&mut self, line: u32, owner: Owner, cycles: u64) {
+        match owner {
+            Owner::L2 => self.line(line).outer += cycles,
+            _ => self.line(line).last += cycles,
+        }
+    }
+
     pub(super) fn busy(&mut self, line: u32, operations: u64, cycles: u64) {
         self.extra_operations += operations;
         self.unspent += operations;
@@ -144,6 +153,7 @@ impl CoreAccount {
             *cycles.entry((line, Owner::Base)).or_default() += cost.busy;
             *cycles.entry((line, Owner::L1d)).or_default() += cost.lookups * inner;
             *cycles.entry((line, Owner::L2)).or_default() += cost.outer;
+            *cycles.entry((line, Owner::Llc)).or_default() += cost.last;
             *cycles.entry((line, Owner::Synchronisation)).or_default() += cost.spinning;
         }
         let worked: u64 = cycles.values().sum();

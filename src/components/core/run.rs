@@ -26,6 +26,8 @@ pub(super) enum Pause {
     Ask { command: Command, line: Line, write_back: Option<Line> },
     /// It wrote a word that others sleep on.
     Wrote(Address),
+    /// What its plain caches ask of memory may go on its way; the core goes on at its local time.
+    Posted,
     /// Nothing before a message comes.
     Blocked,
     /// The thread's part is over at its local time.
@@ -128,6 +130,11 @@ impl Core {
                     }
                 }
                 None if self.path == Path::Free => self.cycle = at,
+                None if self.path == Path::Plain => {
+                    if let Some(pause) = self.plain_reference(address, reference.write, at) {
+                        return Some(pause);
+                    }
+                }
                 None => return Some(self.transact(address, at, reference.write, None)),
             }
             self.next += 1;
@@ -204,7 +211,7 @@ impl Core {
         None
     }
 
-    fn source_line_of(&self, request: Option<Request>) -> u32 {
+    pub(super) fn source_line_of(&self, request: Option<Request>) -> u32 {
         match request {
             Some(request) => self.program.code.sites[request.site as usize].line,
             None => self.program.table.references[self.next as usize].line,
@@ -240,6 +247,7 @@ impl Core {
                 }
                 self.perform(request, shared);
             }
+            Path::Plain => return self.plain_synchronise(request, write, at, shared),
             Path::Uncached => return Some(self.transact(request.address, at, write, Some(request))),
             Path::Free => {
                 if self.clock.edge(at) > now {
@@ -272,7 +280,7 @@ impl Core {
                 self.cycle += self.costs.branch;
                 self.stage = Stage::Synchronise(request);
             }
-            Path::Cached | Path::Free => {
+            Path::Cached | Path::Plain | Path::Free => {
                 let next = self.cycle + self.costs.branch + self.costs.atomic;
                 self.stage = Stage::Sleeping { request, next };
             }

@@ -6,6 +6,8 @@ use crate::base::time::Time;
 use crate::components::bus::BusCounters;
 use crate::components::message::WORD_BYTES;
 use crate::components::part::Part;
+use crate::components::plain::PlainCounters;
+use crate::components::spec::Holds;
 
 fn same(what: &str, left: u64, right: u64) -> Result<(), PhaseError> {
     if left == right { Ok(()) } else { Err(PhaseError::NotConserved(format!("{what}: {left} and {right}"))) }
@@ -19,6 +21,11 @@ impl Node {
         }
         for (number, (core, stack)) in self.cores().zip(&report.stacks).enumerate() {
             same(&format!("the stack of core {number} and the phase's time, in ps"), stack.total().0, report.time.0)?;
+            let first = self.spec.caches.iter().position(|cache| cache.holds.includes(Holds::Data));
+            if let (Some(caches), Some(first)) = (core.plain_caches(), first) {
+                let counted = caches.counters().nth(first).map_or(0, PlainCounters::all_accesses);
+                same("accesses of the core and of its first cache", self.core_totals(core).accesses, counted)?;
+            }
             let Some(caches) = core.caches() else { continue };
             let mut accesses = self.core_totals(core).accesses;
             for (level, spec) in caches.levels().zip(&self.spec.caches) {
@@ -65,7 +72,7 @@ impl Node {
         let all = Time::NEVER;
         let moved = interconnect.data.until(all).bytes;
         let (memory_read, memory_written) = (memory.reads.until(all).bytes, memory.writes.until(all).bytes);
-        if self.spec.caches.is_empty() {
+        if self.spec.is_plain() {
             return same("bytes over the interconnect and of memory", moved, memory_read + memory_written);
         }
         same("bytes that caches read and their sources", read, memory_read + line * interconnect.flushes)?;

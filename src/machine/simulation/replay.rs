@@ -177,7 +177,7 @@ impl PhaseReport {
         );
     }
 
-    /// What plain caches counted.
+    /// What the plain caches of the only core counted.
     pub(super) fn plain_caches(&mut self, spec: &NodeSpec, caches: &PlainCaches) {
         let at_end = caches.dirty_lines().zip(caches.flushed_writebacks());
         for ((cache, counters), at_end) in spec.caches.iter().zip(caches.counters()).zip(at_end) {

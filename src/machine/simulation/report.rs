@@ -118,6 +118,9 @@ impl Node {
         for (level, spec) in levels.zip(&self.spec.caches) {
             report.cache(&format!("{path}.{}", spec.name.to_lowercase()), &level.counters);
         }
+        if let Some(caches) = core.plain_caches() {
+            report.plain_caches(&self.spec, caches);
+        }
     }
 
     pub(super) fn report_traffic(&self, begin: Time, messages: u64) -> TrafficReport {
