@@ -52,10 +52,11 @@ enum Place {
     BuiltIn(&'static [u8]),
 }
 
-/// The trace at a path, or the shipped one that has it.
+/// The trace at a path, or else the shipped one in a file of that name.
 pub fn find(path: &Path) -> Result<Arc<dyn TraceFile>, Failure> {
     let name = path.to_string_lossy().into_owned();
-    let place = match shipped_trace(&name).filter(|_| !path.exists()) {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let place = match shipped_trace(&file).filter(|_| !path.exists()) {
         Some(bytes) => Place::BuiltIn(bytes),
         None => {
             let fault = |error: io::Error| Failure::file("read", path, &error);

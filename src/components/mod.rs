@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!   spec       what a node is made of, as plain data
-//!   core       in-order core: block (costs of Code), hierarchy (private caches): cache (array), coherence's agent
+//!   core       in-order core: block (costs of Code), hierarchy (coherent caches) or plain (caches of the only core)
+//!   cache      a cache's array: replacement
+//!   replay     a core that replays a trace
 //!   bus, ideal interconnects: arbiter, coherence's order
 //!   memory, traffic
 //!   message    what they send each other       shared     what they have in common

@@ -11,9 +11,9 @@ const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"
 /// Shipped memory traces: path inside the package, bytes. Made by `build.rs`.
 const TRACES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/traces.rs"));
 
-/// The shipped memory trace at a path inside the package.
-pub fn shipped_trace(path: &str) -> Option<&'static [u8]> {
-    TRACES.iter().find(|(shipped, _)| *shipped == path).map(|&(_, bytes)| bytes)
+/// The shipped memory trace in a file of this name.
+pub fn shipped_trace(file: &str) -> Option<&'static [u8]> {
+    TRACES.iter().find(|(path, _)| path.rsplit('/').next() == Some(file)).map(|&(_, bytes)| bytes)
 }
 
 /// What an entry of the catalogue describes.

@@ -73,6 +73,7 @@ fn every_shipped_machine_resolves_to_what_it_says() {
         names,
         [
             ("ideal", 64, "MIMD"),
+            ("split-caches", 1, "SISD"),
             ("uma-bus-2", 2, "MIMD"),
             ("uma-bus-4", 4, "MIMD"),
             ("uma-bus-16", 16, "MIMD"),

@@ -70,6 +70,7 @@ pub fn run(request: &RunRequest, catalogue: &Catalogue) -> Record {
         Ok(record) => record,
         Err(RunError::Input(faults)) => panic!("{}: {}", request.workload.name(), faults[0]),
         Err(RunError::Stopped(stop)) => panic!("{} on {}: {}", request.workload.name(), request.machine.name, stop.message),
+        Err(RunError::Trace(what)) => panic!("{}: {what}", request.workload.name()),
     }
 }
 
@@ -87,7 +88,7 @@ fn the_list_of_programs_is_complete() {
 #[test]
 fn every_program_gives_the_same_values_on_every_machine() {
     let catalogue = Catalogue::built_in();
-    let machines = ["uniprocessor", "uma-bus-2", "uma-bus-4"].map(|name| machine(&catalogue, name, &[]));
+    let machines = ["uniprocessor", "split-caches", "uma-bus-2", "uma-bus-4"].map(|name| machine(&catalogue, name, &[]));
     for (name, small) in SMALL {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
         let records = machines.each_ref().map(|machine| run(&request(machine, &workload, &parameters), &catalogue));
@@ -114,7 +115,7 @@ fn a_cold_run_gives_the_same_values_and_takes_longer_on_data_that_fits() {
 #[test]
 fn records_are_the_same_twice_and_without_run_ahead() {
     let catalogue = Catalogue::built_in();
-    let machines = ["uniprocessor", "uma-bus-4"].map(|name| machine(&catalogue, name, &[]));
+    let machines = ["uniprocessor", "split-caches", "uma-bus-4"].map(|name| machine(&catalogue, name, &[]));
     for (name, small) in SMALL {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
         for machine in &machines {

@@ -16,6 +16,7 @@ fn stop(machine_name: &str, set: &[(&str, &str)], text: &str) -> Stop {
     match simulate(&request, &catalogue, &mut |_| {}) {
         Err(RunError::Stopped(stop)) => stop,
         Err(RunError::Input(faults)) => panic!("{}", faults[0]),
+        Err(RunError::Trace(what)) => panic!("{what}"),
         Ok(record) => panic!("it came to its end with {:?}", record.result),
     }
 }

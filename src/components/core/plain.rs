@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use super::{Core, Pending, Stage, WORD_BYTES};
+use super::{Core, Pending, Stage};
 use crate::base::address::Address;
 use crate::base::time::Time;
 use crate::coherence::order::AgentNumber;
 use crate::components::core::run::Pause;
-use crate::components::message::Message;
+use crate::components::message::{Message, WORD_BYTES};
 use crate::components::plain::{Lookups, Outbox, PlainCaches};
 use crate::components::shared::Shared;
 use crate::components::spec::NodeSpec;

@@ -120,14 +120,12 @@ impl TraceReader {
         Ok(true)
     }
 
-    /// The format that the lines at hand are of.
+    /// The format that the lines at hand are of. Where they hold no reference, any will do.
     fn format(&mut self) -> TraceFormat {
         let lines = self.buffer[..self.complete].split(|&byte| byte == b'\n');
         let mut telling = lines.filter(|line| !lackey::is_talk(line) && line.iter().any(|byte| !byte.is_ascii_whitespace()));
-        let format = match telling.next() {
-            Some(line) if line.contains(&b',') => TraceFormat::Lackey,
-            _ => TraceFormat::Din,
-        };
+        let Some(line) = telling.next() else { return TraceFormat::Lackey };
+        let format = if line.contains(&b',') { TraceFormat::Lackey } else { TraceFormat::Din };
         *self.settings.format.insert(format)
     }
 
@@ -278,3 +276,6 @@ pub(super) fn address(word: &[u8]) -> Option<u64> {
     let digits = word.strip_prefix(b"0x").or_else(|| word.strip_prefix(b"0X")).unwrap_or(word);
     hexadecimal(digits).filter(|&(_, length)| length == digits.len()).map(|(value, _)| value)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 mod assembly;
 mod programs;
+mod replay;
 mod tester;
 mod timing;
 mod traffic;

@@ -4,6 +4,7 @@ mod catalogue;
 mod check;
 mod run;
 mod streams;
+mod trace;
 mod validate;
 
 use std::fs;
@@ -29,7 +30,7 @@ impl Directory {
     }
 
     /// Writes a file.
-    pub fn file(&self, name: &str, text: &str) -> &Directory {
+    pub fn file(&self, name: &str, text: impl AsRef<[u8]>) -> &Directory {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
