@@ -30,7 +30,7 @@ impl Directory {
     }
 
     /// Writes a file.
-    pub fn file(&self, name: &str, text: impl AsRef<[u8]>) -> &Directory {
+    pub fn file(&self, name: &str, text: &(impl AsRef<[u8]> + ?Sized)) -> &Directory {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();

@@ -58,9 +58,9 @@ fn the_shipped_trace_runs_in_time_and_without_to_the_same_counts() {
 fn a_trace_needs_no_text_and_may_be_compressed() {
     let here = Directory::new();
     let din = din();
-    here.file("a.din", &din).file("b.din.gz", gzip(din.as_bytes())).file("named-anyhow", zstd(din.as_bytes()));
+    here.file("a.din", &din).file("b.din.gz", &gzip(din.as_bytes())).file("named-anyhow", &zstd(din.as_bytes()));
     let two_frames = [zstd(&din.as_bytes()[..1000]), b"\x50\x2a\x4d\x18\x02\x00\x00\x00??".to_vec(), zstd(&din.as_bytes()[1000..])];
-    here.file("c.zst", two_frames.concat());
+    here.file("c.zst", &two_frames.concat());
     here.file("w/t.toml", "kind = \"trace\"\nfile = \"../a.din\"\nformat = \"din\"\n");
     let [a, b, c, d, e] = ["a.din", "b.din.gz", "c.zst", "named-anyhow", "w/t.toml"]
         .map(|file| record(&here, &["split-caches", file, "--functional"]));
@@ -85,7 +85,7 @@ fn wrong_traces_end_with_two_and_say_where() {
     let half = damaged_gzip.len() / 2;
     damaged_gzip[half] ^= 0x55;
     let cut_zstd = zstd(din.as_bytes());
-    here.file("a.din", format!("{din}7 10\n")).file("gone.din.gz", damaged_gzip).file("cut.zst", &cut_zstd[..cut_zstd.len() / 2]);
+    here.file("a.din", &format!("{din}7 10\n")).file("gone.din.gz", &damaged_gzip).file("cut.zst", &cut_zstd[..cut_zstd.len() / 2]);
     here.file("other.zst", b"\x28\xb5\x2f\xfdnothing of the kind");
     here.file("t.toml", "kind = \"trace\"\nfile = \"nowhere.din\"\n");
     let fault = |machine: &str, file: &str| run(&here, &[machine, file, "--functional"]).ends_with(2).err;
