@@ -1,15 +1,20 @@
 //! Simulated memory accesses per second of one host core: private hits on one and on four cores, misses to memory in order and at
-//! random. Checks of coherence are off, as they are for speed's sake only here. Bytes per simulated core go to stderr.
+//! random; references of a memory trace, its text read on the way, with time and without. Checks of coherence are off, as they are for
+//! speed's sake only here. Bytes per simulated core go to stderr.
 
+use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use flynn::base::diagnostic::SourceText;
+use flynn::base::random::stream;
 use flynn::experiment::run::prepare;
+use flynn::experiment::trace::{TraceBytes, TraceReader, TraceSettings};
 use flynn::machine::Machine;
 use flynn::machine::catalogue::{Catalogue, Kind};
 use flynn::machine::simulation::Node;
+use flynn::machine::simulation::replay::count;
 use flynn::program::code::{Code, Phase};
 use flynn::program::memory::Memory;
 
@@ -99,6 +104,62 @@ fn accesses(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The text of a trace that is at hand.
+#[derive(Debug)]
+struct AtHand {
+    text: Arc<str>,
+    at: usize,
+}
+
+impl TraceBytes for AtHand {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, String> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        self.at += length;
+        Ok(length)
+    }
+}
+
+/// A million references in Dinero's format: loops of 20 instructions over pages of code, with a load in three of them and a store in
+/// one. Half of the data lie in a stack of 4 KiB, the others anywhere in 1 MiB.
+fn trace() -> Arc<str> {
+    let mut random = stream(1, "trace");
+    let mut text = String::new();
+    let mut code = 0x40_0000;
+    for instruction in 0..830_000_u64 {
+        if instruction % 200 == 0 {
+            code = 0x40_0000 + 64 * random.below(1000);
+        }
+        writeln!(text, "2 {:x}", code + 4 * (instruction % 20)).expect("room");
+        if instruction % 5 == 0 {
+            let reach = if random.chance(0.5) { 4 << 10 } else { 1 << 20 };
+            let label = u8::from(instruction % 20 == 0);
+            writeln!(text, "{label} {:x}", 0x1f_fe00_0000 + 4 * random.below(reach / 4)).expect("room");
+        }
+    }
+    text.into()
+}
+
+fn references(criterion: &mut Criterion) {
+    let text = trace();
+    let catalogue = Catalogue::built_in();
+    let source = &catalogue.find(Kind::Machine, "split-caches").expect("a shipped machine").source;
+    let machine = Machine::resolve(source, &[], &catalogue).expect("a shipped machine");
+    let spec = &machine.nodes[0];
+    let reader = || {
+        let settings = TraceSettings { cores: 1, ..TraceSettings::default() };
+        TraceReader::new("bench", Box::new(AtHand { text: Arc::clone(&text), at: 0 }), settings)
+    };
+    let mut group = criterion.benchmark_group("references");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(text.lines().count() as u64));
+    let counted = || count(spec, &mut reader(), u64::MAX).expect("a machine that fits").expect("an end");
+    group.bench_function("without time", |bencher| bencher.iter(counted));
+    let timed = || Node::with_trace(spec, Box::new(reader()), u64::MAX).expect("a machine that fits").run_trace().expect("an end");
+    group.bench_function("in time", |bencher| bencher.iter(timed));
+    group.finish();
+}
+
 fn footprint(_: &mut Criterion) {
     for machine in ["uniprocessor", "uma-bus-16"] {
         let bench = Bench::new(machine, HITS);
@@ -107,5 +168,5 @@ fn footprint(_: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, accesses, footprint);
+criterion_group!(benches, accesses, references, footprint);
 criterion_main!(benches);

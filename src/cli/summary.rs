@@ -18,7 +18,9 @@ pub fn of_record(record: &Record) -> String {
             text.push_str(&labelled(label, &line));
         }
     };
-    say("time", Some(format!("{} simulated", human::time(record.time_ps as f64))));
+    let functional = record.workload.runtime.get("functional").and_then(serde_json::Value::as_bool) == Some(true);
+    let time = if functional { "not simulated".to_owned() } else { format!("{} simulated", human::time(record.time_ps as f64)) };
+    say("time", Some(time));
     say("rates", rates(record));
     say("core time", core_time(&facts));
     say("traffic", traffic(&facts));

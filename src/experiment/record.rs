@@ -27,11 +27,18 @@ pub struct Record {
     pub start: Start,
     pub machine: MachineRecord,
     pub workload: WorkloadRecord,
-    /// Simulated time of the measured pass, in picoseconds: from the released barrier to the last arrival.
+    /// Simulated time of the measured pass, in picoseconds: from the released barrier to the last arrival. Of a trace: until memory
+    /// has all that was written; 0 where only counts were wanted.
     pub time_ps: u64,
     pub result: ResultRecord,
     pub counts: Counts,
     /// Every counter by its path, in the order of the machine's parts.
+    ///
+    /// Of a cache without coherence: `accesses`, which are `fetches` of instructions, `reads` and `writes`, and `misses` likewise; what
+    /// a level asks of the next is a fetch where it wants instructions, a read where it wants data (for a write that misses, too), and
+    /// a write where it passes on a dirty line or a write. `writebacks` are dirty lines that made room, `dirty_lines` those still
+    /// there at the end, and `writebacks_flushed` what `writebacks` would be if at the end every level, innermost first, wrote its
+    /// dirty lines to the next, as Dinero IV does.
     pub metrics: IndexMap<String, u64>,
     /// Costs by source line, costliest first; times are sums over all cores.
     pub profile: Vec<ProfileLine>,

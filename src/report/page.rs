@@ -70,6 +70,8 @@ struct RunView {
     picture: Option<FigureView>,
     stacks: Option<FigureView>,
     owners: Vec<OwnerView>,
+    /// Whether lines of the text have costs: those of a trace or of traffic have none.
+    profiled: bool,
     listing: Listing,
     caches: Option<FigureView>,
     utilisation: Option<FigureView>,
@@ -213,6 +215,7 @@ fn run(index: usize, facts: &Facts<'_>, label: String, file: Option<&String>) ->
         picture: shown(machine::figure(facts)),
         stacks: shown(stacks::figure(facts)?),
         owners: owners(&mean),
+        profiled: !facts.record.profile.is_empty(),
         listing: listing(facts),
         caches: shown(caches::figure(facts)?),
         utilisation: shown(utilisation::figure(facts)?),

@@ -142,6 +142,14 @@ fn write(case: &Case, record: &Record, arguments: &Arguments, console: &Console)
 /// What to try next, and the question it answers: one that this run leaves open.
 fn next(arguments: &Arguments, record: &Record) -> (String, &'static str) {
     let (machine, workload) = (&arguments.machine, &arguments.workload);
+    let with_set = arguments.set.set.iter().map(|(key, value)| format!(" --set '{key}={value}'")).collect::<String>();
+    match record.workload.runtime.get("functional").and_then(serde_json::Value::as_bool) {
+        Some(true) => return (format!("flynn run {machine} {workload}{with_set}"), "how long would that take?"),
+        Some(false) => {
+            return (format!("flynn run {machine} {workload}{with_set} --functional"), "the same counts, several times as fast");
+        }
+        None => {}
+    }
     let threads = record.workload.runtime.get("threads").and_then(serde_json::Value::as_u64);
     match threads {
         Some(threads) if threads > 1 => (format!("flynn run {machine} {workload} --threads 1"), "what do the other cores bring?"),
