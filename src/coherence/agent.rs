@@ -39,7 +39,6 @@ pub const WRITE_BACK_PLACES: usize = 2;
 /// One core's private hierarchy as the bus sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Agent {
-    waiting: Option<Line>,
     write_backs: Vec<WriteBack>,
 }
 
@@ -97,11 +96,6 @@ impl Answer {
 }
 
 impl Agent {
-    /// The line that an access waits for.
-    pub fn waiting(&self) -> Option<Line> {
-        self.waiting
-    }
-
     /// The lines on their way out.
     pub fn write_backs(&self) -> &[WriteBack] {
         &self.write_backs
@@ -138,10 +132,7 @@ impl Agent {
         let taken = transition(table, copies.state(line), event)?;
         copies.set_state(line, taken.next);
         let access = match taken.request() {
-            Some(transaction) => {
-                self.waiting = Some(line);
-                Access::Asked(transaction)
-            }
+            Some(transaction) => Access::Asked(transaction),
             None if taken.actions.has(AgentAction::Stall) => Access::Stalled,
             None => Access::Performed,
         };
@@ -230,7 +221,6 @@ impl Agent {
         if let Some(transaction) = taken.request() {
             return Ok((Access::Asked(transaction), taken));
         }
-        self.waiting = None;
         Ok((Access::Performed, taken))
     }
 

@@ -1,7 +1,7 @@
 //! The order of a snooping bus: which requests wait, which transactions are under way, and which of the waiting may go next.
 //!
 //! A split-transaction bus has several transactions under way. Two rules keep a protocol simple (SGI Challenge; Culler, Singh and Gupta,
-//! section 6.4.2): a request waits while a transaction of the same line is under way, and each agent has at most one access waiting.
+//! section 6.4.2): a request waits while a transaction of the same line is under way, and each agent has at most one access of a line waiting.
 //! Answers of agents can change what still waits: an upgrade becomes a read for ownership when its copy is lost (*amend*), a
 //! write-back is taken off when another agent's transaction has moved the line (*withdraw*); both also reach requests that are still
 //! on their way to the bus.
@@ -60,10 +60,11 @@ pub type TransactionId = u32;
 /// What waits of an agent, and what is to happen to its requests that have yet to come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Agent {
-    pub(super) access: Option<Request>,
+    /// Accesses that wait, oldest first: of different lines.
+    pub(super) accesses: Vec<Request>,
     pub(super) write_backs: Vec<Request>,
-    /// The upgrade of this line is to become a read for ownership when it comes.
-    pub(super) amended: Option<Line>,
+    /// The upgrades of these lines are to become reads for ownership when they come.
+    pub(super) amended: Vec<Line>,
     /// The write-backs of these lines are to be dropped when they come.
     pub(super) withdrawn: Vec<Line>,
 }
@@ -105,10 +106,11 @@ impl BusOrder {
             }
             agent.write_backs.push(request);
         } else {
-            if agent.amended.take() == Some(request.line) {
+            if let Some(place) = agent.amended.iter().position(|&line| line == request.line) {
+                agent.amended.remove(place);
                 request.command = Command::Coherent(Transaction::BusRdX);
             }
-            agent.access = Some(request);
+            agent.accesses.push(request);
         }
         self.note_waiting(request.agent);
         true
@@ -144,7 +146,7 @@ impl BusOrder {
     /// Brings the agent's bit up to date.
     fn note_waiting(&mut self, number: AgentNumber) {
         let agent = &self.agents[usize::from(number)];
-        let waits = agent.access.is_some() || !agent.write_backs.is_empty();
+        let waits = !agent.accesses.is_empty() || !agent.write_backs.is_empty();
         let (word, bit) = (usize::from(number) / 64, 1 << (number % 64));
         if waits {
             self.waiting[word] |= bit;
@@ -161,17 +163,14 @@ impl BusOrder {
             .any(|other| other.request.line == line && matches!(other.request.command, Command::Coherent(_)))
     }
 
-    /// What an agent could be granted now: its waiting access, or else its oldest write-back.
+    /// What an agent could be granted now: its oldest access that may go, or else its oldest write-back.
     pub fn candidate(&self, agent: AgentNumber) -> Option<Request> {
         if self.n_under_way == self.capacity {
             return None;
         }
         let agent = &self.agents[usize::from(agent)];
         let may_go = |request: &Request| !matches!(request.command, Command::Coherent(_)) || !self.is_busy(request.line);
-        match agent.access {
-            Some(access) if may_go(&access) => Some(access),
-            _ => agent.write_backs.iter().copied().find(may_go),
-        }
+        agent.accesses.iter().chain(&agent.write_backs).copied().find(may_go)
     }
 
     /// A request that [`BusOrder::candidate`] offered goes on the bus.
@@ -180,7 +179,7 @@ impl BusOrder {
         if request.is_write_back() {
             agent.write_backs.retain(|other| other.line != request.line);
         } else {
-            agent.access = None;
+            agent.accesses.retain(|other| other.line != request.line);
         }
         self.note_waiting(request.agent);
         self.n_under_way += 1;
@@ -211,9 +210,9 @@ impl BusOrder {
         let line = transaction.request.line;
         let agent = &mut self.agents[usize::from(from)];
         if answer.amend {
-            match &mut agent.access {
-                Some(request) if request.line == line => request.command = Command::Coherent(Transaction::BusRdX),
-                _ => agent.amended = Some(line),
+            match agent.accesses.iter_mut().find(|request| request.line == line) {
+                Some(request) => request.command = Command::Coherent(Transaction::BusRdX),
+                None => agent.amended.push(line),
             }
         }
         if !answer.withdraw {
@@ -242,10 +241,10 @@ impl BusOrder {
         self.takers.iter().filter(move |&&(of, _)| of == id).map(|&(_, agent)| agent)
     }
 
-    /// The agents whose access to the line waits.
-    pub fn waiting_for(&self, line: Line) -> impl Iterator<Item = AgentNumber> + '_ {
+    /// The accesses to the line that wait.
+    pub fn waiting_for(&self, line: Line) -> impl Iterator<Item = &Request> + '_ {
         self.waiting_agents()
-            .filter(move |&number| self.agents[usize::from(number)].access.is_some_and(|request| request.line == line))
+            .filter_map(move |number| self.agents[usize::from(number)].accesses.iter().find(|request| request.line == line))
     }
 
     /// What waits of an agent.

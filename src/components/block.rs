@@ -96,7 +96,10 @@ impl BlockTable {
             totals.bytes += code.bytes(instruction);
             let has_place = has_place(code, instruction);
             totals.accesses += u64::from(has_place);
-            self.share(first_share, line, cost, u64::from(has_place));
+            // Out of order, the time that passes belongs to what keeps an operation from its commit.
+            if core.out_of_order.is_none() {
+                self.share(first_share, line, cost, u64::from(has_place));
+            }
             if class != OperationClass::Atomic {
                 cycles += cost;
             }
@@ -121,7 +124,7 @@ impl BlockTable {
         }
     }
 
-    /// What one run of a block puts on source lines.
+    /// What one run of a block puts on source lines, where that can be said beforehand: in order.
     pub fn shares(&self, block: usize) -> &[LineShare] {
         &self.shares[self.starts[block] as usize..self.starts[block + 1] as usize]
     }

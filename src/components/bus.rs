@@ -390,7 +390,7 @@ impl Bus {
         self.counters.address_busy += seen.time - now.time;
         self.counters.wait += now.time.saturating_sub(Time(request.stamp));
         let Command::Coherent(transaction) = request.command else {
-            self.mark(request.agent, &[(Owner::Queue, now.time), (Owner::Network, seen.time)]);
+            self.mark(&request, &[(Owner::Queue, now.time), (Owner::Network, seen.time)]);
             self.conclude(id, seen.time, port);
             return;
         };
@@ -399,8 +399,8 @@ impl Bus {
         let (queue, coherence) = ((Owner::Queue, now.time), (Owner::Coherence, window.time));
         match transaction {
             Transaction::BusWb => {}
-            Transaction::BusUpgr => self.mark(request.agent, &[queue, coherence]),
-            _ => self.mark(request.agent, &[queue, (Owner::Network, seen.time), coherence]),
+            Transaction::BusUpgr => self.mark(&request, &[queue, coherence]),
+            _ => self.mark(&request, &[queue, (Owner::Network, seen.time), coherence]),
         }
         let departure = (seen.time - Time(1)).max(port.now());
         let mut asked = false;
@@ -425,16 +425,16 @@ impl Bus {
 
     /// Says what those who wait for a line have waited for until now.
     fn charge_waiting(&self, line: Line, owner: Owner, until: Time) {
-        for agent in self.order.waiting_for(line) {
-            self.mark(agent, &[(owner, until)]);
+        for request in self.order.waiting_for(line) {
+            self.mark(request, &[(owner, until)]);
         }
     }
 
     /// Cuts the timeline of whoever waits.
-    fn mark(&self, agent: AgentNumber, cuts: &[(Owner, Time)]) {
-        let timeline = &mut self.shared.borrow_mut().timelines[usize::from(agent)];
+    fn mark(&self, request: &Request, cuts: &[(Owner, Time)]) {
+        let timelines = &mut self.shared.borrow_mut().timelines[usize::from(request.agent)];
         for &(owner, until) in cuts {
-            timeline.mark(owner, until);
+            timelines.mark(request.line, owner, until);
         }
     }
 
@@ -511,7 +511,8 @@ impl Bus {
         let goes_to_memory = under_way.for_memory || matches!(under_way.request.command, Command::Write(_));
         self.transfer = Some(OnDataBus { end, transfer, goes_to_memory });
         if self.is_awaited(transfer.id) {
-            self.mark(transfer.agent, &[(Owner::Queue, now.time), (Owner::Network, end.time)]);
+            let request = self.order.under_way(transfer.id).request;
+            self.mark(&request, &[(Owner::Queue, now.time), (Owner::Network, end.time)]);
             self.tell_complete(transfer.id, transfer.version, end.time, port);
             self.tell_takers(transfer.id, transfer.version, end.time, port);
         }

@@ -18,7 +18,10 @@
 
 mod account;
 mod plain;
+mod out_of_order;
 mod run;
+mod units;
+pub mod window;
 
 use std::rc::Rc;
 
@@ -40,7 +43,10 @@ use std::sync::Arc;
 
 pub use account::{CoreAccount, LineStacks, NotConserved, Totals};
 use plain::Plain;
+use out_of_order::OutOfOrder;
 use run::Pause;
+use window::OperationTable;
+pub use window::WindowAccount;
 
 /// A program made ready for one kind of core.
 #[derive(Debug)]
@@ -48,6 +54,8 @@ pub struct Loaded {
     pub code: Arc<Code>,
     pub interpreter: Interpreter,
     pub table: BlockTable,
+    /// For out-of-order cores.
+    pub operations: OperationTable,
 }
 
 /// How accesses reach memory.
@@ -137,6 +145,7 @@ pub struct Core {
     // State.
     caches: Option<PrivateCaches>,
     plain: Option<Box<Plain>>,
+    out_of_order: Option<Box<OutOfOrder>>,
     context: Context,
     stage: Stage,
     then: Then,
@@ -192,6 +201,10 @@ impl Core {
             (None, None, false) => Path::Uncached,
         };
         let account = CoreAccount::new(program.table.blocks.len());
+        let out_of_order = spec.core.out_of_order.as_ref().map(|own| {
+            let lookups = [costs.inner, costs.outer];
+            Box::new(OutOfOrder::new(&spec.core, own, lookups, &program))
+        });
         let nowhere = Function { phase: crate::program::code::Phase::Main, entry: 0, blocks: 0..0, parallel: false };
         let context = program.interpreter.context(u32::from(number), &nowhere);
         Core {
@@ -207,6 +220,7 @@ impl Core {
             answers: None,
             caches,
             plain,
+            out_of_order,
             context,
             stage: Stage::Idle,
             then: Then::Step,
@@ -237,6 +251,9 @@ impl Core {
         if let Some(plain) = &mut self.plain {
             plain.caches.reset_counters();
         }
+        if let Some(own) = &mut self.out_of_order {
+            own.begin();
+        }
         self.cycle = cycle;
         self.planned = None;
         self.polling = false;
@@ -264,6 +281,11 @@ impl Core {
         self.plain.as_ref().map(|plain| &plain.caches)
     }
 
+    /// What its window counted, where it has one.
+    pub fn window(&self) -> Option<&WindowAccount> {
+        self.out_of_order.as_ref().map(|own| own.account())
+    }
+
     /// Its private caches, where they are coherent.
     pub fn caches(&self) -> Option<&PrivateCaches> {
         self.caches.as_ref()
@@ -281,7 +303,8 @@ impl Core {
     pub fn footprint(&self) -> usize {
         let plain = self.plain_caches().map_or(0, PlainCaches::footprint);
         let caches = self.caches.as_ref().map_or(0, PrivateCaches::footprint);
-        std::mem::size_of::<Core>() + caches + plain + self.account.footprint()
+        let window = self.out_of_order.as_ref().map_or(0, |own| own.footprint());
+        std::mem::size_of::<Core>() + caches + plain + window + self.account.footprint()
     }
 
     /// A message has come.
@@ -315,18 +338,20 @@ impl Core {
     fn catch_up(&mut self, port: &mut Port<'_, Message>) {
         if self.is_runnable() {
             let limit = self.clock.cycle_at_or_after(port.now());
-            self.advance_to(limit, port);
+            while self.advance_to(limit, port) {}
         }
     }
 
     /// Goes on as far as nothing can reach the core that it has not seen.
     fn go(&mut self, port: &mut Port<'_, Message>) {
-        if self.is_runnable() {
+        while self.is_runnable() {
             let limit = match port.horizon() {
                 Time::NEVER => u64::MAX,
                 horizon => self.clock.cycle_at_or_after(horizon),
             };
-            self.advance_to(limit, port);
+            if !self.advance_to(limit, port) {
+                return;
+            }
         }
     }
 
@@ -334,16 +359,25 @@ impl Core {
         matches!(self.stage, Stage::Step | Stage::References | Stage::Synchronise(_) | Stage::Arriving)
     }
 
-    fn advance_to(&mut self, limit: u64, port: &mut Port<'_, Message>) {
+    /// Goes on up to a cycle. Returns whether there is more to do: a core with several misses under way does not stop for one.
+    fn advance_to(&mut self, limit: u64, port: &mut Port<'_, Message>) -> bool {
         let handle = Rc::clone(&self.shared);
         let mut shared = handle.borrow_mut();
-        let pause = self.advance(&mut shared, limit, port.now());
+        let pause = match self.out_of_order.take() {
+            None => self.advance(&mut shared, limit, port.now()),
+            Some(mut own) => {
+                let pause = self.advance_out_of_order(&mut own, &mut shared, limit, port.now());
+                self.out_of_order = Some(own);
+                pause
+            }
+        };
+        let asked = matches!(pause, Pause::Ask { .. });
         shared.spend(std::mem::take(&mut self.account.unspent));
         match pause {
             // What the core does at that cycle reaches no one before its lookups are over.
             Pause::Until(cycle) => self.plan(self.clock.edge(cycle).saturating_add(self.lag()), &mut shared, port),
             Pause::At(cycle) => self.plan(self.clock.edge(cycle), &mut shared, port),
-            Pause::Ask { command, line, write_back } => self.ask(command, line, write_back, &mut shared, port),
+            Pause::Ask { command, line, write_back, cycle } => self.ask(command, line, write_back, cycle, &mut shared, port),
             Pause::Wrote(address) => {
                 let time = self.clock.edge(self.cycle);
                 if let Some(channel) = self.requests {
@@ -361,7 +395,9 @@ impl Core {
         }
         if shared.interruption.is_some() {
             port.stop();
+            return false;
         }
+        asked && self.is_runnable()
     }
 
     /// How much later than its local time the core may be woken: the request of a miss then still leaves in time.
@@ -381,14 +417,22 @@ impl Core {
         }
     }
 
-    /// Sends a request that leaves when the lookups are over, which is at the core's local time.
-    fn ask(&mut self, command: Command, line: Line, write_back: Option<Line>, shared: &mut Shared, port: &mut Port<'_, Message>) {
-        let time = self.clock.edge(self.cycle);
+    /// Sends a request that leaves when the lookups are over, at a cycle.
+    fn ask(
+        &mut self,
+        command: Command,
+        line: Line,
+        write_back: Option<Line>,
+        cycle: u64,
+        shared: &mut Shared,
+        port: &mut Port<'_, Message>,
+    ) {
+        let time = self.clock.edge(cycle);
         if time >= LATEST {
             shared.interrupt(Interruption::TimeLimit);
             return;
         }
-        shared.timelines[usize::from(self.number)].begin(time);
+        shared.timelines[usize::from(self.number)].begin(line, time);
         let Some(channel) = self.requests else { return };
         let agent = self.number;
         // A lookup takes longer than a picosecond, or no time at all: then the message comes a picosecond late and says so.
@@ -476,6 +520,7 @@ impl Core {
 
     /// What it waited for has come or left: a stalled access is looked up now.
     fn try_again(&mut self, now: Time) {
+        self.try_blocked_again(now);
         if self.stage != Stage::Stalled {
             return;
         }
@@ -522,16 +567,34 @@ impl Core {
             self.complete_plain(time, port);
             return;
         }
-        let Stage::Waiting(pending) = self.stage else { return };
         let handle = Rc::clone(&self.shared);
         let shared = &mut *handle.borrow_mut();
+        if let Some(transaction) = transaction
+            && let Some(mut own) = self.out_of_order.take_if(|own| own.awaits(line))
+        {
+            let completed = self.complete_miss(&mut own, (transaction, line, is_shared, version), time, shared);
+            self.out_of_order = Some(own);
+            match completed {
+                Ok(None) => {}
+                Ok(Some(next)) => {
+                    let cycle = self.clock.cycle_at_or_after(time);
+                    self.ask(Command::Coherent(next), line, None, cycle, shared, port);
+                }
+                Err(broken) => {
+                    shared.broken(time, self.number, &broken);
+                    port.stop();
+                }
+            }
+            return;
+        }
+        let Stage::Waiting(pending) = self.stage else { return };
         if let (Some(caches), Some(transaction)) = (&mut self.caches, transaction) {
             let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
             match caches.complete(line, transaction, is_shared, version, pending.write, &mut observer) {
                 Ok(None) => {}
                 Ok(Some(next)) => {
-                    self.charge_wait(time, shared);
-                    self.ask(Command::Coherent(next), line, None, shared, port);
+                    self.charge_wait(line, time, shared);
+                    self.ask(Command::Coherent(next), line, None, self.cycle, shared, port);
                     return;
                 }
                 Err(broken) => {
@@ -541,7 +604,7 @@ impl Core {
                 }
             }
         }
-        self.charge_wait(time, shared);
+        self.charge_wait(line, time, shared);
         match pending.request {
             None => {
                 self.next += 1;
@@ -552,10 +615,10 @@ impl Core {
     }
 
     /// The time from a request to the core's next cycle after its answer belongs to whom it passed on its way.
-    fn charge_wait(&mut self, time: Time, shared: &mut Shared) {
+    fn charge_wait(&mut self, of: Line, time: Time, shared: &mut Shared) {
         // The request left at the core's local time, so the answer comes later.
         let (cycle, edge) = self.clock.first_edge(time);
-        let timeline = &mut shared.timelines[usize::from(self.number)];
+        let mut timeline = shared.timelines[usize::from(self.number)].end(of);
         timeline.mark(Owner::Network, edge);
         let line = self.line_in_progress();
         let cycles = cycle - self.cycle;
@@ -563,7 +626,6 @@ impl Core {
             let elapsed = timeline.elapsed();
             self.account.stall(line, cycles, |stack| stack.add(Owner::Synchronisation, elapsed));
         } else {
-            let timeline = *timeline;
             self.account.stall(line, cycles, |stack| stack.merge(timeline.stack()));
         }
         self.cycle = cycle;
@@ -580,6 +642,9 @@ impl Core {
         };
         if let Some(request) = request {
             return code.sites[request.site as usize].line;
+        }
+        if let Some(line) = self.out_of_order.as_ref().and_then(|own| own.oldest_line()) {
+            return line;
         }
         match self.program.table.references[..self.end as usize].get(self.next as usize) {
             Some(reference) => reference.line,
@@ -602,6 +667,9 @@ impl Core {
     pub fn waits(&self, report: &mut Vec<Wait>) {
         let what = match self.stage {
             Stage::Sleeping { request, .. } => format!("core {} awaits {}", self.number, self.describe_await(&request)),
+            Stage::References if self.out_of_order.as_ref().is_some_and(|own| own.n_misses() > 0) => {
+                format!("core {} waits for memory (line {})", self.number, self.line_in_progress())
+            }
             Stage::Waiting(_) => format!("core {} waits for memory (line {})", self.number, self.line_in_progress()),
             Stage::Stalled => {
                 format!("core {} waits for its write-back buffer or an update (line {})", self.number, self.line_in_progress())

@@ -39,6 +39,8 @@ pub struct CacheCounters {
     pub invalidations: u64,
     /// Stores that found the line here, without the permission to write it.
     pub upgrades: u64,
+    /// Secondary misses: accesses that found their line on its way already.
+    pub merged: u64,
 }
 
 impl CacheCounters {
@@ -111,8 +113,8 @@ pub struct PrivateCaches {
     permissions: Permissions,
     line_bytes: u64,
     line_shift: u32,
-    /// Where the line is that an access waits for. It keeps its ways.
-    awaited: Option<Place>,
+    /// Where the lines are that accesses wait for. They keep their ways in the outermost level.
+    awaited: Vec<Place>,
 }
 
 impl Levels {
@@ -230,7 +232,7 @@ impl PrivateCaches {
             protocol,
             line_bytes: u64::from(specs[0].line_bytes),
             line_shift: specs[0].line_bytes.ilog2(),
-            awaited: None,
+            awaited: Vec::new(),
         }
     }
 
@@ -304,7 +306,7 @@ impl PrivateCaches {
         let access = self.agent_access(place, write, observer)?;
         match access {
             Access::Asked(transaction) => {
-                self.awaited = Some(place);
+                self.awaited.push(place);
                 match (level, &mut self.levels.outer) {
                     (Lookup::Outer, Some(outer)) => outer.counters.upgrades += 1,
                     _ => self.levels.inner.counters.upgrades += 1,
@@ -320,7 +322,8 @@ impl PrivateCaches {
     fn missing(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
         let (slot, victim) = self.levels.outermost_mut().array.victim(line);
         let state = self.levels.outermost().array.state(slot);
-        if victim.is_some() && !self.agent.can_evict(&self.protocol.agent, state) {
+        let is_awaited = self.awaited.iter().any(|place| place.outermost == Some(slot));
+        if is_awaited || victim.is_some() && !self.agent.can_evict(&self.protocol.agent, state) {
             return Ok(Lookup::Stall);
         }
         for level in self.levels.each() {
@@ -335,7 +338,7 @@ impl PrivateCaches {
         let place = Place { line, inner, outermost: Some(slot) };
         match self.agent_access(place, write, observer)? {
             Access::Asked(transaction) => {
-                self.awaited = Some(place);
+                self.awaited.push(place);
                 Ok(Lookup::Ask { transaction, write_back })
             }
             Access::Performed | Access::Stalled => {
@@ -482,9 +485,12 @@ impl PrivateCaches {
         write: bool,
         observer: &mut Observer<'_>,
     ) -> Result<Option<Transaction>, Broken> {
-        let Some(mut place) = self.awaited.take().filter(|place| place.line == line) else {
+        let Some(number) = self.awaited.iter().position(|place| place.line == line) else {
             return Err(Broken::Incoherent(line, format!("core {} received a line it did not wait for", observer.core)));
         };
+        let mut place = self.awaited.swap_remove(number);
+        // Other lines may have moved it out of the first level meanwhile.
+        place.inner = self.levels.inner.array.find(line);
         let mut held = self.levels.hold(place);
         // Its own transaction had its place in the order before; nothing of the line could be seen in between.
         if !transaction.is_shown_to_requestor() {
@@ -504,12 +510,27 @@ impl PrivateCaches {
             self.received(place, version, observer);
         }
         if let Access::Asked(next) = access {
-            self.awaited = Some(place);
+            self.awaited.push(place);
             return Ok(Some(next));
         }
         self.fill_inner(&mut place);
         self.take_effect(place, write, observer)?;
         Ok(None)
+    }
+
+    /// Whether an access could go on without asking anyone.
+    pub fn is_permitted(&self, line: Line, write: bool) -> bool {
+        let place = self.levels.find(line);
+        let Some(slot) = place.outermost else { return false };
+        let state = self.levels.outermost().array.state(slot);
+        let event = if write { AgentEvent::Store } else { AgentEvent::Load };
+        !self.agent.is_leaving(line)
+            && self.protocol.agent.row(state, event).is_some_and(|row| row.actions.has(AgentAction::Perform))
+    }
+
+    /// A lookup in the first level found its line on the way.
+    pub fn count_merged(&mut self) {
+        self.levels.inner.counters.merged += 1;
     }
 
     /// Lookups in the first level that hit and were not made one by one: the spins of an `await`.

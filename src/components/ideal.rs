@@ -126,7 +126,7 @@ impl Ideal {
             }
             self.begun[id as usize] = begin;
             if request.command != Command::Coherent(Transaction::BusWb) {
-                self.shared.borrow_mut().timelines[usize::from(agent)].mark(Owner::Queue, begin);
+                self.shared.borrow_mut().timelines[usize::from(agent)].mark(request.line, Owner::Queue, begin);
             }
             if let Command::Coherent(transaction) = request.command {
                 for (_, agent) in self.agents.iter().enumerate().filter(|&(number, agent)| is_shown(&request, number, agent)) {

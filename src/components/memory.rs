@@ -94,8 +94,8 @@ impl Memory {
                 let answer = start + self.spec.latency();
                 {
                     let timeline = &mut self.shared.borrow_mut().timelines[usize::from(agent)];
-                    timeline.mark(Owner::Queue, start);
-                    timeline.mark(Owner::MemoryLocal, answer);
+                    timeline.mark(line, Owner::Queue, start);
+                    timeline.mark(line, Owner::MemoryLocal, answer);
                 }
                 let version = if supplies { self.versions.get(&line).copied().unwrap_or(0) } else { 0 };
                 let departure = answer.saturating_sub(Time(1)).max(port.now());

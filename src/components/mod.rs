@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   spec       what a node is made of, as plain data
-//!   core       in-order core: block (costs of Code), hierarchy (coherent caches) or plain (caches of the only core)
+//!   core       in-order and out-of-order cores: block (costs of Code), predictor, hierarchy (coherent caches) or plain (caches of the
+//!              only core)
 //!   cache      a cache's array: replacement
 //!   replay     a core that replays a trace
 //!   bus, ideal interconnects: arbiter, coherence's order
@@ -23,6 +24,7 @@ pub mod message;
 pub mod owner;
 pub mod part;
 pub mod plain;
+pub mod predictor;
 pub mod replacement;
 pub mod replay;
 pub mod shared;

@@ -4,6 +4,7 @@
 //! owner. (Cycle stacks: Eyerman, Eeckhout, Karkhanis and Smith, "A top-down approach to architecting CPI component performance
 //! counters", IEEE Micro 2007; for parallel programs Heirman, Carlson, Eeckhout and others, IISWC 2011.)
 
+use crate::base::address::Line;
 use crate::base::time::Time;
 
 macro_rules! owners {
@@ -85,25 +86,83 @@ impl Stack {
     }
 }
 
+/// Cuts that a timeline keeps one by one.
+const CUTS: usize = 12;
+
+/// The requests of one agent that wait, each with its timeline: one where a core waits for each miss.
+#[derive(Clone, Debug, Default)]
+pub struct Timelines(Vec<(Line, Timeline)>);
+
+impl Timelines {
+    /// The request of a line sets out.
+    pub fn begin(&mut self, line: Line, at: Time) {
+        self.end(line);
+        let mut timeline = Timeline::default();
+        timeline.begin(at);
+        self.0.push((line, timeline));
+    }
+
+    /// Cuts the timeline of the request of a line, where one waits: [`Timeline::mark`].
+    #[inline]
+    pub fn mark(&mut self, line: Line, owner: Owner, until: Time) {
+        if let Some((_, timeline)) = self.0.iter_mut().find(|(of, _)| *of == line) {
+            timeline.mark(owner, until);
+        }
+    }
+
+    /// The request of a line is over: its timeline.
+    pub fn end(&mut self, line: Line) -> Timeline {
+        match self.0.iter().position(|(of, _)| *of == line) {
+            Some(place) => self.0.swap_remove(place).1,
+            None => Timeline::default(),
+        }
+    }
+}
+
 /// The way of one request, cut into stretches of one owner each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timeline {
     start: Time,
     last: Time,
     stack: Stack,
+    /// Each stretch's end and owner. Where there are more than fit, the last one goes on.
+    cuts: [(Time, u8); CUTS],
+    n_cuts: u8,
 }
 
 impl Timeline {
     /// A request sets out.
     pub fn begin(&mut self, at: Time) {
-        *self = Timeline { start: at, last: at, stack: Stack::default() };
+        *self = Timeline { start: at, last: at, ..Timeline::default() };
     }
 
     /// What lies between the last cut and this one belongs to an owner. A cut before the last one cuts nothing.
     #[inline]
     pub fn mark(&mut self, owner: Owner, until: Time) {
-        self.stack.add(owner, until.saturating_sub(self.last));
-        self.last = self.last.max(until);
+        if until <= self.last {
+            return;
+        }
+        self.stack.add(owner, until - self.last);
+        self.last = until;
+        match self.cuts[..usize::from(self.n_cuts)].last_mut() {
+            Some(cut) if cut.1 == owner as u8 || usize::from(self.n_cuts) == CUTS => cut.0 = until,
+            _ => {
+                self.cuts[usize::from(self.n_cuts)] = (until, owner as u8);
+                self.n_cuts += 1;
+            }
+        }
+    }
+
+    /// Adds to `stack` what lies between two instants, by owner. Returns how long that is.
+    pub fn overlap(&self, from: Time, until: Time, stack: &mut Stack) -> Time {
+        let (mut at, mut sum) = (self.start, Time::ZERO);
+        for &(end, owner) in &self.cuts[..usize::from(self.n_cuts)] {
+            let time = end.min(until).saturating_sub(at.max(from));
+            stack.0[usize::from(owner)] += time.0;
+            sum += time;
+            at = end;
+        }
+        sum
     }
 
     /// The stretches so far.

@@ -13,7 +13,7 @@ use crate::coherence::controller::MemoryImpossible;
 use crate::coherence::order::AgentNumber;
 use crate::coherence::protocol::{Protocol, State, Vocabulary};
 use crate::components::hierarchy::Broken;
-use crate::components::owner::Timeline;
+use crate::components::owner::Timelines;
 use crate::components::versions::{Happened, Versions, Violation};
 use crate::program::code::Fault;
 use crate::program::memory::Memory;
@@ -50,8 +50,8 @@ pub struct Shared {
     pub memory: Memory,
     /// Where coherence is watched.
     pub versions: Option<Versions>,
-    /// The request that each agent waits for.
-    pub timelines: Vec<Timeline>,
+    /// The requests that each agent waits for.
+    pub timelines: Vec<Timelines>,
     /// Operations still allowed.
     pub operations_left: u64,
     /// Threads of the phase that have not arrived yet.
@@ -79,7 +79,7 @@ impl Shared {
         Shared {
             memory,
             versions: (checks && protocol.is_some()).then(Versions::default),
-            timelines: vec![Timeline::default(); n_agents],
+            timelines: vec![Timelines::default(); n_agents],
             operations_left: u64::MAX,
             running: 0,
             end: Time::ZERO,

@@ -18,6 +18,7 @@ use crate::base::quantity::ByteSize;
 use crate::base::random::{Stream, stream};
 use crate::base::time::{Clock, Time};
 use crate::coherence::protocol::Protocol;
+use crate::components::predictor::PredictorSpec;
 use crate::program::code::OperationClass;
 
 /// Addresses of a node's memory end below this: 256 TiB.
@@ -29,13 +30,46 @@ const FASTEST_BUS_HERTZ: f64 = 50e9;
 /// The most cycles an operation, or a lookup in a cache, can take.
 pub const MOST_CYCLES: u32 = 10_000;
 
-/// An in-order core that waits for each access (blocking, sequentially consistent).
+/// Equal functional units of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitSpec {
+    /// How many; 0 stands for any number.
+    pub units: u8,
+    /// Cycles from the start of one operation to the start of the next in the same unit, at least 1.
+    pub interval: u32,
+}
+
+/// What a core has that executes out of order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutOfOrderSpec {
+    /// Operations dispatched, and committed, in a cycle.
+    pub width: u32,
+    /// Operations between dispatch and commit (entries of the reorder buffer).
+    pub window: u32,
+    /// Loads between dispatch and commit.
+    pub load_queue: u32,
+    /// Stores between dispatch and commit.
+    pub store_queue: u32,
+    /// Stores between commit and the cache.
+    pub store_buffer: u32,
+    /// Lines on their way to the private caches (miss status holding registers).
+    pub mshrs: u32,
+    /// By [`OperationClass`] as a number.
+    pub units: [UnitSpec; OperationClass::ALL.len()],
+    pub predictor: PredictorSpec,
+    /// Cycles from a mispredicted branch's outcome to the dispatch of what follows it.
+    pub misprediction_cycles: u32,
+}
+
+/// A core: in order, waiting for each access (blocking, sequentially consistent), or out of order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CoreSpec {
     pub clock: Clock,
     /// Cycles an operation of each class takes, by [`OperationClass`] as a number; for loads, stores and atomics, what is paid
     /// beside the caches' latencies. All 0: an ideal core.
     pub costs: [u32; OperationClass::ALL.len()],
+    /// Absent: in order.
+    pub out_of_order: Option<OutOfOrderSpec>,
 }
 
 /// Which line of a full set makes room.
@@ -340,6 +374,7 @@ impl NodeSpec {
             ));
         }
         self.cache_faults(&mut faults);
+        self.out_of_order_faults(&mut faults);
         if let InterconnectSpec::Bus(bus) = &self.interconnect {
             bus.faults(&mut faults);
         }
@@ -347,6 +382,27 @@ impl NodeSpec {
             memory.faults(&mut faults);
         }
         faults
+    }
+
+    fn out_of_order_faults(&self, faults: &mut Vec<SpecFault>) {
+        let Some(own) = &self.core.out_of_order else { return };
+        if self.is_plain() {
+            faults.push(SpecFault::new(
+                "core.kind",
+                "an out-of-order core needs private caches with a coherence protocol",
+                "add a `[node.cache.L1d]` and a protocol (\"mesi\" is a usual one), or make the core \"in-order\"",
+            ));
+        }
+        if let PredictorSpec::Bimodal { entries } | PredictorSpec::Gshare { entries, .. } | PredictorSpec::Tage { entries } =
+            own.predictor
+            && !entries.is_power_of_two()
+        {
+            faults.push(SpecFault::new(
+                "core.predictor.entries",
+                format!("a table of {entries} entries cannot be built"),
+                format!("{} or {} would do", entries.next_power_of_two() / 2, entries.next_power_of_two()),
+            ));
+        }
     }
 
     /// Whether nothing keeps its caches coherent: there are none, or they are a single core's, of any make.

@@ -64,17 +64,26 @@ fn metric(metrics: &IndexMap<String, u64>, path: &str) -> u64 {
     metrics.get(path).copied().unwrap_or(0)
 }
 
-/// The core with the most operations, at the cost of its cheapest operation each.
+/// The core with the most operations, at the cost of its cheapest operation each, or at the width of its window.
 fn operations(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Option<Bound> {
     let cheapest = u64::from(*node.core.costs.iter().min()?);
     let path = |j| format!("node[{i}].core[{j}].operations");
     let (j, operations) =
         (0..node.cores).map(|j| (j, metric(metrics, &path(j)))).max_by_key(|&(j, n)| (n, std::cmp::Reverse(j)))?;
+    let (cycles, explanation) = match &node.core.out_of_order {
+        None => {
+            (operations * cheapest, format!("core {j} carried out {operations} operations, at {cheapest} cycle each at the least"))
+        }
+        Some(own) => {
+            let width = u64::from(own.width);
+            (operations / width, format!("core {j} carried out {operations} operations, at most {width} a cycle"))
+        }
+    };
     Some(Bound {
         name: "the busiest core's work",
         subject: "The work itself",
-        time_ps: node.core.clock.edge(operations * cheapest).picoseconds(),
-        explanation: format!("core {j} carried out {operations} operations, at {cheapest} cycle each at the least"),
+        time_ps: node.core.clock.edge(cycles).picoseconds(),
+        explanation,
         evidence: vec![path(j)],
     })
 }

@@ -142,35 +142,161 @@ section! {
     }
 }
 
-section! {
+tagged! {
     /// A core.
-    pub struct CoreKeys {
+    pub enum CoreKeys {
+        /// One operation after the other; an access that misses stops the core until the data are there (blocking, sequentially
+        /// consistent).
+        InOrder(InOrderKeys) = "in-order",
+        /// Operations start when their operands are there, up to a window of them beyond the oldest unfinished one; several misses are
+        /// under way at once; synchronising operations wait until all before them is done.
+        OutOfOrder(OutOfOrderKeys) = "out-of-order",
+    }
+    later {
+        "vector" => "vector cores are",
+    }
+}
+
+section! {
+    /// A core that executes in order.
+    pub struct InOrderKeys {
         /// A processor of `models/processors` that supplies every key not written here.
         part: Option<String>,
-        /// How it executes.
-        kind: CoreKind = CoreKind::InOrder,
         /// How fast it runs; latencies of its caches count cycles of this clock.
         clock: Frequency,
         /// What an operation of each class takes.
         costs: CostKeys,
     }
     later {
-        "width" => "cores that issue several operations a cycle are",
+        "width" => "in-order cores that issue several operations a cycle are",
         "vector" => "cores with vector lanes are",
-        "branch_predictor" => "branch prediction is",
+        "predictor" => "branch prediction in an in-order core is",
     }
 }
 
-choice! {
-    /// How a core executes.
-    pub enum CoreKind {
-        /// One operation after the other; an access that misses stops the core until the data are there (blocking, sequentially
-        /// consistent).
-        InOrder = "in-order",
+section! {
+    /// A core that executes out of order. It needs a private cache.
+    pub struct OutOfOrderKeys {
+        /// A processor of `models/processors` that supplies every key not written here.
+        part: Option<String>,
+        /// How fast it runs; latencies of its caches count cycles of this clock.
+        clock: Frequency,
+        /// From the start of an operation of each class to its result.
+        costs: CostKeys,
+        /// Operations dispatched in a cycle, and committed in a cycle.
+        width: Whole<1, 64> = Whole(4),
+        /// Operations between dispatch and commit: the reorder buffer.
+        window: Whole<1, 4096> = Whole(128),
+        /// Loads between dispatch and commit.
+        load_queue: Whole<1, 1024> = Whole(48),
+        /// Stores between dispatch and commit.
+        store_queue: Whole<1, 1024> = Whole(32),
+        /// Stores between commit and the cache, which they reach in order.
+        store_buffer: Whole<1, 1024> = Whole(16),
+        /// Lines on their way to the private caches at once: miss status holding registers.
+        mshrs: Whole<1, 256> = Whole(10),
+        /// How many functional units there are of each class.
+        units: UnitKeys,
+        /// Cycles from one start to the next in the same unit.
+        intervals: IntervalKeys,
+        /// How branches are predicted.
+        predictor: PredictorKeys,
+        /// Cycles from a mispredicted branch's outcome to the dispatch of what follows it.
+        misprediction: CycleCount = CycleCount(15),
     }
     later {
-        "out-of-order" => "out-of-order cores are",
-        "vector" => "vector cores are",
+        "vector" => "cores with vector lanes are",
+        "consistency" => "weaker consistency models are",
+    }
+}
+
+section! {
+    /// Functional units of each class.
+    pub struct UnitKeys {
+        /// Additions, comparisons, logic and shifts of whole numbers; moves.
+        integer: Whole<1, 64> = Whole(4),
+        /// Multiplications of whole numbers.
+        integer_multiply: Whole<1, 64> = Whole(1),
+        /// Divisions and remainders of whole numbers.
+        integer_divide: Whole<1, 64> = Whole(1),
+        /// Additions, comparisons and conversions of floating-point numbers.
+        float_add: Whole<1, 64> = Whole(2),
+        /// Multiplications of floating-point numbers, fused multiply-adds.
+        float_multiply: Whole<1, 64> = Whole(2),
+        /// Divisions of floating-point numbers.
+        float_divide: Whole<1, 64> = Whole(1),
+        /// Square roots.
+        square_root: Whole<1, 64> = Whole(1),
+        /// Sines, cosines, exponentials, logarithms.
+        special: Whole<1, 64> = Whole(1),
+        /// Load ports.
+        load: Whole<1, 64> = Whole(2),
+        /// Store ports: address and data.
+        store: Whole<1, 64> = Whole(1),
+        /// Jumps and checks.
+        branch: Whole<1, 64> = Whole(2),
+    }
+}
+
+section! {
+    /// Cycles from the start of one operation to the start of the next in the same unit; 1 is a pipelined unit.
+    pub struct IntervalKeys {
+        /// Multiplications of whole numbers.
+        integer_multiply: CycleCount = CycleCount(1),
+        /// Divisions and remainders of whole numbers.
+        integer_divide: CycleCount = CycleCount(1),
+        /// Additions, comparisons and conversions of floating-point numbers.
+        float_add: CycleCount = CycleCount(1),
+        /// Multiplications of floating-point numbers, fused multiply-adds.
+        float_multiply: CycleCount = CycleCount(1),
+        /// Divisions of floating-point numbers.
+        float_divide: CycleCount = CycleCount(1),
+        /// Square roots.
+        square_root: CycleCount = CycleCount(1),
+        /// Sines, cosines, exponentials, logarithms.
+        special: CycleCount = CycleCount(1),
+    }
+}
+
+tagged! {
+    /// How branches are predicted. Only conditional branches can be mispredicted; checks of indices are always foretold.
+    pub enum PredictorKeys {
+        /// Never wrong.
+        Perfect(NoPredictorKeys) = "perfect",
+        /// Backward branches are taken, forward ones are not (Smith, ISCA 1981).
+        Static(NoPredictorKeys) = "static",
+        /// A 2-bit counter for each address (Smith, ISCA 1981).
+        Bimodal(BimodalKeys) = "bimodal",
+        /// A 2-bit counter for each mixture of address and history (McFarling, DEC WRL TN-36, 1993).
+        Gshare(GshareKeys) = "gshare",
+        /// A bimodal base and four tagged tables with ever longer histories (after Seznec and Michaud, JILP 8, 2006).
+        Tage(BimodalKeys) = "tage",
+    }
+    later {
+        "perceptron" => "perceptron predictors are",
+    }
+}
+
+section! {
+    /// A predictor without a table.
+    pub struct NoPredictorKeys {}
+}
+
+section! {
+    /// A predictor with tables of one size.
+    pub struct BimodalKeys {
+        /// Entries of each table, a power of two.
+        entries: Whole<1, 1048576> = Whole(1024),
+    }
+}
+
+section! {
+    /// A predictor with a table and a history.
+    pub struct GshareKeys {
+        /// Entries of the table, a power of two.
+        entries: Whole<1, 1048576> = Whole(4096),
+        /// Outcomes remembered; no more than number the entries count.
+        history: Whole<0, 20> = Whole(12),
     }
 }
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use crate::coherence::protocol::Protocol;
+use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
-    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, MemorySpec, NodeSpec, Replacement,
-    SimpleMemorySpec, WritePolicy,
+    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
+    Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
 };
 use crate::machine::keys::{
-    ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, HoldsKey, InclusionKey, InterconnectKeys, MemoryKeys, NodeKeys,
-    ReplacementKey, WriteKey,
+    ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys,
+    IntervalKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys, WriteKey,
 };
+use crate::program::code::OperationClass;
 
 /// A node's specification; what cannot be built is left for [`NodeSpec::faults`].
 pub fn node_spec(keys: &NodeKeys, protocol: Option<Arc<Protocol>>, checks: bool) -> NodeSpec {
@@ -45,8 +47,16 @@ pub fn caches(keys: &CacheLevelKeys) -> impl Iterator<Item = (&'static str, &Cac
 }
 
 fn core_spec(keys: &CoreKeys) -> CoreSpec {
-    let costs = &keys.costs;
-    // In the order of `OperationClass`.
+    match keys {
+        CoreKeys::InOrder(keys) => CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), out_of_order: None },
+        CoreKeys::OutOfOrder(keys) => {
+            CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), out_of_order: Some(out_of_order_spec(keys)) }
+        }
+    }
+}
+
+/// In the order of `OperationClass`.
+fn costs(costs: &CostKeys) -> [u32; OperationClass::ALL.len()] {
     let costs = [
         &costs.integer,
         &costs.integer_multiply,
@@ -61,7 +71,46 @@ fn core_spec(keys: &CoreKeys) -> CoreSpec {
         &costs.atomic,
         &costs.branch,
     ];
-    CoreSpec { clock: keys.clock.clock(), costs: costs.map(|cost| cost.0) }
+    costs.map(|cost| cost.0)
+}
+
+fn out_of_order_spec(keys: &OutOfOrderKeys) -> OutOfOrderSpec {
+    OutOfOrderSpec {
+        width: keys.width.0 as u32,
+        window: keys.window.0 as u32,
+        load_queue: keys.load_queue.0 as u32,
+        store_queue: keys.store_queue.0 as u32,
+        store_buffer: keys.store_buffer.0 as u32,
+        mshrs: keys.mshrs.0 as u32,
+        units: OperationClass::ALL.map(|class| unit_spec(class, &keys.units, &keys.intervals)),
+        predictor: match &keys.predictor.value {
+            PredictorKeys::Perfect(_) => PredictorSpec::Perfect,
+            PredictorKeys::Static(_) => PredictorSpec::Static,
+            PredictorKeys::Bimodal(keys) => PredictorSpec::Bimodal { entries: keys.entries.0 as u32 },
+            PredictorKeys::Gshare(keys) => PredictorSpec::Gshare { entries: keys.entries.0 as u32, history: keys.history.0 as u32 },
+            PredictorKeys::Tage(keys) => PredictorSpec::Tage { entries: keys.entries.0 as u32 },
+        },
+        misprediction_cycles: keys.misprediction.0,
+    }
+}
+
+fn unit_spec(class: OperationClass, units: &UnitKeys, intervals: &IntervalKeys) -> UnitSpec {
+    let (units, interval) = match class {
+        OperationClass::Integer => (units.integer.0, 1),
+        OperationClass::IntegerMultiply => (units.integer_multiply.0, intervals.integer_multiply.0),
+        OperationClass::IntegerDivide => (units.integer_divide.0, intervals.integer_divide.0),
+        OperationClass::FloatAdd => (units.float_add.0, intervals.float_add.0),
+        OperationClass::FloatMultiply => (units.float_multiply.0, intervals.float_multiply.0),
+        OperationClass::FloatDivide => (units.float_divide.0, intervals.float_divide.0),
+        OperationClass::SquareRoot => (units.square_root.0, intervals.square_root.0),
+        OperationClass::Special => (units.special.0, intervals.special.0),
+        OperationClass::Load => (units.load.0, 1),
+        OperationClass::Store => (units.store.0, 1),
+        // Atomics run alone, outside the window.
+        OperationClass::Atomic => (0, 1),
+        OperationClass::Branch => (units.branch.0, 1),
+    };
+    UnitSpec { units: units as u8, interval }
 }
 
 /// One level's specification.
@@ -149,13 +198,12 @@ fn memory_spec(keys: &MemoryKeys) -> (MemorySpec, u64) {
 mod tests {
     use crate::base::document::{Field, Shape};
     use crate::machine::keys::CostKeys;
-    use crate::program::code::OperationClass;
 
     #[test]
     fn costs_stand_in_the_order_of_the_classes() {
         let Shape::Table(table) = CostKeys::shape() else { panic!() };
         let keys: Vec<String> = table.keys.iter().map(|key| key.name.replace('_', "")).collect();
         let classes: Vec<String> = OperationClass::ALL.iter().map(|class| format!("{class:?}").to_lowercase()).collect();
-        assert_eq!(keys, classes, "`core_spec` lists the costs in the order of the keys");
+        assert_eq!(keys, classes, "`costs` lists them in the order of the keys");
     }
 }

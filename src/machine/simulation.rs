@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::base::time::Time;
 use crate::components::block::BlockTable;
+use crate::components::core::window::OperationTable;
 use crate::components::core::{Core, Loaded, NotConserved};
 use crate::components::message::SETTLE;
 use crate::components::part::Part;
@@ -148,7 +149,8 @@ impl Node {
         let protocol = spec.coherence();
         let shared = Rc::new(RefCell::new(Shared::new(memory, n_agents, protocol, spec.checks)));
         let table = BlockTable::new(&code, &spec.core);
-        let program = Rc::new(Loaded { interpreter: Interpreter::new(&code), table, code });
+        let operations = spec.core.out_of_order.as_ref().map_or_else(OperationTable::default, |_| OperationTable::new(&code));
+        let program = Rc::new(Loaded { interpreter: Interpreter::new(&code), table, operations, code });
         let (engine, places) = wire(spec, &program, &shared, load);
         Node {
             engine,

@@ -29,9 +29,8 @@ use crate::engine::{ChannelId, Engine, PartId};
 
 /// Every message takes at least this long; what it means by its arrival it says itself.
 const HOP: Time = Time(1);
-/// Requests of a core that can be on their way or waiting: the access, and write-backs, each with its predecessor withdrawn but still
-/// on its way.
-const REQUEST_PLACES: u32 = 1 + 2 * WRITE_BACK_PLACES as u32;
+/// Write-backs of a core that can be on their way or waiting, each with its predecessor withdrawn but still on its way.
+const LEAVING_PLACES: u32 = 2 * WRITE_BACK_PLACES as u32;
 /// Messages of the interconnect that can be on their way to one agent beyond a transaction each.
 const SPARE_PLACES: u32 = 4;
 
@@ -103,14 +102,16 @@ pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: 
     let mut plan = Plan::default();
     let mut parts = Vec::new();
     let mut agents = Vec::new();
+    // Requests of a core that can be on their way or waiting: its misses, and write-backs.
+    let request_places = spec.core.out_of_order.as_ref().map_or(1, |own| own.mshrs) + LEAVING_PLACES;
     let under_way = match &spec.interconnect {
-        InterconnectSpec::Ideal => (spec.cores + places.sources) * REQUEST_PLACES,
+        InterconnectSpec::Ideal => (spec.cores + places.sources) * request_places,
         InterconnectSpec::Bus(bus) => bus.outstanding,
     };
 
     for number in 0..spec.cores {
         let part = places.core(number);
-        let requests = plan.channel(part, hub, REQUEST_PLACES);
+        let requests = plan.channel(part, hub, request_places);
         let answers = plan.channel(part, hub, under_way);
         let to = plan.channel(hub, part, under_way + SPARE_PLACES);
         agents.push(AgentPort { requests, to, snoops: spec.coherence().is_some() });

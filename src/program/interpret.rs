@@ -147,6 +147,13 @@ pub struct Request {
     pub site: SiteId,
 }
 
+impl Request {
+    /// Whether it accesses memory: all but a fence.
+    pub fn has_place(&self) -> bool {
+        self.kind != SynchronisationKind::Fence
+    }
+}
+
 /// What performing a request gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Performed {

@@ -163,7 +163,7 @@ impl Teller<'_> {
         let (transaction, line) = self.before.agents[agent].requests[0];
         let begin = format!("agent {agent}'s {} of {} comes to the bus", transaction.name(), called(line, self.after));
         let pending = self.after.order.agent(agent as AgentNumber);
-        let what = match &pending.access {
+        let what = match pending.accesses.first() {
             _ if transaction == Transaction::BusWb => {
                 let waits = pending.write_backs.iter().any(|request| request.line == line as Line);
                 if waits { begin } else { format!("{begin}, which drops it: it is withdrawn") }

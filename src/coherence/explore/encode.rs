@@ -123,11 +123,11 @@ impl Writer<'_> {
     /// What the bus knows of an agent.
     fn pending(&mut self, agent: AgentNumber, world: &World) {
         let pending = world.order.agent(agent);
-        match &pending.access {
+        match pending.accesses.first() {
             Some(access) => self.request(transaction_of(access), access.line),
             None => self.bytes.push(0),
         }
-        let amended = pending.amended.map_or(0, |line| 1 + self.line_number(line));
+        let amended = pending.amended.first().map_or(0, |&line| 1 + self.line_number(line));
         self.bytes.push(amended);
         self.requests(&pending.write_backs);
         self.bytes.push(pending.withdrawn.len() as u8);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use super::WindowAccount;
 use crate::base::time::{Clock, Time};
 use crate::components::block::BlockTable;
 use crate::components::owner::{Owner, Stack};
@@ -93,6 +94,13 @@ impl CoreAccount {
         self.line(line).stalls.merge(&stack);
     }
 
+    /// A synchronising operation on a core that does not count it with its block: its own cycles, and a lookup where it has a place.
+    pub(super) fn synchronise(&mut self, line: u32, cycles: u64, has_place: bool) {
+        let cost = self.line(line);
+        cost.busy += cycles;
+        cost.lookups += u64::from(has_place);
+    }
+
     pub(super) fn second_lookup(&mut self, line: u32, cycles: u64) {
         self.line(line).outer += cycles;
     }
@@ -137,11 +145,22 @@ impl CoreAccount {
         totals
     }
 
-    /// The time from cycle `begin` to `end` by line and owner, for a core whose first lookup takes `inner` cycles.
+    /// The time from cycle `begin` to `end` by line and owner, for a core whose first lookup takes `inner` cycles; `window` has what an
+    /// out-of-order core's window counted.
     ///
     /// # Errors
     /// Where the cycles counted are not those that passed.
-    pub fn stacks(&self, table: &BlockTable, clock: Clock, inner: u64, begin: u64, end: u64) -> Result<LineStacks, NotConserved> {
+    pub fn stacks(
+        &self,
+        table: &BlockTable,
+        window: Option<&WindowAccount>,
+        clock: Clock,
+        inner: u64,
+        (begin, end): (u64, u64),
+    ) -> Result<LineStacks, NotConserved> {
+        let of_window = window.map_or(&[][..], |window| &window.lines);
+        let windowed_cycles = window.map_or(0, |window| window.cycles);
+        let windowed = of_window.iter().fold(Time::ZERO, |sum, stack| sum + stack.total());
         let mut cycles: BTreeMap<(u32, Owner), u64> = BTreeMap::new();
         for (block, &count) in self.blocks.iter().enumerate().filter(|&(_, &count)| count > 0) {
             for share in table.shares(block) {
@@ -157,14 +176,14 @@ impl CoreAccount {
             *cycles.entry((line, Owner::Synchronisation)).or_default() += cost.spinning;
         }
         let worked: u64 = cycles.values().sum();
-        if worked + self.stalled_cycles != end - begin {
+        let waited = self.stalled_cycles + windowed_cycles;
+        if worked + waited != end - begin {
             return Err(NotConserved(format!(
-                "{worked} cycles of work and {} of waiting were counted where {} passed",
-                self.stalled_cycles,
+                "{worked} cycles of work and {waited} of waiting were counted where {} passed",
                 end - begin
             )));
         }
-        let time = (clock.edge(end) - clock.edge(begin)).saturating_sub(self.stalled);
+        let time = (clock.edge(end) - clock.edge(begin)).saturating_sub(self.stalled + windowed);
         let mut stacks = LineStacks::new();
         let (mut before, mut dealt) = (0_u64, 0_u64);
         for ((line, owner), share) in cycles {
@@ -175,6 +194,9 @@ impl CoreAccount {
         }
         for (&line, cost) in &self.lines {
             stacks.entry(line).or_default().merge(&cost.stalls);
+        }
+        for (line, stack) in (0..).zip(of_window).filter(|(_, stack)| stack.total() > Time::ZERO) {
+            stacks.entry(line).or_default().merge(stack);
         }
         Ok(stacks)
     }

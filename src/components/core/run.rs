@@ -14,7 +14,7 @@ use crate::program::interpret::{Request, Step, perform};
 use crate::program::tree::{Comparison, Type};
 
 /// As many blocks a core runs at a time: the engine sees it at least that often.
-const SLICE: u32 = 10_000;
+pub(super) const SLICE: u32 = 10_000;
 
 /// Why the core stops for now.
 pub(super) enum Pause {
@@ -22,8 +22,8 @@ pub(super) enum Pause {
     Until(u64),
     /// It wants to be woken at this cycle, no later.
     At(u64),
-    /// It has to ask for something; the request leaves at its local time.
-    Ask { command: Command, line: Line, write_back: Option<Line> },
+    /// It has to ask for something; the request leaves at this cycle.
+    Ask { command: Command, line: Line, write_back: Option<Line>, cycle: u64 },
     /// It wrote a word that others sleep on.
     Wrote(Address),
     /// What its plain caches ask of memory may go on its way; the core goes on at its local time.
@@ -75,7 +75,7 @@ impl Core {
 
     /// Interprets the next block. Returns whether the program can go on.
     #[inline(always)]
-    fn enter_block(&mut self, program: &super::Loaded, shared: &mut Shared) -> bool {
+    pub(super) fn enter_block(&mut self, program: &super::Loaded, shared: &mut Shared) -> bool {
         let (block, then) = match program.interpreter.step(&mut self.context, &mut shared.memory) {
             Step::Block(block) => (block, Then::Step),
             Step::Synchronise(request) => (request.block, Then::Synchronise(request)),
@@ -143,7 +143,7 @@ impl Core {
     }
 
     /// What follows the references of a block.
-    fn leave_block(&mut self, shared: &mut Shared) -> Option<Pause> {
+    pub(super) fn leave_block(&mut self, shared: &mut Shared) -> Option<Pause> {
         match self.then {
             Then::Step => self.stage = Stage::Step,
             Then::Synchronise(request) => self.stage = Stage::Synchronise(request),
@@ -200,7 +200,7 @@ impl Core {
                 self.account.second_lookup(self.source_line_of(request), self.costs.outer);
                 self.cycle = at + self.costs.inner + self.costs.outer;
                 self.stage = Stage::Waiting(Pending { line, write, request });
-                return Some(Pause::Ask { command: Command::Coherent(transaction), line, write_back });
+                return Some(Pause::Ask { command: Command::Coherent(transaction), line, write_back, cycle: self.cycle });
             }
             Lookup::Stall => {
                 self.cycle = at;
@@ -224,11 +224,11 @@ impl Core {
         self.cycle = at;
         self.stage = Stage::Waiting(Pending { line, write, request });
         let command = if write { Command::Write(WORD_BYTES) } else { Command::Read(WORD_BYTES) };
-        Pause::Ask { command, line, write_back: None }
+        Pause::Ask { command, line, write_back: None, cycle: at }
     }
 
     /// Makes a synchronising operation, or says why it has to wait.
-    fn synchronise(&mut self, request: Request, shared: &mut Shared, limit: u64, now: Time) -> Option<Pause> {
+    pub(super) fn synchronise(&mut self, request: Request, shared: &mut Shared, limit: u64, now: Time) -> Option<Pause> {
         let at = self.cycle.wrapping_add(self.costs.atomic);
         if request.kind == SynchronisationKind::Fence {
             self.cycle = at;

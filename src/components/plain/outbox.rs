@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use crate::base::time::Time;
 use crate::coherence::order::{AgentNumber, Command};
 use crate::components::message::Message;
-use crate::components::owner::{Owner, Stack, Timeline};
+use crate::components::owner::{Owner, Stack, Timelines};
 use crate::components::plain::Transfer;
 
 /// Transactions that may wait or be under way while the core goes on: the write buffer of the DECstation 3100 holds four words
@@ -61,22 +61,23 @@ impl Outbox {
 
     /// The next message for the interconnect and when it means to be there; none while one is under way. The request's own timeline
     /// begins.
-    pub fn next(&mut self, earliest: Time, timeline: &mut Timeline) -> Option<(Message, Time)> {
+    pub fn next(&mut self, earliest: Time, timelines: &mut Timelines) -> Option<(Message, Time)> {
         if self.sent.is_some() {
             return None;
         }
         let &(transfer, ready) = self.queue.front()?;
         let time = ready.max(earliest);
-        timeline.begin(time);
         self.sent = Some(time);
         let command = if transfer.write { Command::Write(transfer.bytes) } else { Command::Read(transfer.bytes) };
         let line = transfer.address >> self.unit_shift;
+        timelines.begin(line, time);
         Some((Message::Request { agent: self.agent, command, line, time }, time))
     }
 
     /// The transaction under way is over. Returns whether the core waited and may go on.
-    pub fn complete(&mut self, time: Time, timeline: &mut Timeline) -> bool {
+    pub fn complete(&mut self, time: Time, timelines: &mut Timelines) -> bool {
         let (Some((transfer, _)), Some(sent)) = (self.queue.pop_front(), self.sent.take()) else { return false };
+        let mut timeline = timelines.end(transfer.address >> self.unit_shift);
         if transfer.awaited {
             self.awaited -= 1;
             if let Some((charged, stack)) = &mut self.wait {

@@ -27,9 +27,10 @@ impl Node {
                 same("accesses of the core and of its first cache", self.core_totals(core).accesses, counted)?;
             }
             let Some(caches) = core.caches() else { continue };
-            let mut accesses = self.core_totals(core).accesses;
+            // A load that takes its value from a store before it looks nowhere.
+            let mut accesses = self.core_totals(core).accesses - core.window().map_or(0, |window| window.forwarded);
             for (level, spec) in caches.levels().zip(&self.spec.caches) {
-                let counted = level.counters.hits + level.counters.misses();
+                let counted = level.counters.hits + level.counters.misses() + level.counters.merged;
                 same(&format!("hits and misses of core {number}'s {}, and accesses", spec.name), counted, accesses)?;
                 accesses = level.counters.misses();
             }

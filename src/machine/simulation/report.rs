@@ -84,7 +84,7 @@ impl Node {
         let finish = core.finished();
         let last = finish.map_or(cycle, |time| clock.cycle_at(time));
         let inner = self.spec.first_data_latency();
-        let mut lines = core.account().stacks(&self.program.table, clock, inner, cycle, last)?;
+        let mut lines = core.account().stacks(&self.program.table, core.window(), clock, inner, (cycle, last))?;
         let idle = end.saturating_sub(clock.edge(last));
         lines.entry(0).or_default().add(Owner::Idle, idle);
         Ok(lines)
@@ -113,6 +113,11 @@ impl Node {
         metrics.insert(format!("{path}.accesses"), totals.accesses);
         metrics.insert(format!("{path}.flops"), totals.flops);
         report.core_time(number, core.finished().map_or(Time::ZERO, |time| time - begin), &stack);
+        if let Some(window) = core.window() {
+            let counted =
+                [("branches", window.branches), ("mispredictions", window.mispredictions), ("forwarded_loads", window.forwarded)];
+            report.insert(&path, &counted);
+        }
         report.stacks.push(stack);
         let levels = core.caches().into_iter().flat_map(|caches| caches.levels());
         for (level, spec) in levels.zip(&self.spec.caches) {
@@ -175,7 +180,7 @@ impl PhaseReport {
         self.insert(
             path,
             &[
-                ("accesses", counters.hits + counters.misses()),
+                ("accesses", counters.hits + counters.misses() + counters.merged),
                 ("hits", counters.hits),
                 ("misses", counters.misses()),
                 ("read_misses", counters.read_misses),
@@ -187,6 +192,7 @@ impl PhaseReport {
                 ("bytes_written", counters.bytes_written),
                 ("invalidations", counters.invalidations),
                 ("upgrades", counters.upgrades),
+                ("merged_misses", counters.merged),
             ],
         );
     }

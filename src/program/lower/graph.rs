@@ -244,7 +244,7 @@ impl Graph {
 
 impl Instruction {
     /// The register an instruction that is not a terminator writes.
-    pub(in crate::program) fn writes(&self) -> Option<Register> {
+    pub fn writes(&self) -> Option<Register> {
         match *self {
             Instruction::Constant { to, .. }
             | Instruction::Copy { to, .. }
@@ -263,7 +263,7 @@ impl Instruction {
     }
 
     /// Calls `visit` with each register that an instruction that is not a terminator reads.
-    pub(in crate::program) fn reads(&self, mut visit: impl FnMut(Register)) {
+    pub fn reads(&self, mut visit: impl FnMut(Register)) {
         let mut copy = *self;
         copy.map_registers(
             |register| {

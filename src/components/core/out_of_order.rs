@@ -1,0 +1,289 @@
+//! How an out-of-order core goes through its program: it dispatches into its window as long as there is room, makes lookups in the
+//! order of their cycles, and keeps several misses under way.
+//!
+//! ```text
+//!   interpreter --block--> dispatch --> window --lookup--> private caches --miss--> MSHR --> Request
+//!                                         ^                                          |
+//!                                         '------------ every load that waits for the line <-- Complete
+//! ```
+//!
+//! A synchronising operation, `busy` and the end of the thread wait until the window and the store buffer are empty, and then happen as
+//! on an in-order core: synchronising operations are sequentially consistent.
+
+use std::ops::Range;
+
+use super::run::{Pause, SLICE};
+use super::window::{Kind, Lookup, Window, WindowAccount};
+use super::{Core, Loaded, Stage, Then, observe};
+use crate::base::address::Line;
+use crate::base::time::Time;
+use crate::coherence::controller::Transaction;
+use crate::coherence::order::Command;
+use crate::components::hierarchy::{Broken, Lookup as Found};
+use crate::components::owner::Owner;
+use crate::components::predictor::Predictor;
+use crate::components::shared::Shared;
+use crate::components::spec::{CoreSpec, OutOfOrderSpec};
+
+/// A line that is on its way, and the lookups that wait for it (an MSHR: Kroft, ISCA 1981).
+#[derive(Clone, Debug)]
+struct Miss {
+    line: Line,
+    write: bool,
+    waiters: Vec<Lookup>,
+}
+
+/// What an out-of-order core has that an in-order one has not.
+#[derive(Clone, Debug)]
+pub(super) struct OutOfOrder {
+    window: Window,
+    predictor: Predictor,
+    /// Operations of the block in progress that are still to be dispatched, and which of its addresses is next.
+    position: Range<u32>,
+    access: usize,
+    /// The block in progress ends with what waits for an empty window.
+    draining: bool,
+    misses: Vec<Miss>,
+    n_mshrs: usize,
+    /// Lookups that found no free MSHR, or a line or set that cannot be used before something comes or leaves.
+    blocked: Vec<Lookup>,
+}
+
+impl OutOfOrder {
+    pub(super) fn new(core: &CoreSpec, spec: &OutOfOrderSpec, lookups: [u64; 2], program: &Loaded) -> OutOfOrder {
+        OutOfOrder {
+            window: Window::new(core, spec, lookups, program.code.registers.len(), program.table.n_lines),
+            predictor: Predictor::new(spec.predictor),
+            position: 0..0,
+            access: 0,
+            draining: false,
+            misses: Vec::new(),
+            n_mshrs: spec.mshrs as usize,
+            blocked: Vec::new(),
+        }
+    }
+
+    /// Counters start anew; what the predictor has learnt stays.
+    pub(super) fn begin(&mut self) {
+        self.window.reset_account();
+        (self.position, self.draining) = (0..0, false);
+    }
+
+    pub(super) fn account(&self) -> &WindowAccount {
+        self.window.account()
+    }
+
+    pub(super) fn oldest_line(&self) -> Option<u32> {
+        self.window.oldest_line()
+    }
+
+    pub(super) fn n_misses(&self) -> usize {
+        self.misses.len()
+    }
+
+    pub(super) fn footprint(&self) -> usize {
+        self.window.footprint() + self.predictor.footprint()
+    }
+
+    /// Whether a miss of the line is under way.
+    pub(super) fn awaits(&self, line: Line) -> bool {
+        self.misses.iter().any(|miss| miss.line == line)
+    }
+
+    /// Lookups that could not be made are made again at a cycle.
+    fn unblock(&mut self, cycle: u64) {
+        for lookup in self.blocked.drain(..) {
+            self.window.look_again(lookup, cycle);
+        }
+    }
+}
+
+impl Core {
+    /// Goes on until a lookup would be at cycle `limit` or later, or something else keeps the core.
+    pub(super) fn advance_out_of_order(&mut self, own: &mut OutOfOrder, shared: &mut Shared, limit: u64, now: Time) -> Pause {
+        let program = std::rc::Rc::clone(&self.program);
+        let mut slice = SLICE;
+        loop {
+            match self.stage {
+                Stage::Step | Stage::References => {
+                    if self.stage == Stage::Step {
+                        own.window.resume(self.cycle);
+                        self.stage = Stage::References;
+                    }
+                    if let Some(pause) = self.run_window(own, &program, shared, limit, &mut slice) {
+                        return pause;
+                    }
+                    if let Then::Synchronise(request) = self.then {
+                        let line = program.code.sites[request.site as usize].line;
+                        self.account.synchronise(line, self.costs.atomic, request.has_place());
+                    }
+                    if let Some(pause) = self.leave_block(shared) {
+                        return pause;
+                    }
+                }
+                Stage::Synchronise(request) => {
+                    if let Some(pause) = self.synchronise(request, shared, limit, now) {
+                        return pause;
+                    }
+                }
+                Stage::Arriving => return Pause::Finished,
+                _ => return Pause::Blocked,
+            }
+        }
+    }
+
+    /// Dispatches and looks up until the window is empty before what has to wait for that; then `None`, at the core's local time.
+    fn run_window(
+        &mut self,
+        own: &mut OutOfOrder,
+        program: &Loaded,
+        shared: &mut Shared,
+        limit: u64,
+        slice: &mut u32,
+    ) -> Option<Pause> {
+        loop {
+            if let Some(pause) = self.dispatch(own, program, shared, slice) {
+                return Some(pause);
+            }
+            match own.window.next_lookup() {
+                Some((cycle, _)) if cycle >= limit => return Some(Pause::Until(cycle)),
+                Some((cycle, lookup)) => {
+                    own.window.take_lookup();
+                    if let Some(pause) = self.look_up_out_of_order(own, lookup, cycle, shared) {
+                        return Some(pause);
+                    }
+                }
+                None if own.draining && own.position.is_empty() && own.window.is_empty() => {
+                    self.cycle = own.window.drain();
+                    self.next = self.end;
+                    own.draining = false;
+                    return None;
+                }
+                None => return Some(Pause::Blocked),
+            }
+        }
+    }
+
+    /// Dispatches as long as there is room and nothing has to wait for an empty window.
+    fn dispatch(&mut self, own: &mut OutOfOrder, program: &Loaded, shared: &mut Shared, slice: &mut u32) -> Option<Pause> {
+        loop {
+            if own.position.is_empty() {
+                if own.draining {
+                    return None;
+                }
+                // With misses under way the window fills up, and stops by itself.
+                if *slice == 0 && own.misses.is_empty() && own.window.next_lookup().is_none() {
+                    return Some(Pause::At(own.window.cycle()));
+                }
+                *slice = slice.saturating_sub(1);
+                if !self.enter_block(program, shared) {
+                    return Some(Pause::Interrupted);
+                }
+                own.position = program.operations.block(self.block);
+                own.access = 0;
+                own.draining = !matches!(self.then, Then::Step);
+                continue;
+            }
+            let operation = program.operations.get(own.position.start);
+            if !own.window.has_room(operation.kind) {
+                return None;
+            }
+            let (mut address, mut foretold) = (0, true);
+            match operation.kind {
+                Kind::Load | Kind::Store => {
+                    address = self.context.addresses[own.access];
+                    own.access += 1;
+                }
+                Kind::Branch { backward } => {
+                    foretold = own.predictor.resolve(operation.address, backward, self.context.taken);
+                }
+                Kind::Compute => {}
+            }
+            own.window.dispatch(operation, address, foretold);
+            own.position.start += 1;
+        }
+    }
+
+    /// A lookup at a cycle.
+    fn look_up_out_of_order(&mut self, own: &mut OutOfOrder, lookup: Lookup, cycle: u64, shared: &mut Shared) -> Option<Pause> {
+        let caches = self.caches.as_mut()?;
+        let line = caches.line(own.window.address(lookup));
+        let write = matches!(lookup, Lookup::Store(_));
+        if let Some(miss) = own.misses.iter_mut().find(|miss| miss.line == line) {
+            if miss.write || !write {
+                caches.count_merged();
+            }
+            miss.waiters.push(lookup);
+            own.window.missed(lookup, cycle);
+            return None;
+        }
+        if !self.watched && caches.touch(line, write) {
+            own.window.hit(lookup, cycle, false);
+            return None;
+        }
+        if own.misses.len() == own.n_mshrs && !caches.is_permitted(line, write) {
+            own.blocked.push(lookup);
+            return None;
+        }
+        let time = if self.watched { self.clock.edge(cycle) } else { Time::ZERO };
+        let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+        let found = if self.watched && caches.touch(line, write) {
+            caches.watch(line, write, &mut observer).map(|()| Found::Inner)
+        } else {
+            caches.access(line, write, &mut observer)
+        };
+        match found {
+            Ok(Found::Inner) => own.window.hit(lookup, cycle, false),
+            Ok(Found::Outer) => own.window.hit(lookup, cycle, true),
+            Ok(Found::Stall) => own.blocked.push(lookup),
+            Ok(Found::Ask { transaction, write_back }) => {
+                own.window.missed(lookup, cycle);
+                own.misses.push(Miss { line, write, waiters: vec![lookup] });
+                let cycle = cycle + self.costs.inner + self.costs.outer;
+                return Some(Pause::Ask { command: Command::Coherent(transaction), line, write_back, cycle });
+            }
+            Err(broken) => {
+                shared.broken(self.clock.edge(cycle), self.number, &broken);
+                return Some(Pause::Interrupted);
+            }
+        }
+        None
+    }
+
+    /// The line of a miss is there, or the next transaction that it takes is returned.
+    pub(super) fn complete_miss(
+        &mut self,
+        own: &mut OutOfOrder,
+        (transaction, line, is_shared, version): (Transaction, Line, bool, u64),
+        time: Time,
+        shared: &mut Shared,
+    ) -> Result<Option<Transaction>, Broken> {
+        let (Some(caches), Some(place)) = (&mut self.caches, own.misses.iter().position(|miss| miss.line == line)) else {
+            return Ok(None);
+        };
+        let write = own.misses[place].write;
+        let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+        if let Some(next) = caches.complete(line, transaction, is_shared, version, write, &mut observer)? {
+            return Ok(Some(next));
+        }
+        let (cycle, edge) = self.clock.first_edge(time);
+        let mut timeline = shared.timelines[usize::from(self.number)].end(line);
+        timeline.mark(Owner::Network, edge);
+        for waiter in own.misses.remove(place).waiters {
+            match waiter {
+                Lookup::Store(_) if !write => own.window.look_again(waiter, cycle),
+                _ => own.window.arrived(waiter, cycle, &timeline),
+            }
+        }
+        own.unblock(cycle);
+        Ok(None)
+    }
+
+    /// Something that lookups could have waited for has come or left.
+    pub(super) fn try_blocked_again(&mut self, now: Time) {
+        let cycle = self.clock.cycle_at_or_after(now);
+        if let Some(own) = &mut self.out_of_order {
+            own.unblock(cycle);
+        }
+    }
+}

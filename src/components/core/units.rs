@@ -1,0 +1,79 @@
+//! Functional units of one class: how many there are, and in which cycles they are taken.
+
+/// As many cycles are kept track of; an operation that starts later than that finds a unit free.
+const HORIZON: usize = 1024;
+
+/// The units of one class.
+#[derive(Clone, Debug)]
+pub struct Units {
+    n_units: u8,
+    /// Cycles between two starts in one unit.
+    interval: u64,
+    /// By cycle modulo [`HORIZON`]: for which cycle the count is, and how many units are taken in it.
+    taken: Box<[(u64, u8)]>,
+}
+
+impl Units {
+    /// Free units; 0 of them means any number.
+    pub fn new(n_units: u8, interval: u64) -> Units {
+        let kept = if n_units == 0 { 0 } else { HORIZON };
+        Units { n_units, interval: interval.max(1), taken: vec![(0, 0); kept].into() }
+    }
+
+    /// Bytes of the host's memory they take.
+    pub fn footprint(&self) -> usize {
+        std::mem::size_of_val(&*self.taken)
+    }
+
+    fn is_free(&self, cycle: u64) -> bool {
+        let (of, taken) = self.taken[cycle as usize % HORIZON];
+        of != cycle || taken < self.n_units
+    }
+
+    /// Takes a unit from the first cycle on in which one is free for as long as it is needed. Returns that cycle.
+    pub fn start(&mut self, wanted: u64) -> u64 {
+        if self.n_units == 0 {
+            return wanted;
+        }
+        let mut cycle = wanted;
+        'search: loop {
+            for later in 0..self.interval {
+                if !self.is_free(cycle + later) {
+                    cycle += later + 1;
+                    continue 'search;
+                }
+            }
+            break;
+        }
+        for later in 0..self.interval {
+            let entry = &mut self.taken[(cycle + later) as usize % HORIZON];
+            *entry = if entry.0 == cycle + later { (entry.0, entry.1 + 1) } else { (cycle + later, 1) };
+        }
+        cycle
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pipelined_units_start_one_operation_a_cycle_each() {
+        let mut units = Units::new(2, 1);
+        assert_eq!([10, 10, 10, 10, 10].map(|wanted| units.start(wanted)), [10, 10, 11, 11, 12]);
+        assert_eq!(units.start(3), 3, "an operation that is ready earlier is not kept by one that comes later");
+    }
+
+    #[test]
+    fn a_divider_is_taken_for_its_interval() {
+        let mut units = Units::new(1, 4);
+        assert_eq!([0, 0, 1, 20, 14].map(|wanted| units.start(wanted)), [0, 4, 8, 20, 14]);
+        assert_eq!(units.start(17), 24, "no four free cycles before");
+    }
+
+    #[test]
+    fn any_number_of_units_never_wait() {
+        let mut units = Units::new(0, 9);
+        assert_eq!([7, 7, 7].map(|wanted| units.start(wanted)), [7, 7, 7]);
+    }
+}

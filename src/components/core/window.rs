@@ -1,0 +1,758 @@
+//! The window of an out-of-order core: operations between dispatch and commit, each with the cycles at which things happen to it.
+//!
+//! ```text
+//!   dispatch            wait for operands       unit of its class       (loads) lookup          commit
+//!   in order,     -->   and for a unit     -->  latency of the     -->  in the caches,    -->   in order, `width` a cycle
+//!   `width` a cycle                             class                   or from a store         stores: into the store buffer,
+//!        ^                                                              before it               from there to the cache in order
+//!        '-- a place in the window, in the load or store queue; after a mispredicted branch: its outcome and the penalty
+//! ```
+//!
+//! A model in the style of instruction-window-centric simulation (Carlson, Heirman, Eyerman, Hur and Eeckhout, "An evaluation of
+//! high-level mechanistic core models", ACM TACO 11(3), 2014): no pipeline stage is stepped; an operation's cycles follow from those
+//! of the operations it depends on as soon as these are known. Only lookups in the caches happen one by one, in the order of their
+//! cycles, because others may take lines away in between. Addresses and branch outcomes come from the interpreter, so that loads pass
+//! older stores to other addresses (perfect memory disambiguation), and wrong paths are not fetched.
+//!
+//! Everything is a pure function of what the caches answer and when: no event, no channel. `core` drives it.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::units::Units;
+use crate::base::address::Address;
+use crate::base::time::Clock;
+use crate::components::owner::{Owner, Stack, Timeline};
+use crate::components::spec::{CoreSpec, OutOfOrderSpec};
+use crate::program::code::{BlockId, Code, Instruction, OperationClass, Register, ZERO};
+
+/// A cycle that is not known yet.
+const UNKNOWN: u64 = u64::MAX;
+/// No dependent.
+const NONE: u32 = u32::MAX;
+/// Things an operation can wait for: three registers, and a store that a load takes its value from.
+const OPERANDS: usize = 4;
+
+/// What an operation is to the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Compute,
+    Load,
+    Store,
+    /// It chooses between two blocks; `backward` where the taken one is not behind it.
+    Branch {
+        backward: bool,
+    },
+}
+
+/// An instruction, made ready for the window.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    pub kind: Kind,
+    pub class: OperationClass,
+    /// Registers read; [`ZERO`] where there are fewer.
+    pub sources: [Register; 3],
+    /// The register written; [`ZERO`] for none.
+    pub to: Register,
+    /// Of the program's text.
+    pub line: u32,
+    /// Number of the instruction.
+    pub address: u32,
+}
+
+/// All operations of a Code, by block.
+#[derive(Clone, Debug, Default)]
+pub struct OperationTable {
+    operations: Vec<Operation>,
+    starts: Vec<u32>,
+}
+
+impl OperationTable {
+    /// Synchronising operations, `busy` and the end of a thread are not in it: they wait until the window is empty.
+    pub fn new(code: &Code) -> OperationTable {
+        let mut table = OperationTable { operations: Vec::new(), starts: vec![0] };
+        for (number, block) in (0..).zip(&code.blocks) {
+            for address in block.first..block.first + block.length {
+                table.operations.extend(operation(code, number, address));
+            }
+            table.starts.push(table.operations.len() as u32);
+        }
+        table
+    }
+
+    /// The operations of a block, as numbers for [`OperationTable::get`].
+    pub fn block(&self, block: BlockId) -> std::ops::Range<u32> {
+        self.starts[block as usize]..self.starts[block as usize + 1]
+    }
+
+    /// One of them.
+    pub fn get(&self, number: u32) -> &Operation {
+        &self.operations[number as usize]
+    }
+}
+
+fn operation(code: &Code, block: BlockId, address: u32) -> Option<Operation> {
+    let instruction = &code.instructions[address as usize];
+    let class = code.class(instruction)?;
+    let (mut sources, mut n_sources) = ([ZERO; 3], 0);
+    let mut read = |register| {
+        sources[n_sources] = register;
+        n_sources += 1;
+    };
+    let kind = match *instruction {
+        Instruction::Synchronise { .. } => return None,
+        Instruction::Branch { a, b, then, .. } => {
+            read(a);
+            read(b);
+            Kind::Branch { backward: then <= block }
+        }
+        Instruction::BranchConstant { a, then, .. } => {
+            read(a);
+            Kind::Branch { backward: then <= block }
+        }
+        Instruction::Jump { .. } => Kind::Compute,
+        _ => {
+            instruction.reads(&mut read);
+            match instruction {
+                Instruction::Load { .. } => Kind::Load,
+                Instruction::Store { .. } => Kind::Store,
+                _ => Kind::Compute,
+            }
+        }
+    };
+    let to = if instruction.is_terminator() { None } else { instruction.writes() };
+    let line = code.sites[code.instruction_sites[address as usize] as usize].line;
+    Some(Operation { kind, class, sources, to: to.unwrap_or(ZERO), line, address })
+}
+
+/// What is to be looked up next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lookup {
+    /// A load: its number in program order.
+    Load(u64),
+    /// A store of the store buffer: its number among stores.
+    Store(u64),
+}
+
+/// How a load got its data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Answer {
+    /// It has not, or it is no load.
+    #[default]
+    Nothing,
+    Inner,
+    Outer,
+    /// Its request's timeline is kept.
+    Missed,
+}
+
+/// An operation in the window.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    kind: Kind,
+    class: OperationClass,
+    answer: Answer,
+    /// Operands not known yet.
+    missing: u8,
+    to: Register,
+    line: u32,
+    /// Cycle at which all operands that are known are there, dispatch included.
+    operands: u64,
+    /// The front end had been waiting for a branch's outcome until this cycle; 0 where it had not.
+    front: u64,
+    /// Cycle of the lookup.
+    looked: u64,
+    /// Cycle at which its result is there.
+    ready: u64,
+    address: Address,
+    /// Its number among loads or stores.
+    number: u64,
+    /// Dependents: a list of places, each `entry * OPERANDS + operand`.
+    first: u32,
+    last: u32,
+    next: [u32; OPERANDS],
+}
+
+const EMPTY: Entry = Entry {
+    kind: Kind::Compute,
+    class: OperationClass::Integer,
+    answer: Answer::Nothing,
+    missing: 0,
+    to: ZERO,
+    line: 0,
+    operands: 0,
+    front: 0,
+    looked: 0,
+    ready: UNKNOWN,
+    address: 0,
+    number: 0,
+    first: NONE,
+    last: NONE,
+    next: [NONE; OPERANDS],
+};
+
+/// Places that are taken in order and given back in order, at cycles that may not be known yet.
+#[derive(Clone, Debug)]
+struct Places {
+    /// By number modulo the places: when it is given back.
+    free: Box<[u64]>,
+    /// How many have been taken.
+    taken: u64,
+}
+
+impl Places {
+    fn new(places: u32) -> Places {
+        Places { free: vec![0; places as usize].into(), taken: 0 }
+    }
+
+    fn index(&self, number: u64) -> usize {
+        (number % self.free.len() as u64) as usize
+    }
+
+    /// The cycle from which the next place can be taken; [`UNKNOWN`] where that is not known.
+    #[inline]
+    fn next(&self) -> u64 {
+        self.free[self.index(self.taken)]
+    }
+
+    #[inline]
+    fn take(&mut self) -> u64 {
+        let number = self.taken;
+        let index = self.index(number);
+        self.free[index] = UNKNOWN;
+        self.taken += 1;
+        number
+    }
+
+    #[inline]
+    fn release(&mut self, number: u64, cycle: u64) {
+        let index = self.index(number);
+        self.free[index] = cycle;
+    }
+}
+
+/// So many a cycle, in order.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    cycle: u64,
+    count: u32,
+}
+
+impl Pace {
+    #[inline]
+    fn take(&mut self, earliest: u64, width: u32) -> u64 {
+        if earliest > self.cycle {
+            *self = Pace { cycle: earliest, count: 1 };
+        } else if self.count == width {
+            *self = Pace { cycle: self.cycle + 1, count: 1 };
+        } else {
+            self.count += 1;
+        }
+        self.cycle
+    }
+}
+
+/// When a register's value is there.
+#[derive(Clone, Copy, Debug)]
+enum Value {
+    At(u64),
+    /// When this operation is done.
+    Of(u64),
+}
+
+/// A store from dispatch until the cache has it.
+#[derive(Clone, Copy, Debug)]
+struct Store {
+    address: Address,
+    line: u32,
+    /// The operation's number.
+    id: u64,
+    /// Cycle at which a load can take its value; [`UNKNOWN`] before address and data are there.
+    ready: u64,
+    /// Cycle at which the cache has it.
+    performed: u64,
+}
+
+/// Buckets of the filter that says whether any store could be to an address.
+const BUCKETS: usize = 256;
+
+fn bucket(address: Address) -> usize {
+    (address >> 2) as usize % BUCKETS
+}
+
+/// What the window counted, and whose its cycles were.
+#[derive(Clone, Debug, Default)]
+pub struct WindowAccount {
+    pub branches: u64,
+    pub mispredictions: u64,
+    /// Loads that took their value from a store before it.
+    pub forwarded: u64,
+    /// By source line.
+    pub lines: Vec<Stack>,
+    /// Cycles that are in `lines`.
+    pub cycles: u64,
+}
+
+/// The window.
+#[derive(Clone, Debug)]
+pub struct Window {
+    spec: OutOfOrderSpec,
+    latencies: [u64; OperationClass::ALL.len()],
+    clock: Clock,
+    /// Cycles of lookups in the first and in the second level.
+    inner: u64,
+    outer: u64,
+
+    units: Vec<Units>,
+    registers: Vec<Value>,
+    entries: Box<[Entry]>,
+    /// Of loads that missed, by entry.
+    timelines: Box<[Timeline]>,
+    /// The oldest operation that has not been committed, and the next to be dispatched.
+    head: u64,
+    tail: u64,
+    window: Places,
+    loads: Places,
+    stores: Places,
+    buffer: Places,
+    dispatch: Pace,
+    commit: Pace,
+    /// No dispatch before this cycle, and the mispredicted branch that says until when.
+    front: u64,
+    redirect: Option<u64>,
+    lookups: BinaryHeap<Reverse<(u64, Lookup)>>,
+    /// Stores not yet performed, oldest first: the first is number `first_store`.
+    pending_stores: VecDeque<Store>,
+    first_store: u64,
+    /// The timeline of each, where its line had to be asked for.
+    store_timelines: VecDeque<Option<Box<Timeline>>>,
+    filter: Box<[u16; BUCKETS]>,
+    /// Cycle of the last store's lookup, and at which the last store left the buffer.
+    last_store_lookup: u64,
+    last_store_left: u64,
+    /// The timeline of the store that left last, where it missed.
+    last_left: Option<Box<Timeline>>,
+    /// Entries whose operands are all known.
+    work: Vec<u64>,
+    account: WindowAccount,
+}
+
+impl Window {
+    /// An empty window for a program with so many registers and source lines.
+    pub fn new(core: &CoreSpec, spec: &OutOfOrderSpec, lookups: [u64; 2], n_registers: usize, n_lines: u32) -> Window {
+        let size = (spec.window as usize).next_power_of_two();
+        Window {
+            spec: spec.clone(),
+            latencies: core.costs.map(u64::from),
+            clock: core.clock,
+            inner: lookups[0],
+            outer: lookups[1],
+            units: spec.units.iter().map(|class| Units::new(class.units, u64::from(class.interval))).collect(),
+            registers: vec![Value::At(0); n_registers],
+            entries: vec![EMPTY; size].into(),
+            timelines: vec![Timeline::default(); size].into(),
+            head: 0,
+            tail: 0,
+            window: Places::new(spec.window),
+            loads: Places::new(spec.load_queue),
+            stores: Places::new(spec.store_queue),
+            buffer: Places::new(spec.store_buffer),
+            dispatch: Pace { cycle: 0, count: 0 },
+            commit: Pace { cycle: 0, count: 0 },
+            front: 0,
+            redirect: None,
+            lookups: BinaryHeap::new(),
+            pending_stores: VecDeque::new(),
+            first_store: 0,
+            store_timelines: VecDeque::new(),
+            filter: Box::new([0; BUCKETS]),
+            last_store_lookup: 0,
+            last_store_left: 0,
+            last_left: None,
+            work: Vec::new(),
+            account: WindowAccount { lines: vec![Stack::default(); n_lines as usize], ..WindowAccount::default() },
+        }
+    }
+
+    /// Counters start anew.
+    pub fn reset_account(&mut self) {
+        let n_lines = self.account.lines.len();
+        self.account = WindowAccount { lines: vec![Stack::default(); n_lines], ..WindowAccount::default() };
+    }
+
+    /// What was counted.
+    pub fn account(&self) -> &WindowAccount {
+        &self.account
+    }
+
+    /// Goes on at a cycle with nothing in the window: after an operation that waited for that.
+    pub fn resume(&mut self, cycle: u64) {
+        self.dispatch = Pace { cycle, count: 0 };
+        self.commit = Pace { cycle, count: 0 };
+        self.last_store_left = cycle;
+    }
+
+    #[inline]
+    fn place(&self, id: u64) -> usize {
+        id as usize & (self.entries.len() - 1)
+    }
+
+    /// The first cycle at which there is room for an operation; [`UNKNOWN`] where that is not known.
+    #[inline]
+    fn room(&self, kind: Kind) -> u64 {
+        let window = self.window.next();
+        match kind {
+            Kind::Load => window.max(self.loads.next()),
+            Kind::Store => window.max(self.stores.next()),
+            Kind::Compute | Kind::Branch { .. } => window,
+        }
+    }
+
+    /// Whether it is known when an operation can be dispatched.
+    #[inline]
+    pub fn has_room(&self, kind: Kind) -> bool {
+        self.redirect.is_none() && self.room(kind) != UNKNOWN
+    }
+
+    /// Dispatches an operation for which there is room; `address` of its access, `foretold` whether a branch was.
+    pub fn dispatch(&mut self, operation: &Operation, address: Address, foretold: bool) {
+        let earliest = self.room(operation.kind);
+        let front = if self.front > self.dispatch.cycle { self.front } else { 0 };
+        let cycle = self.dispatch.take(earliest.max(front), self.spec.width);
+        let id = self.window.take();
+        debug_assert_eq!(id, self.tail, "operations are numbered by their places in the window");
+        self.tail += 1;
+        let number = match operation.kind {
+            Kind::Load => self.loads.take(),
+            Kind::Store => self.stores.take(),
+            Kind::Compute | Kind::Branch { .. } => 0,
+        };
+        let place = self.place(id);
+        self.entries[place] = Entry {
+            kind: operation.kind,
+            class: operation.class,
+            to: operation.to,
+            line: operation.line,
+            operands: cycle + 1,
+            front,
+            address,
+            number,
+            ..EMPTY
+        };
+        for (operand, &source) in operation.sources.iter().enumerate().filter(|&(_, &source)| source != ZERO) {
+            match self.registers[usize::from(source)] {
+                Value::At(cycle) => self.entries[place].operands = self.entries[place].operands.max(cycle),
+                Value::Of(producer) => self.depend(id, operand, producer),
+            }
+        }
+        self.enter_memory(operation.kind, id, place, address);
+        if operation.to != ZERO {
+            self.registers[usize::from(operation.to)] = Value::Of(id);
+        }
+        if let Kind::Branch { .. } = operation.kind {
+            self.account.branches += 1;
+            if !foretold {
+                self.account.mispredictions += 1;
+                self.redirect = Some(id);
+            }
+        }
+        if self.entries[place].missing == 0 {
+            self.work.push(id);
+            self.settle();
+        }
+    }
+
+    /// A load looks for a store before it to the same address; a store can be found from now on.
+    fn enter_memory(&mut self, kind: Kind, id: u64, place: usize, address: Address) {
+        match kind {
+            Kind::Store => {
+                self.filter[bucket(address)] += 1;
+                let line = self.entries[place].line;
+                let store = Store { address, line, id, ready: UNKNOWN, performed: UNKNOWN };
+                self.pending_stores.push_back(store);
+                self.store_timelines.push_back(None);
+            }
+            Kind::Load if self.filter[bucket(address)] > 0 => {
+                let Some(store) = self.pending_stores.iter().rev().find(|store| store.address == address).copied() else { return };
+                self.account.forwarded += 1;
+                self.entries[place].answer = Answer::Inner;
+                if store.ready == UNKNOWN {
+                    self.depend(id, OPERANDS - 1, store.id);
+                } else {
+                    self.entries[place].operands = self.entries[place].operands.max(store.ready);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An operand of an operation is the result of another.
+    fn depend(&mut self, id: u64, operand: usize, producer: u64) {
+        let node = (self.place(id) * OPERANDS + operand) as u32;
+        let producer = self.place(producer);
+        let dependent = self.place(id);
+        self.entries[dependent].missing += 1;
+        match self.entries[producer].last {
+            NONE => self.entries[producer].first = node,
+            last => self.entries[last as usize / OPERANDS].next[last as usize % OPERANDS] = node,
+        }
+        self.entries[producer].last = node;
+    }
+
+    /// Starts what has all its operands, and what follows from that; then commits.
+    fn settle(&mut self) {
+        let mut done = 0;
+        while done < self.work.len() {
+            let id = self.work[done];
+            done += 1;
+            self.start(id);
+        }
+        self.work.clear();
+        self.commit();
+    }
+
+    /// An operation has all its operands.
+    fn start(&mut self, id: u64) {
+        let place = self.place(id);
+        let entry = self.entries[place];
+        let latency = self.latencies[entry.class as usize];
+        let issued = self.units[entry.class as usize].start(entry.operands);
+        let executed = issued + latency;
+        match entry.kind {
+            Kind::Load if entry.answer == Answer::Nothing => self.lookups.push(Reverse((executed, Lookup::Load(id)))),
+            Kind::Load => {
+                self.entries[place].looked = executed;
+                self.resolve(id, executed + self.inner);
+            }
+            Kind::Store => {
+                let index = (entry.number - self.first_store) as usize;
+                self.pending_stores[index].ready = executed;
+                self.resolve(id, executed);
+            }
+            Kind::Compute | Kind::Branch { .. } => self.resolve(id, executed),
+        }
+    }
+
+    /// An operation's result is there at a cycle.
+    fn resolve(&mut self, id: u64, ready: u64) {
+        let place = self.place(id);
+        let Entry { to, first, .. } = self.entries[place];
+        self.entries[place].ready = ready;
+        if let Value::Of(producer) = self.registers[usize::from(to)]
+            && producer == id
+        {
+            self.registers[usize::from(to)] = Value::At(ready);
+        }
+        let mut node = first;
+        while node != NONE {
+            let (dependent, operand) = (node as usize / OPERANDS, node as usize % OPERANDS);
+            let entry = &mut self.entries[dependent];
+            entry.operands = entry.operands.max(ready);
+            entry.missing -= 1;
+            node = entry.next[operand];
+            if entry.missing == 0 {
+                // The window is a ring: the operation at this place is the one between head and tail.
+                let distance = dependent.wrapping_sub(self.head as usize) & (self.entries.len() - 1);
+                self.work.push(self.head + distance as u64);
+            }
+        }
+        if self.redirect == Some(id) {
+            self.redirect = None;
+            self.front = ready + u64::from(self.spec.misprediction_cycles);
+        }
+    }
+
+    /// Commits what can be committed.
+    fn commit(&mut self) {
+        while self.head < self.tail {
+            let place = self.place(self.head);
+            let entry = self.entries[place];
+            if entry.ready == UNKNOWN {
+                return;
+            }
+            let mut earliest = entry.ready;
+            if entry.kind == Kind::Store {
+                if self.buffer.next() == UNKNOWN {
+                    return;
+                }
+                earliest = earliest.max(self.buffer.next());
+            }
+            let before = self.commit.cycle;
+            let cycle = self.commit.take(earliest, self.spec.width);
+            if cycle > before {
+                self.charge(place, before, cycle);
+            }
+            self.window.release(self.head, cycle);
+            self.head += 1;
+            match entry.kind {
+                Kind::Load => self.loads.release(entry.number, cycle),
+                Kind::Store => {
+                    self.stores.release(entry.number, cycle);
+                    let number = self.buffer.take();
+                    debug_assert_eq!(number, entry.number, "stores commit in order");
+                    self.last_store_lookup = cycle.max(self.last_store_lookup + 1);
+                    self.lookups.push(Reverse((self.last_store_lookup, Lookup::Store(number))));
+                }
+                Kind::Compute | Kind::Branch { .. } => {}
+            }
+        }
+    }
+
+    /// The cycles from one commit to the next belong to what kept the later operation.
+    fn charge(&mut self, place: usize, before: u64, cycle: u64) {
+        let entry = &self.entries[place];
+        let mut stack = Stack::default();
+        let edge = |cycle| self.clock.edge(cycle);
+        let (begin, end) = (edge(before), edge(cycle));
+        let mut rest = end - begin;
+        let mut give = |owner, from: u64, until: u64| {
+            let time = edge(until.min(cycle)).saturating_sub(edge(from.max(before)));
+            stack.add(owner, time);
+            rest = rest.saturating_sub(time);
+        };
+        give(Owner::Branch, before, entry.front);
+        match entry.answer {
+            Answer::Nothing => {}
+            Answer::Inner => give(Owner::L1d, entry.looked, entry.looked + self.inner),
+            Answer::Outer | Answer::Missed => {
+                give(Owner::L1d, entry.looked, entry.looked + self.inner);
+                give(Owner::L2, entry.looked + self.inner, entry.looked + self.inner + self.outer);
+            }
+        }
+        if entry.answer == Answer::Missed {
+            let from = edge((entry.looked + self.inner + self.outer).max(before));
+            rest = rest.saturating_sub(self.timelines[place].overlap(from, end, &mut stack));
+        }
+        if entry.kind == Kind::Store && cycle > entry.ready {
+            let from = edge(entry.ready.max(before).max(entry.front));
+            if let Some(timeline) = &self.last_left {
+                rest = rest.saturating_sub(timeline.overlap(from, end, &mut stack));
+            }
+        }
+        let base = rest.min(edge(before + 1) - begin);
+        stack.add(Owner::Base, base);
+        stack.add(Owner::Dependency, rest - base);
+        self.account.lines[entry.line as usize].merge(&stack);
+        self.account.cycles += cycle - before;
+    }
+
+    /// The next lookup: at which cycle, and of what.
+    pub fn next_lookup(&self) -> Option<(u64, Lookup)> {
+        self.lookups.peek().map(|&Reverse(lookup)| lookup)
+    }
+
+    /// Takes the next lookup off: it is being made.
+    pub fn take_lookup(&mut self) {
+        self.lookups.pop();
+    }
+
+    /// Makes a lookup again at a cycle.
+    pub fn look_again(&mut self, lookup: Lookup, cycle: u64) {
+        self.lookups.push(Reverse((cycle, lookup)));
+    }
+
+    /// The address that is looked up.
+    pub fn address(&self, lookup: Lookup) -> Address {
+        match lookup {
+            Lookup::Load(id) => self.entries[self.place(id)].address,
+            Lookup::Store(number) => self.pending_stores[(number - self.first_store) as usize].address,
+        }
+    }
+
+    /// A lookup at a cycle hit, in the second level where `outer` says so.
+    pub fn hit(&mut self, lookup: Lookup, cycle: u64, outer: bool) {
+        match lookup {
+            Lookup::Load(id) => {
+                let place = self.place(id);
+                let entry = &mut self.entries[place];
+                entry.looked = cycle;
+                entry.answer = if outer { Answer::Outer } else { Answer::Inner };
+                self.resolve(id, cycle + self.inner + if outer { self.outer } else { 0 });
+            }
+            // The pipelined write port takes the next store a cycle later.
+            Lookup::Store(number) => self.perform(number, cycle + 1 + if outer { self.outer } else { 0 }, None),
+        }
+        self.settle();
+    }
+
+    /// A lookup missed at a cycle: the load's timeline will be that of the request.
+    pub fn missed(&mut self, lookup: Lookup, cycle: u64) {
+        if let Lookup::Load(id) = lookup {
+            let place = self.place(id);
+            self.entries[place].looked = cycle;
+        }
+    }
+
+    /// What a lookup missed is there at a cycle.
+    pub fn arrived(&mut self, lookup: Lookup, cycle: u64, timeline: &Timeline) {
+        match lookup {
+            Lookup::Load(id) => {
+                let place = self.place(id);
+                self.timelines[place] = *timeline;
+                self.entries[place].answer = Answer::Missed;
+                self.resolve(id, cycle);
+            }
+            Lookup::Store(number) => self.perform(number, cycle, Some(timeline)),
+        }
+        self.settle();
+    }
+
+    /// The cache has a store at a cycle. Stores leave the buffer in order.
+    fn perform(&mut self, number: u64, cycle: u64, timeline: Option<&Timeline>) {
+        let index = (number - self.first_store) as usize;
+        self.pending_stores[index].performed = cycle;
+        self.store_timelines[index] = timeline.map(|timeline| Box::new(*timeline));
+        while let Some(store) = self.pending_stores.front()
+            && store.performed != UNKNOWN
+        {
+            self.last_store_left = self.last_store_left.max(store.performed);
+            self.buffer.release(self.first_store, self.last_store_left);
+            self.filter[bucket(store.address)] -= 1;
+            self.first_store += 1;
+            self.pending_stores.pop_front();
+            self.last_left = self.store_timelines.pop_front().flatten();
+        }
+    }
+
+    /// Whether nothing is in the window and every store has been performed.
+    pub fn is_empty(&self) -> bool {
+        self.head == self.tail && self.pending_stores.is_empty()
+    }
+
+    /// The cycle at which the window came to be empty; what was left to wait for was the last store.
+    pub fn drain(&mut self) -> u64 {
+        let (before, cycle) = (self.commit.cycle, self.commit.cycle.max(self.last_store_left));
+        if cycle > before {
+            let (begin, end) = (self.clock.edge(before), self.clock.edge(cycle));
+            let mut stack = Stack::default();
+            let known = self.last_left.as_ref().map_or(Default::default(), |timeline| timeline.overlap(begin, end, &mut stack));
+            stack.add(Owner::L1d, (end - begin).saturating_sub(known));
+            let line = self.entries[self.place(self.tail.wrapping_sub(1))].line;
+            self.account.lines[line as usize].merge(&stack);
+            self.account.cycles += cycle - before;
+        }
+        self.resume(cycle);
+        cycle
+    }
+
+    /// The source line of the oldest operation that has not been committed.
+    pub fn oldest_line(&self) -> Option<u32> {
+        if self.head < self.tail {
+            return Some(self.entries[self.place(self.head)].line);
+        }
+        self.pending_stores.front().map(|store| store.line)
+    }
+
+    /// The cycle of the next dispatch, as far as is known.
+    pub fn cycle(&self) -> u64 {
+        self.dispatch.cycle
+    }
+
+    /// Bytes of the host's memory it takes.
+    pub fn footprint(&self) -> usize {
+        self.entries.len() * (std::mem::size_of::<Entry>() + std::mem::size_of::<Timeline>())
+            + self.units.iter().map(Units::footprint).sum::<usize>()
+            + self.account.lines.len() * std::mem::size_of::<Stack>()
+            + std::mem::size_of::<Window>()
+    }
+}
