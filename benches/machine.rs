@@ -92,8 +92,10 @@ fn accesses(criterion: &mut Criterion) {
     let cases = [
         ("L1 hits, one core", "uniprocessor", HITS),
         ("L1 hits, four cores together", "uma-bus-4", HITS),
+        ("L1 hits, one core, out of order", "uniprocessor-out-of-order", HITS),
         ("misses, in order", "uniprocessor", STREAM),
         ("misses, at random", "uniprocessor", RANDOM),
+        ("misses, in order, out of order", "uniprocessor-out-of-order", STREAM),
     ];
     for (name, machine, text) in cases {
         let bench = Bench::new(machine, text);

@@ -1,4 +1,5 @@
-//! An in-order core that waits for each access: blocking and sequentially consistent.
+//! A core. In order, it waits for each access: blocking and sequentially consistent. Out of order, its window takes the place of the
+//! walk below (`out_of_order`), and synchronising operations are as in order.
 //!
 //! ```text
 //!            interpreter: one block at a time
@@ -17,8 +18,8 @@
 //! as long as its copy lives, and is charged with the spins it would have made: a load that hits and a branch.
 
 mod account;
-mod plain;
 mod out_of_order;
+mod plain;
 mod run;
 mod units;
 pub mod window;
@@ -42,8 +43,8 @@ use crate::program::interpret::{Context, Interpreter, Request};
 use std::sync::Arc;
 
 pub use account::{CoreAccount, LineStacks, NotConserved, Totals};
-use plain::Plain;
 use out_of_order::OutOfOrder;
+use plain::Plain;
 use run::Pause;
 use window::OperationTable;
 pub use window::WindowAccount;

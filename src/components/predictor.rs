@@ -175,10 +175,9 @@ impl Tage {
 
     /// Gives the branch an entry under a longer history: the first useless one; where there is none, all become less useful.
     fn allocate(&mut self, from: usize, places: &[(usize, u16); TABLES], taken: bool) {
-        for table in from..TABLES {
-            let entry = &mut self.tables[table][places[table].0];
-            if entry.useful == 0 {
-                *entry = Tagged { tag: places[table].1, counter: SURE / 2 + u8::from(taken), useful: 0 };
+        for (table, &(place, tag)) in self.tables.iter_mut().zip(places).skip(from) {
+            if table[place].useful == 0 {
+                table[place] = Tagged { tag, counter: SURE / 2 + u8::from(taken), useful: 0 };
                 return;
             }
         }

@@ -9,8 +9,8 @@ use crate::components::spec::{
     Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
 };
 use crate::machine::keys::{
-    ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys,
-    IntervalKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys, WriteKey,
+    ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys, IntervalKeys,
+    MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys, WriteKey,
 };
 use crate::program::code::OperationClass;
 
@@ -198,6 +198,7 @@ fn memory_spec(keys: &MemoryKeys) -> (MemorySpec, u64) {
 mod tests {
     use crate::base::document::{Field, Shape};
     use crate::machine::keys::CostKeys;
+    use crate::program::code::OperationClass;
 
     #[test]
     fn costs_stand_in_the_order_of_the_classes() {

@@ -77,7 +77,8 @@ fn every_shipped_machine_resolves_to_what_it_says() {
             ("uma-bus-2", 2, "MIMD"),
             ("uma-bus-4", 4, "MIMD"),
             ("uma-bus-16", 16, "MIMD"),
-            ("uniprocessor", 1, "SISD")
+            ("uniprocessor", 1, "SISD"),
+            ("uniprocessor-out-of-order", 1, "SISD"),
         ]
     );
 }
@@ -328,8 +329,8 @@ fn a_machine_names_the_texts_it_needs() {
 fn faults_in_a_part_point_into_the_part() {
     let mut catalogue = Catalogue::built_in();
     let told: Vec<String> = [
-        "[core]\ncosts = { integer = \"1 cycle\" }\n",
-        "[core]\nclocks = \"1 GHz\"\n",
+        "[core]\nkind = \"in-order\"\ncosts = { integer = \"1 cycle\" }\n",
+        "[core]\nkind = \"in-order\"\nclocks = \"1 GHz\"\n",
         "description = \"x\"\n",
         "core = 3\n",
         "[core]\npart = \"in-order-scalar\"\n",

@@ -85,13 +85,20 @@ fn the_list_of_programs_is_complete() {
     assert_eq!(shipped, SMALL.map(|(name, _)| name));
 }
 
+/// Cores that execute out of order.
+const OUT_OF_ORDER: [(&str, &str); 1] = [("node.core.part", "out-of-order-4-wide")];
+
 #[test]
 fn every_program_gives_the_same_values_on_every_machine() {
     let catalogue = Catalogue::built_in();
-    let machines = ["uniprocessor", "split-caches", "uma-bus-2", "uma-bus-4"].map(|name| machine(&catalogue, name, &[]));
+    let mut machines = ["uniprocessor", "split-caches", "uma-bus-2", "uma-bus-4", "uniprocessor-out-of-order"]
+        .map(|name| machine(&catalogue, name, &[]))
+        .to_vec();
+    machines.push(machine(&catalogue, "uma-bus-4", &OUT_OF_ORDER));
     for (name, small) in SMALL {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
-        let records = machines.each_ref().map(|machine| run(&request(machine, &workload, &parameters), &catalogue));
+        let records: Vec<Record> =
+            machines.iter().map(|machine| run(&request(machine, &workload, &parameters), &catalogue)).collect();
         for record in &records {
             // Exactly, even where the program only promises a tolerance: shipped reductions use data whose sums are exact.
             assert_eq!(record.result, records[0].result, "{name} on {}", record.machine.name);
@@ -115,7 +122,8 @@ fn a_cold_run_gives_the_same_values_and_takes_longer_on_data_that_fits() {
 #[test]
 fn records_are_the_same_twice_and_without_run_ahead() {
     let catalogue = Catalogue::built_in();
-    let machines = ["uniprocessor", "split-caches", "uma-bus-4"].map(|name| machine(&catalogue, name, &[]));
+    let mut machines = ["uniprocessor", "split-caches", "uma-bus-4"].map(|name| machine(&catalogue, name, &[])).to_vec();
+    machines.push(machine(&catalogue, "uma-bus-4", &OUT_OF_ORDER));
     for (name, small) in SMALL {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
         for machine in &machines {
@@ -160,7 +168,11 @@ fn protocols_change_times_and_no_value() {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
         let expected = run(&request(&plain, &workload, &parameters), &catalogue);
         for protocol in &protocols {
-            let machine = machine(&catalogue, "uma-bus-4", &[("address_space.protocol", protocol)]);
+            let set = ("address_space.protocol", protocol.as_str());
+            let out_of_order = machine(&catalogue, "uma-bus-4", &[OUT_OF_ORDER[0], set]);
+            let overlapped = run(&request(&out_of_order, &workload, &parameters), &catalogue);
+            assert_eq!(overlapped.result, expected.result, "{name} out of order with {protocol}");
+            let machine = machine(&catalogue, "uma-bus-4", &[set]);
             let plain = request(&machine, &workload, &parameters);
             let [found, event_by_event] =
                 [plain, RunRequest { run_ahead: false, ..plain }].map(|request| run(&request, &catalogue));

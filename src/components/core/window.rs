@@ -756,3 +756,6 @@ impl Window {
             + std::mem::size_of::<Window>()
     }
 }
+
+#[cfg(test)]
+mod tests;

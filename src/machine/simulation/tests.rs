@@ -13,10 +13,12 @@ use crate::base::diagnostic::SourceText;
 use crate::base::time::{Clock, Time};
 use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
+use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
-    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, MemorySpec, NodeSpec, Replacement,
-    SimpleMemorySpec, WritePolicy,
+    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
+    Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
 };
+use crate::program::code::OperationClass;
 
 fn protocol(name: &str, text: &str) -> Arc<Protocol> {
     Arc::new(load(&SourceText::new(name, text)).unwrap())
@@ -63,6 +65,21 @@ pub fn cache(name: &str, sets: u64, ways: u32, latency_cycles: u32) -> CacheSpec
 
 pub fn bus(clock: Clock) -> BusSpec {
     BusSpec { clock, width_bytes: 16, arbitration: Arbitration::RoundRobin, address_cycles: 1, snoop_cycles: 2, outstanding: 8 }
+}
+
+/// What an out-of-order core of a few sizes has.
+pub fn out_of_order(width: u32, window: u32, mshrs: u32) -> OutOfOrderSpec {
+    OutOfOrderSpec {
+        width,
+        window,
+        load_queue: window / 2,
+        store_queue: window / 4,
+        store_buffer: window / 4,
+        mshrs,
+        units: OperationClass::ALL.map(|class| UnitSpec { units: (class as u8) % 3, interval: 1 + class as u32 % 2 }),
+        predictor: PredictorSpec::Gshare { entries: 64, history: 6 },
+        misprediction_cycles: 10,
+    }
 }
 
 /// A node of 2.6 GHz cores with small caches on a 1.3 GHz bus.

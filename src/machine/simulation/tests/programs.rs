@@ -69,8 +69,10 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
         })),
     ];
     let costs = prop_oneof![Just(node(1).core.costs), Just([0; 12])];
-    (levels, interconnect, memory, costs, any::<bool>(), prop_oneof![Just(2600_u64), Just(1000), Just(3333)]).prop_map(
-        |(caches, mut interconnect, memory, costs, exclusive, core)| {
+    let window = prop_oneof![2 => Just(None), 1 => Just(Some(out_of_order(1, 4, 1))), 2 => Just(Some(out_of_order(4, 64, 6)))];
+    let core = (costs, window, prop_oneof![Just(2600_u64), Just(1000), Just(3333)]);
+    (levels, interconnect, memory, core, any::<bool>()).prop_map(
+        |(caches, mut interconnect, memory, (costs, window, core), exclusive)| {
             if let InterconnectSpec::Bus(bus) = &mut interconnect
                 && caches.is_empty()
             {
@@ -78,10 +80,10 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
                 bus.arbitration = Arbitration::RoundRobin;
             }
             NodeSpec {
+                core: CoreSpec { clock: megahertz(core), costs, out_of_order: window.filter(|_| !caches.is_empty()) },
                 caches,
                 interconnect,
                 memory,
-                core: CoreSpec { clock: megahertz(core), costs },
                 protocol: Some(if exclusive { mesi() } else { msi() }),
                 ..node(4)
             }

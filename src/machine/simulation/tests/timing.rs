@@ -222,3 +222,37 @@ fn an_await_is_charged_with_the_spins_it_would_have_made() {
     assert_eq!(many - few, 1000);
     assert_eq!(many_operations - few_operations, 2000);
 }
+
+/// Loads of as many lines, on a core of 1 GHz whose only cache takes 2 cycles and whose memory answers after 100.
+fn overlapped(loads: u32, window: u32, mshrs: u32) -> u64 {
+    let mut spec = node(1);
+    spec.core.clock = megahertz(1000);
+    spec.core.out_of_order = Some(out_of_order(8, window, mshrs));
+    let own = spec.core.out_of_order.as_mut().unwrap();
+    own.load_queue = window;
+    own.units.iter_mut().for_each(|units| *units = UnitSpec { units: 0, interval: 1 });
+    spec.caches = vec![cache("L1d", 64, 4, 2)];
+    spec.interconnect = InterconnectSpec::Ideal;
+    spec.memory = MemorySpec::Simple(SimpleMemorySpec {
+        latency: Time(100_000),
+        bandwidth_bytes_per_second: u64::MAX,
+        channels: 64,
+        queue_capacity: 64,
+    });
+    let program: Vec<Op> = (0..loads).map(|number| Op::Load(8 * number)).collect();
+    run(&spec, &[program]).unwrap().time.0 / 1000
+}
+
+#[test]
+fn as_many_misses_overlap_as_there_are_mshrs_or_places_in_the_window() {
+    // A load and the jump behind it take two places. A miss takes 2 cycles of lookup and 100 of memory; what waits for a register
+    // begins with its lookup, what waits for the window with its dispatch, two cycles before.
+    assert_eq!(overlapped(24, 64, 1), 2 + 24 * 102);
+    assert_eq!(overlapped(24, 64, 24), 2 + 102 + 24 / 4 - 1, "8 operations, 4 loads, are dispatched a cycle");
+    for (window, mshrs) in [(64, 4), (64, 8), (16, 8), (16, 64), (8, 64)] {
+        let in_flight = (window / 2).min(mshrs);
+        let cycles = overlapped(48, window, mshrs);
+        let groups = u64::from(48 / in_flight);
+        assert!((groups * 102..=groups * 104 + 12).contains(&cycles), "{cycles} cycles for {groups} groups of {in_flight}");
+    }
+}
