@@ -212,6 +212,7 @@ impl BusOrder {
         if answer.amend {
             match agent.accesses.iter_mut().find(|request| request.line == line) {
                 Some(request) => request.command = Command::Coherent(Transaction::BusRdX),
+                None if agent.amended.contains(&line) => {}
                 None => agent.amended.push(line),
             }
         }
