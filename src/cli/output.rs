@@ -41,7 +41,7 @@ pub fn write_run(root: &Path, name: &str, files: &[OutputFile], console: &Consol
 }
 
 /// The name as every file system takes it.
-fn file_name(name: &str) -> String {
+pub fn file_name(name: &str) -> String {
     let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).take(100).collect();
     name.trim_start_matches('.').to_owned()
 }

@@ -7,6 +7,7 @@ use crate::coherence::explore::{Change, Counterexample, Exploration, Lane, Scope
 use crate::coherence::load::{RowPlaces, load_with_places};
 use crate::coherence::protocol::{Protocol, Vocabulary};
 use crate::report::human::count;
+use crate::report::{Figure, sequence};
 
 /// What is explored where nothing is said: every shipped protocol takes each of its rows in it.
 const USUAL_SCOPES: [(usize, usize); 2] = [(2, 1), (3, 1)];
@@ -49,6 +50,11 @@ impl Proof {
     /// How it goes wrong, if it does.
     pub fn counterexample(&self) -> Option<&Counterexample> {
         self.explorations.iter().find_map(|exploration| exploration.counterexample.as_ref())
+    }
+
+    /// How it goes wrong, as a picture.
+    pub fn chart(&self) -> Option<Figure> {
+        self.counterexample().map(|counterexample| sequence(&self.protocol.name, counterexample))
     }
 
     /// Different states, over all scopes.

@@ -5,9 +5,10 @@
 //!                                             --> compare, listing                             --> page
 //!                                             --> exports (CSV)
 //!   ValidationCase --> validation                                                              --> page
+//!   Counterexample --> sequence                                                                --> stand-alone SVG
 //! ```
 //!
-//! The input is records alone: this floor neither runs anything nor knows the host. The same input gives the same bytes.
+//! The input is records, and what the explorer found of a protocol: this floor neither runs anything nor knows the host. The same input gives the same bytes.
 
 mod bars;
 mod caches;
@@ -23,6 +24,7 @@ mod page;
 pub mod palette;
 #[cfg(test)]
 mod sample;
+mod sequence;
 mod stacks;
 mod svg;
 mod utilisation;
@@ -33,6 +35,7 @@ use serde::Serialize;
 pub use self::exports::exports;
 pub use self::figure::{Column, Figure, RenderError, Table};
 pub use self::page::page;
+pub use self::sequence::sequence;
 use crate::experiment::record::{Record, ValidationCase};
 
 /// What a page is made of.

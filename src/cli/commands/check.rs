@@ -1,5 +1,7 @@
 //! `flynn check FILE...`
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
@@ -9,6 +11,7 @@ use crate::cli::arguments::{FormatArguments, ProgramArguments, SetArguments};
 use crate::cli::case::read_workload;
 use crate::cli::console::Console;
 use crate::cli::names::Library;
+use crate::cli::output::{OutputFile, file_name, write_directory};
 use crate::cli::proof::Proof;
 use crate::coherence::explore::{MOST_AGENTS, MOST_LINES};
 use crate::experiment::run::prepare;
@@ -38,6 +41,7 @@ Examples:
   flynn check my-machine.toml --format json
   flynn check my-protocol.toml              every state of 2 agents and 1 line, and of 3 agents and 1 line
   flynn check mesi --agents 2 --lines 2
+  flynn check my-protocol.toml --output .   and, if it is refuted, the chart as my-protocol-counterexample/counterexample.svg
 
 What a file is meant to be is read off its content. Exit code 1: something is wrong with one of them.
 
@@ -69,6 +73,10 @@ pub struct Arguments {
     /// End the exploration of a protocol at so many states; a million take up to 600 MB [default: 1000000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_STATES))]
     states: Option<u32>,
+
+    /// Where the sequence chart of a refuted protocol is written as SVG
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
 
     #[command(flatten)]
     set: SetArguments,
@@ -165,7 +173,7 @@ impl Checker {
         match entry.kind {
             Kind::Machine => self.machine(&entry.source),
             Kind::Workload => self.workload(entry),
-            Kind::Protocol => self.protocol(&entry.source),
+            Kind::Protocol => self.protocol(entry),
             Kind::Runtime => self.runtime(&entry.source),
             Kind::Processor | Kind::Memory | Kind::Link => self.part(entry),
             Kind::Experiment => Err(Failure::input(format!("{}: experiments are not built yet", entry.source.name))),
@@ -233,10 +241,15 @@ impl Checker {
         Ok(machine.plan(threads, 1)?)
     }
 
-    fn protocol(&self, source: &SourceText) -> Result<Verdict, Failure> {
+    fn protocol(&self, entry: &Entry) -> Result<Verdict, Failure> {
         let Arguments { agents, lines, states, .. } = &self.arguments;
         let scopes = Proof::scopes(agents.map(usize::from), lines.map(usize::from), states.map(|states| states as usize));
-        let proof = Proof::new(source, &scopes)?;
+        let proof = Proof::new(&entry.source, &scopes)?;
+        if let (Some(root), Some(chart)) = (&self.arguments.output, proof.chart()) {
+            let name = format!("{}-{}", entry.name, chart.name);
+            let files = [OutputFile::new(format!("{}.svg", chart.name), chart.svg)];
+            write_directory(root, &file_name(&name), &files).map_err(|error| Failure::file("write to", root, &error))?;
+        }
         Ok(Verdict { facts: proof.facts(), faults: proof.faults(), ..Verdict::new(proof.sentence()) })
     }
 

@@ -49,14 +49,14 @@ fn shipped_hold(scopes: impl Fn(usize, usize, usize) -> bool) {
 
 #[test]
 fn shipped_protocols_hold_and_take_every_row() {
-    shipped_hold(|_, _, states| states < 150_000);
+    shipped_hold(|_, _, states| states < 125_000);
 }
 
 /// Twenty seconds without optimisation.
 #[test]
 #[ignore = "takes long; the same for fewer states is always run"]
 fn shipped_protocols_hold_with_two_agents_and_two_lines() {
-    shipped_hold(|_, _, states| states >= 150_000);
+    shipped_hold(|_, _, states| states >= 125_000);
 }
 
 /// A shipped protocol with one row changed.

@@ -78,7 +78,7 @@ impl Node {
         }
         same("bytes that caches read and their sources", read, memory_read + line * interconnect.flushes)?;
         same("bytes that caches wrote and memory took or did not take", written, memory_written + line * interconnect.supplies)?;
-        let write_backs = written - line * interconnect.flushes;
+        let write_backs = written.saturating_sub(line * interconnect.flushes);
         let words = u64::from(WORD_BYTES) * interconnect.words;
         same("bytes over the interconnect and their ends", moved, read + write_backs + words)
     }

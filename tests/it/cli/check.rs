@@ -113,6 +113,9 @@ fn a_broken_protocol_is_refuted_with_a_chart() {
     let steps = counterexample["steps"].as_array().unwrap();
     assert_eq!((counterexample["agents"].as_u64(), steps.len()), (Some(2), 18));
     assert_eq!(counterexample["row"], serde_json::json!({"table": "agent", "state": "S", "event": "bus_upgr", "line": 58}));
+    here.flynn(&["check", "broken.toml", "--output", "."]).ends_with(1);
+    let chart = std::fs::read_to_string(here.path().join("broken-counterexample/counterexample.svg")).unwrap();
+    assert!(chart.contains("SM_A → M") && chart.contains("may write the line"), "{chart}");
     let last = &steps[17]["changes"][0];
     assert_eq!(last, &serde_json::json!({"at": "agent 0", "line": 0, "before": "SM_A", "after": "M"}));
 }
