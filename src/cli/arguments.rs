@@ -139,6 +139,18 @@ pub fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A number of operations, at least 1: `5000000000`, `5_000_000_000` or `5e9`.
+pub fn operations(text: &str) -> Result<u64, String> {
+    let plain = text.replace('_', "");
+    let whole = || plain.parse::<u64>().ok();
+    // Below 2^53 every whole number is a float.
+    let scientific = || plain.parse::<f64>().ok().filter(|n| n.fract() == 0.0 && (1.0..9e15).contains(n)).map(|n| n as u64);
+    match whole().or_else(scientific) {
+        Some(operations) if operations > 0 => Ok(operations),
+        _ => Err("expected a number of operations, at least 1, such as 5_000_000_000 or 5e9".to_owned()),
+    }
+}
+
 /// The whole command, with its grouped help: for parsing, completions and manual pages.
 pub fn command() -> clap::Command {
     help::grouped(Arguments::command())
@@ -208,6 +220,16 @@ mod tests {
             assert!(matches!(read(["flynn".into(), name.into()]), Err(Refusal::Planned(_))), "{name}");
         }
         assert!(matches!(read(["flynn".into(), "comparee".into()]), Err(Refusal::Said(_))));
+    }
+
+    #[test]
+    fn operations_are_written_as_people_write_large_numbers() {
+        for text in ["100000000", "100_000_000", "1e8"] {
+            assert_eq!(operations(text), Ok(100_000_000), "{text}");
+        }
+        for text in ["0", "-1", "1.5", "many", "", "1e300", "inf"] {
+            assert!(operations(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::answer::{Failure, Stopped};
-use super::names::Library;
+use super::names::{Library, is_path};
 use super::trace_file;
 use crate::base::diagnostic::SourceText;
 use crate::experiment::record::{Record, Start};
@@ -57,13 +57,19 @@ pub struct Case {
 impl Case {
     /// Reads both texts. What the workload says of the run-time comes before `set`, keys of the machine with other values.
     pub fn read(library: &Library, machine: &str, workload: &str, set: &[(String, String)]) -> Result<Case, Failure> {
-        let machine = library.find(Kind::Machine, machine)?;
+        let entry = library.find(Kind::Machine, machine).map_err(|failure| swapped(library, machine, workload, failure))?;
         let workload = if trace_file::is_trace(workload) {
             bare_trace(workload)?
         } else {
             read_workload(library, &library.find(Kind::Workload, workload)?)?
         };
-        Case::new(library, &machine, workload, set)
+        let mut case = Case::new(library, &entry, workload, set)?;
+        if is_path(machine) {
+            let changes = changes(set);
+            let own = case.machine.name.strip_suffix(&*changes).unwrap_or_default();
+            case.machine.name = format!("{} ({own}){changes}", file_name(machine));
+        }
+        Ok(case)
     }
 
     /// The same where the texts are at hand.
@@ -73,7 +79,9 @@ impl Case {
             keys.extend(program.runtime.iter().map(|(key, value)| (format!("runtime.{key}"), value.clone())));
         }
         keys.extend_from_slice(set);
-        let resolved = library.resolve(&machine.source, &keys)?;
+        let mut resolved = library.resolve(&machine.source, &keys)?;
+        // Two machines that differ are not called the same.
+        resolved.name.push_str(&changes(set));
         Ok(Case { machine_name: machine.name.clone(), machine: resolved, workload })
     }
 
@@ -92,6 +100,25 @@ impl Case {
             functional: settings.functional,
         };
         simulate(&request, &library.catalogue, &mut |so_far| progress(so_far.fraction)).map_err(Failure::from)
+    }
+}
+
+/// What `--set` changes, as it stands behind a machine's name.
+fn changes(set: &[(String, String)]) -> String {
+    set.iter().map(|(key, value)| format!(", {key} = {}", value.trim_matches('"'))).collect()
+}
+
+/// The last part of a path.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(path)
+}
+
+/// What to say of a name that is no machine's: perhaps machine and workload are the wrong way round.
+fn swapped(library: &Library, machine: &str, workload: &str, failure: Failure) -> Failure {
+    match (library.find(Kind::Workload, machine), library.find(Kind::Machine, workload)) {
+        (Ok(_), Ok(_)) => Failure::input(format!("`{machine}` is a workload and `{workload}` is a machine"))
+            .help(format!("the machine comes first: flynn run {workload} {machine}")),
+        _ => failure,
     }
 }
 
@@ -145,7 +172,7 @@ impl From<RunError> for Failure {
             RunError::Input(diagnostics) => Failure::Texts(diagnostics),
             RunError::Trace(what) => Failure::input(what),
             RunError::Stopped(stop) => Failure::Stopped(Box::new(Stopped {
-                help: (stop.kind == "limit").then(|| "`flynn run --limit OPERATIONS` lets it go on for longer".to_owned()),
+                help: (stop.kind == "limit").then(|| "`--limit OPERATIONS` lets it go on for longer".to_owned()),
                 kind: stop.kind.to_string(),
                 message: stop.message,
                 source: stop.source,

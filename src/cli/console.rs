@@ -60,6 +60,11 @@ impl Console {
         }
     }
 
+    /// Lines for people: as [`Console::print`], with plain spaces between numbers and units, which can be searched for.
+    pub fn print_lines(&mut self, text: &str) -> Result<(), Failure> {
+        self.print(&text.replace('\u{a0}', " "))
+    }
+
     /// Data as one JSON document.
     pub fn print_json(&mut self, document: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(document)

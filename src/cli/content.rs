@@ -25,6 +25,9 @@ const KEYS: [(&str, Kind); 14] = [
     ("interconnect", Kind::Link),
 ];
 
+/// What run-time texts of a user's own may build, as their names begin.
+const RUNTIME: [&str; 4] = ["lock", "barrier", "reduce", "schedule"];
+
 /// What a text is meant to be. A wrong one is taken for what its directory says or for a machine, so that its faults can be told.
 ///
 /// # Errors
@@ -35,10 +38,31 @@ pub fn kind_of(source: &SourceText) -> Result<Kind, Failure> {
     let extension = path.extension().unwrap_or_default();
     let by_directory = Kind::ALL.into_iter().find(|&kind| directory == super::names::heading(kind));
     match extension.to_str() {
+        Some("flynn") if may_be_runtime(&source.name) && defines_runtime(&source.text) => Ok(Kind::Runtime),
         Some("flynn") => Ok(by_directory.filter(|&kind| kind == Kind::Runtime).unwrap_or(Kind::Workload)),
         Some("toml") => Ok(kind_by_keys(source).or(by_directory).unwrap_or(Kind::Machine)),
         _ => Err(Failure::input(format!("{} is no text flynn reads", source.name)).help("they end in .toml or .flynn")),
     }
+}
+
+/// Whether a file may be a run-time text of the user's own: these are named by what they build, as in `lock-mine.flynn`.
+pub fn may_be_runtime(path: &str) -> bool {
+    let name = path.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(path);
+    name.ends_with(".flynn") && RUNTIME.iter().any(|what| name.strip_prefix(what).is_some_and(|rest| rest.starts_with('-')))
+}
+
+/// Whether a text defines a function that only run-time texts may: the names are words of the notation elsewhere, or unused.
+fn defines_runtime(text: &str) -> bool {
+    let mut functions = text.lines().filter_map(|line| line.strip_prefix("fn ")?.split('(').next());
+    functions.any(|name| ["acquire", "wait", "contribute", "next"].contains(&name.trim()))
+}
+
+/// Whether a text is a machine or a workload, beyond doubt: by its extension or its keys alone.
+pub fn whole_kind_of(source: &SourceText) -> Option<Kind> {
+    if source.name.ends_with(".flynn") {
+        return Some(Kind::Workload);
+    }
+    kind_by_keys(source).filter(|kind| [Kind::Machine, Kind::Workload].contains(kind))
 }
 
 fn kind_by_keys(source: &SourceText) -> Option<Kind> {
@@ -64,6 +88,15 @@ mod tests {
                 assert_eq!(kind_of(&entry.source), Ok(kind), "{}", entry.source.name);
             }
         }
+    }
+
+    #[test]
+    fn a_lock_of_ones_own_is_known_by_name_and_content() {
+        let lock = Catalogue::built_in().find(Kind::Runtime, "lock-mcs").unwrap().source.text.clone();
+        assert_eq!(kind_of(&SourceText::new("lock-mine.flynn", lock.clone())), Ok(Kind::Runtime));
+        assert_eq!(kind_of(&SourceText::new("lab/lock-mine.flynn", lock.clone())), Ok(Kind::Runtime));
+        assert_eq!(kind_of(&SourceText::new("mine.flynn", lock)), Ok(Kind::Workload));
+        assert_eq!(kind_of(&SourceText::new("lock-test.flynn", "mutex m\nlock m { }\n")), Ok(Kind::Workload));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Draws diagnostics as compilers do: the line, a caret under the fault, the sentence, what to write instead.
 
+use std::path::Path;
+
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 
 use super::answer::{Failure, Stopped};
 use crate::base::diagnostic::{Diagnostic, SourceText, Span};
+use crate::machine::catalogue::Kind;
 
 /// Diagnostics drawn at most; the rest are counted.
 const DRAWN_AT_MOST: usize = 20;
@@ -72,17 +75,24 @@ fn stopped(stopped: &Stopped, colours: bool) -> String {
 /// The lines of a text that hold the places, or only its name where there are none.
 fn excerpt<'a>(source: &'a SourceText, primary: Vec<(Span, &'a str)>, context: Vec<(Span, &'a str)>) -> Element<'a> {
     if primary.is_empty() && context.is_empty() {
-        return Origin::path(&*source.name).into();
+        return Origin::path(shown_name(source)).into();
     }
     let annotation = |kind: AnnotationKind, (span, message): (Span, &str)| {
         let label = (!message.is_empty()).then(|| printable(message));
         kind.span(inside(&source.text, span)).label(label)
     };
     Snippet::source(&*source.text)
-        .path(&*source.name)
+        .path(shown_name(source))
         .annotations(primary.into_iter().map(|place| annotation(AnnotationKind::Primary, place)))
         .annotations(context.into_iter().map(|place| annotation(AnnotationKind::Context, place)))
         .into()
+}
+
+/// The text's name. One that is compiled in has the path of a file that its reader may not have.
+fn shown_name(source: &SourceText) -> String {
+    let shipped = Kind::ALL.iter().any(|kind| source.name.starts_with(&format!("{}/", kind.directory())));
+    let built_in = if shipped && !Path::new(&*source.name).exists() { "built-in " } else { "" };
+    format!("{built_in}{}", source.name)
 }
 
 /// The span cut to the text and widened to whole characters.
@@ -127,6 +137,15 @@ mod tests {
           |
           = help: did you mean `latency`?
         "#);
+    }
+
+    #[test]
+    fn a_text_without_a_file_is_called_built_in() {
+        let source = SourceText::new("configs/workloads/nobodys.flynn", "x\n");
+        let drawn = diagnostics(&[Diagnostic::at(&source, Span::new(0, 1), "m")], false);
+        assert!(drawn.contains("--> built-in configs/workloads/nobodys.flynn:1:1"), "{drawn}");
+        let shipped = SourceText::new("configs/workloads/triad.flynn", "x\n");
+        assert!(!diagnostics(&[Diagnostic::at(&shipped, None, "m")], false).contains("built-in"), "the package has this file");
     }
 
     #[test]

@@ -39,11 +39,29 @@ impl Library {
         Library { catalogue }
     }
 
+    /// The same with the run-time texts of the user's own: those beside the machine, if that is a file, and those here.
+    pub fn with_runtime_beside(mut self, machine: &str) -> Library {
+        let beside = is_path(machine).then(|| Path::new(machine).parent().map(Path::to_path_buf)).flatten();
+        for directory in [Some(PathBuf::new()), beside].into_iter().flatten() {
+            for source in runtime_texts(&directory) {
+                self.catalogue.add(Kind::Runtime, stem(&source.name), source);
+            }
+        }
+        self
+    }
+
     /// The text a user means by `name`.
     pub fn find(&self, kind: Kind, name: &str) -> Result<Entry, Failure> {
         if is_path(name) {
             let source = read_text(Path::new(name)).map_err(|failure| self.hint(kind, name, failure))?;
-            return Ok(Entry { kind, name: stem(name), source });
+            // A text of another kind would be at fault in every line.
+            return match content::whole_kind_of(&source) {
+                Some(other) if other != kind && WHOLE.contains(&kind) => {
+                    let what = if name.ends_with(".flynn") { "a program".to_owned() } else { with_article(other) };
+                    Err(Failure::input(format!("{name} is {what}, not {}", with_article(kind))))
+                }
+                _ => Ok(Entry { kind, name: stem(name), source }),
+            };
         }
         if let Some(entry) = self.catalogue.find(kind, name) {
             return Ok(entry.clone());
@@ -77,8 +95,9 @@ impl Library {
                 Err(Failure::input(format!("`{name}` is the name of several things")).help(format!("say {}", ways.join(" or "))))
             }
             (None, _) => {
-                let names = Kind::ALL.into_iter().flat_map(|kind| self.catalogue.entries(kind)).map(|entry| entry.name.as_str());
-                Err(Failure::input(format!("nothing here is called `{name}`")).help(advice(nearest(name, names), "")))
+                let names = || Kind::ALL.into_iter().flat_map(|kind| self.catalogue.entries(kind)).map(|entry| entry.name.as_str());
+                let near = nearest(name, names()).or_else(|| names().find(|other| ends_in(other, name)));
+                Err(Failure::input(format!("nothing here is called `{name}`")).help(advice(near, "")))
             }
         }
     }
@@ -120,6 +139,17 @@ impl Library {
     fn hint(&self, kind: Kind, name: &str, failure: Failure) -> Failure {
         failure.help(advice(self.catalogue.nearest(kind, &stem(name)), heading(kind)))
     }
+}
+
+/// Whether a name is a kind and another name, as `lock-ticket` is of `ticket`.
+fn ends_in(name: &str, end: &str) -> bool {
+    name.strip_suffix(end).is_some_and(|kind| kind.ends_with('-'))
+}
+
+/// `a machine`
+fn with_article(kind: Kind) -> String {
+    let article = if kind == Kind::Experiment { "an" } else { "a" };
+    format!("{article} {}", kind.noun())
 }
 
 fn advice(near: Option<&str>, heading: &str) -> String {
@@ -172,6 +202,16 @@ fn local_paths(kind: Kind) -> Vec<PathBuf> {
     paths.retain(|path| path.extension().is_some_and(|extension| kind.extensions().iter().any(|known| extension == *known)));
     paths.sort();
     paths
+}
+
+/// The run-time texts in a directory, in the order of their names.
+fn runtime_texts(directory: &Path) -> Vec<SourceText> {
+    let listed = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let Ok(entries) = std::fs::read_dir(listed) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| directory.join(entry.file_name())).collect();
+    paths.retain(|path| content::may_be_runtime(&path.to_string_lossy()) && path.is_file());
+    paths.sort();
+    paths.iter().filter_map(|path| read_text(path).ok()).filter(|text| content::kind_of(text) == Ok(Kind::Runtime)).collect()
 }
 
 fn local_texts(kind: Kind) -> impl Iterator<Item = (String, SourceText)> {

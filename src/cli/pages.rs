@@ -10,6 +10,8 @@ use crate::report::{self, HostFacts, RenderError, ReportInput};
 /// What several runs leave together.
 pub struct Collection<'a> {
     pub title: &'a str,
+    /// The records are predictions of what was measured, and no more.
+    pub predictions: bool,
     pub records: &'a [Record],
     pub validation: &'a [ValidationCase],
     pub host: Option<HostFacts>,
@@ -50,6 +52,7 @@ pub fn of_collection(collection: &Collection<'_>) -> Result<Vec<OutputFile>, Fai
         validation: collection.validation,
         host: collection.host.clone(),
         commands: collection.commands.clone(),
+        predictions: collection.predictions,
     };
     files.push(OutputFile::new("report.html", report::page(&input)?));
     if !collection.validation.is_empty() {

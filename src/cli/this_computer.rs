@@ -18,7 +18,7 @@ const MOST_WAYS: u64 = 64;
 /// The machine's text.
 pub fn machine(host: &HostDescription) -> SourceText {
     let mut text = format!(
-        "# This computer, as far as its operating system tells; the rest is from the catalogue.\n\
+        "# A model of this computer, as far as its operating system tells; the rest is from the catalogue.\n\
          name = {}\n\
          description = \"Cores and private caches as the operating system tells them, the rest from the catalogue.\"\n\n\
          [[node]]\n\
@@ -26,7 +26,7 @@ pub fn machine(host: &HostDescription) -> SourceText {
          core = {{ part = \"unit-cost\", clock = \"{}\" }}\n\
          interconnect = {{ part = \"snooping-bus\", width = \"32 B\", clock = \"2 GHz\" }}\n\
          memory = {{ part = \"simple-dram\" }}\n",
-        quoted(&format!("this computer ({})", name(host))),
+        quoted(&format!("model of this computer ({})", name(host))),
         cores(host),
         clock(host),
     );
@@ -55,6 +55,27 @@ pub fn facts(host: &HostDescription) -> HostFacts {
         name: name(host),
         cores: format!("{} to run on", human::plural(cores(host) as usize, "core")),
         caches: caches.join(", "),
+        model: limits(host),
+    }
+}
+
+/// What the model leaves out, and which predictions that spoils.
+fn limits(host: &HostDescription) -> String {
+    let size = |level| {
+        let level = host.caches.iter().filter(|cache| cache.level == level && cache.kind != CacheKind::Instruction);
+        level.map(|cache| cache.size_bytes).max()
+    };
+    let private = LATENCIES.iter().filter_map(|&(level, _)| size(level)).max();
+    match (private, size(LATENCIES.len() as u32 + 1)) {
+        (Some(private), Some(shared)) => format!(
+            "The model has no L3 and no prefetching: programs that walk through arrays larger than the L2 ({}) look too slow, most of \
+             all those that would fit the L3 ({}). It carries out one operation at a time, a cycle each: programs that compute look \
+             too slow too.",
+            human::bytes(private),
+            human::bytes(shared)
+        ),
+        _ => "The model has no prefetching, and carries out one operation at a time, a cycle each: most programs look too slow."
+            .to_owned(),
     }
 }
 
@@ -140,5 +161,8 @@ mod tests {
         assert!(machine.name.contains("Some CPU @ 2.60GHz"));
         assert_eq!(machine.nodes[0].caches.len(), 2);
         assert_eq!(clock(&host), "2.6 GHz");
+        let limits = facts(&host).model.replace('\u{a0}', " ");
+        assert!(limits.contains("(1.5 MiB)") && limits.contains("(36 MiB)"), "{limits}");
+        assert!(!facts(&HostDescription::default()).model.contains("L3"));
     }
 }

@@ -100,9 +100,23 @@ pub fn prepare(
     catalogue: &Catalogue,
 ) -> Result<(Program, Code), Diagnostics> {
     let bindings = Bindings { parameters: parameters.to_vec(), threads: plan.threads };
-    let program = compile(source, &bindings)?;
+    let program = compile(source, &bindings).map_err(|faults| blame_parameters(source, &bindings, faults))?;
     let code = lower(&program, plan, &catalogue.runtime_texts())?;
     Ok((program, code))
+}
+
+/// Faults that a program has only with the parameters given for this run are told once, and with what was given.
+fn blame_parameters(source: &SourceText, bindings: &Bindings, mut faults: Diagnostics) -> Diagnostics {
+    let of_values =
+        |fault: &Diagnostic| fault.span.is_some() && fault.help.as_deref().is_none_or(|help| help.contains("parameters"));
+    let own = Bindings { parameters: Vec::new(), threads: bindings.threads };
+    if bindings.parameters.is_empty() || !faults.iter().all(of_values) || compile(source, &own).is_err() {
+        return faults;
+    }
+    faults.truncate(1);
+    let given: Vec<String> = bindings.parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let help = format!("{} was given for this run; without that the program is right", given.join(", "));
+    faults.into_iter().map(|fault| fault.help(help.clone())).collect()
 }
 
 /// Simulates one run.

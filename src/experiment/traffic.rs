@@ -14,14 +14,23 @@ use crate::machine::simulation::{Node, TrafficReport};
 use crate::program::code::Code;
 
 /// Lets one source a core offer its share of the load.
+///
+/// # Errors
+/// As [`super::run::simulate`]; also a number of threads, which traffic has none of.
 pub(super) fn simulate(request: &RunRequest, workload: &TrafficWorkload) -> Result<Record, RunError> {
+    if let Some(threads) = request.threads {
+        let message = format!("traffic has no threads, so it cannot run on {threads}: every core is one source");
+        let help = "--set node.cores=N changes how many sources there are";
+        return Err(RunError::Input(vec![Diagnostic::at(&workload.source, None, message).key("threads").help(help)]));
+    }
+    let workload = &workload.with_parameters(request.parameters)?;
     let spec = node_spec(request);
     let InterconnectSpec::Bus(bus) = &spec.interconnect else {
         let fault =
             Diagnostic::at(&workload.source, workload.table.load.place.span, "an ideal interconnect has no capacity to load");
         return Err(RunError::Input(vec![fault.key("load").help("run it on a machine with a bus, such as uma-bus-4")]));
     };
-    let traffic = Traffic { workload, bus, sources: request.threads.unwrap_or(spec.cores).max(1) };
+    let traffic = Traffic { workload, bus, sources: spec.cores.max(1) };
     let mut node = Node::with_traffic(&spec, &traffic.specs(), request.seed)
         .map_err(|faults| misfits(request.machine, &workload.source, &faults))?;
     match node.run_traffic() {
@@ -136,29 +145,51 @@ impl Traffic<'_> {
 
     fn why(&self, report: &TrafficReport, mean_ps: f64) -> Vec<Reason> {
         let utilisation = report.data_bus_busy.0 as f64 / report.time.0.max(1) as f64;
-        let busy = Reason {
-            sentence: format!(
-                "The data bus was busy {:.1}% of the time, with {:.1}% offered; a request took {:.1} ns on average.",
-                utilisation * 100.0,
-                *self.workload.table.load * 100.0,
-                mean_ps / 1e3
-            ),
-            evidence: vec!["node[0].interconnect.busy_ps".to_string(), "traffic.mean_ps".to_string()],
-        };
-        let mut why = vec![busy];
-        if self.workload.table.direction.value == Direction::Write && utilisation < 1.0 {
-            let cycle_ns = self.cycle_seconds() * 1e9;
-            let theory = slotted_md1_wait(utilisation, self.service_seconds() * 1e9, cycle_ns);
-            why.push(Reason {
-                sentence: format!(
-                    "Requests waited {:.2} ns on average; the M/D/1 queue with service at clock edges has U*S/(2*(1-U)) + half a \
-                     cycle = {theory:.2} ns.",
-                    (mean_ps - self.unloaded_ps()).max(0.0) / 1e3,
-                ),
-                evidence: vec!["traffic.mean_wait_ps".to_string()],
-            });
+        let offered = *self.workload.table.load;
+        let busy = format!(
+            "The data bus was busy {:.1}% of the time, with {:.1}% offered; a request took {:.1} ns on average.",
+            utilisation * 100.0,
+            offered * 100.0,
+            mean_ps / 1e3
+        );
+        let busy =
+            Reason { sentence: busy, evidence: vec!["node[0].interconnect.busy_ps".to_string(), "traffic.mean_ps".to_string()] };
+        match self.against_theory(utilisation, mean_ps) {
+            _ if offered >= 1.0 => vec![self.overload(report), busy],
+            Some(theory) => vec![theory, busy],
+            None => vec![busy],
         }
-        why
+    }
+
+    /// What happens where at least as much is offered as can be carried: no mean is worth quoting.
+    fn overload(&self, report: &TrafficReport) -> Reason {
+        let longest = report.sources.iter().map(|source| source.longest_queue).max().unwrap_or(0);
+        Reason {
+            sentence: format!(
+                "{} the bus can carry ({:.0}% of its capacity): the queue grows for as long as the run lasts, here up to {longest} \
+                 requests at one source, and so does the waiting.",
+                if *self.workload.table.load > 1.0 { "More is offered than" } else { "As much is offered as" },
+                *self.workload.table.load * 100.0,
+            ),
+            evidence: vec!["node[0].source[0].longest_queue".to_string(), "traffic.mean_ps".to_string()],
+        }
+    }
+
+    /// The mean wait beside that of the M/D/1 queue, which holds for writes at a load below 1.
+    fn against_theory(&self, utilisation: f64, mean_ps: f64) -> Option<Reason> {
+        if self.workload.table.direction.value != Direction::Write || utilisation >= 1.0 {
+            return None;
+        }
+        let theory = slotted_md1_wait(utilisation, self.service_seconds() * 1e9, self.cycle_seconds() * 1e9);
+        Some(Reason {
+            sentence: format!(
+                "Requests waited {:.2} ns on average with the bus busy {:.1}% of the time; the M/D/1 \
+                 queue with service at clock edges has U*S/(2*(1-U)) + half a cycle = {theory:.2} ns.",
+                (mean_ps - self.unloaded_ps()).max(0.0) / 1e3,
+                utilisation * 100.0,
+            ),
+            evidence: vec!["traffic.mean_wait_ps".to_string()],
+        })
     }
 }
 

@@ -47,6 +47,26 @@ pub fn case(record: &Record, threads: u32, measurement: &Measurement) -> Validat
     }
 }
 
+/// What is to be thought of where simulator and host computed different results.
+pub const LIKELY_RACE: &str = "\
+The likely cause is a data race: several threads write one place, or one writes what another reads, without `atomic`, `lock` or \
+`reduce`. Look at the lines inside `parallel` that assign to a `shared` scalar, or to an element whose index is not the thread's own.";
+
+/// How much faster each case is than the case of the same workload with the fewest threads, predicted and measured; `None` for that
+/// case itself and where a time is missing.
+pub fn speedups(cases: &[ValidationCase]) -> Vec<Option<[f64; 2]>> {
+    let base = |case: &ValidationCase| {
+        let same = |other: &&ValidationCase| (&other.workload, &other.parameters) == (&case.workload, &case.parameters);
+        cases.iter().filter(same).min_by_key(|other| other.threads)
+    };
+    let speedup = |case: &ValidationCase| {
+        let base = base(case).filter(|base| base.threads < case.threads)?;
+        let pair = [base.predicted_seconds / case.predicted_seconds, base.measured_seconds / case.measured_seconds];
+        pair.iter().all(|speedup| speedup.is_finite() && *speedup > 0.0).then_some(pair)
+    };
+    cases.iter().map(speedup).collect()
+}
+
 /// Figures over several cases: of absolute errors the median, mean, 90th percentile and worst, the mean signed error (bias), and the
 /// mean of |ln(predicted / measured)|, which does not flatter predictions that are too low. Inconclusive cases do not count.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]

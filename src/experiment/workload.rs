@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText};
-use crate::base::document::{Data, Field, Place, Shape, Value, Whole, read, wrong_type};
+use crate::base::document::{Data, Field, Place, Shape, Value, Whole, parse, read, read_value, wrong_type};
 use crate::base::quantity::ByteSize;
 use crate::experiment::trace::TraceFile;
+use crate::machine::overrides::Override;
 use crate::{choice, section, tagged};
 
 /// Finds what a workload's text names.
@@ -271,18 +272,7 @@ impl Workload {
                     runtime: table.runtime.value.0,
                 }))
             }
-            WorkloadTable::Traffic(table) => {
-                if !(table.load.value > 0.0 && table.load.value <= 1000.0) {
-                    let message =
-                        format!("a load of {} cannot be offered: it is a share of capacity above 0, such as 0.5", *table.load);
-                    return Err(vec![fault(&table.load.place, "load", message)]);
-                }
-                if !(1..=4096).contains(&table.size.0) {
-                    let message = format!("a request of {} cannot be made: from 1 B to 4 KiB", *table.size);
-                    return Err(vec![fault(&table.size.place, "size", message)]);
-                }
-                Ok(Workload::Traffic(TrafficWorkload { name: name.into(), source: source.clone(), table }))
-            }
+            WorkloadTable::Traffic(table) => TrafficWorkload::new(name, source, table).map(Workload::Traffic),
             WorkloadTable::Trace(table) => {
                 let file = beside.trace(&table.file).map_err(|why| vec![fault(&table.file.place, "file", why)])?;
                 Ok(Workload::Trace(TraceWorkload { name: name.into(), source: source.clone(), table, file }))
@@ -296,6 +286,36 @@ impl Workload {
             Workload::Program(program) => &program.name,
             Workload::Traffic(traffic) => &traffic.name,
             Workload::Trace(trace) => &trace.name,
+        }
+    }
+}
+
+impl TrafficWorkload {
+    fn new(name: &str, source: &SourceText, table: Box<TrafficTable>) -> Result<TrafficWorkload, Diagnostics> {
+        if !(table.load.value > 0.0 && table.load.value <= 1000.0) {
+            let message = format!("a load of {} cannot be offered: it is a share of capacity above 0, such as 0.5", *table.load);
+            return Err(vec![fault(&table.load.place, "load", message)]);
+        }
+        if !(1..=4096).contains(&table.size.0) {
+            let message = format!("a request of {} cannot be made: from 1 B to 4 KiB", *table.size);
+            return Err(vec![fault(&table.size.place, "size", message)]);
+        }
+        Ok(TrafficWorkload { name: name.into(), source: source.clone(), table })
+    }
+
+    /// The same with other values for some of its keys, as `--param` gives them; of two for one key the later counts.
+    ///
+    /// # Errors
+    /// A key that traffic does not have, or a value that it cannot take: faults point into a text called `--param`.
+    pub fn with_parameters(&self, parameters: &[(String, String)]) -> Result<TrafficWorkload, Diagnostics> {
+        let mut tree = parse(&self.source)?;
+        for (key, value) in parameters {
+            let setting = Override::of_option("--param", key, value).map_err(|fault| vec![*fault])?;
+            setting.apply(&mut tree).map_err(|fault| vec![*fault])?;
+        }
+        match read_value::<WorkloadTable>(&tree)? {
+            WorkloadTable::Traffic(table) => TrafficWorkload::new(&self.name, &self.source, table),
+            _ => Err(vec![Diagnostic::at(&self.source, None, "its kind cannot be changed by --param").key("kind")]),
         }
     }
 }
@@ -336,6 +356,22 @@ mod tests {
         assert_eq!(program.source.name.as_ref(), "triad.flynn");
         assert_eq!(program.parameters, [("n".to_string(), "10".to_string()), ("s".to_string(), "2.0".to_string())]);
         assert_eq!(program.runtime, [("lock".to_string(), "ticket".to_string())]);
+    }
+
+    #[test]
+    fn keys_of_traffic_are_its_parameters() {
+        let Ok(Workload::Traffic(traffic)) = parse("kind = \"traffic\"\nload = 0.5\n") else { panic!("must parse") };
+        let with = |key: &str, value: &str| {
+            let changed = traffic.with_parameters(&[(key.to_string(), value.to_string())]);
+            changed.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "))
+        };
+        assert_eq!(*with("load", "0.9").unwrap().table.load, 0.9);
+        assert_eq!(with("size", "32 B").unwrap().table.size.0, 32);
+        assert_eq!(with("requests", "1_000").unwrap().table.requests.0, 1000);
+        assert!(with("nonsense", "3").unwrap_err().starts_with("--param:1:1: "));
+        assert!(with("load", "-1").unwrap_err().starts_with("--param:1:6: a load of -1 cannot be offered"));
+        assert!(with("kind", "program").is_err());
+        assert_eq!(*traffic.with_parameters(&[]).unwrap().table.load, 0.5);
     }
 
     #[test]

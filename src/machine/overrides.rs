@@ -29,7 +29,12 @@ struct Segment {
 impl Override {
     /// Reads `key` and `value` as the command line gives them; faults point into a text called `--set`.
     pub fn new(key: &str, value: &str) -> Result<Override, Box<Diagnostic>> {
-        let source = SourceText::new("--set", format!("{key}={value}"));
+        Override::of_option("--set", key, value)
+    }
+
+    /// The same for another option, after which the text that faults point into is called.
+    pub fn of_option(option: &str, key: &str, value: &str) -> Result<Override, Box<Diagnostic>> {
+        let source = SourceText::new(option, format!("{key}={value}"));
         let place = Place { source: source.clone(), span: Span::new(0, key.len()) };
         let start = key.len() + 1;
         let bare = || {

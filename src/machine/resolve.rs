@@ -337,7 +337,10 @@ impl Resolver<'_> {
         }
         let help = match nearest(name, names.iter().copied()) {
             Some(right) => format!("did you mean \"{right}\"?"),
-            None => format!("there is {}", enumerate(names, "\"", "and")),
+            None => format!(
+                "there is {}; one of your own is a file {role}-{name}.flynn here, beside the machine or in configs/runtime/",
+                enumerate(names, "\"", "and")
+            ),
         };
         self.fault(place, &format!("runtime.{role}"), format!("there is no {noun} called \"{name}\""), help);
     }

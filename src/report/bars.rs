@@ -46,11 +46,22 @@ const AXIS_HEIGHT: u32 = 46;
 /// Pixels around labels.
 const GAP: f64 = 10.0;
 const WIDEST_LABEL: f64 = 250.0;
+/// From a line of a label to the next.
+const LABEL_LEADING: f64 = 15.0;
 
 impl Bars {
     /// Pixels from a bar to the next, and of a bar itself.
     fn pitch(&self) -> (u32, u32) {
-        if self.bars.len() <= 20 { (30, 22) } else { (20, 15) }
+        match self.bars.len() {
+            ..=20 if self.bars.iter().any(|bar| self.label_lines(bar).len() > 1) => (40, 24),
+            ..=20 => (30, 22),
+            _ => (20, 15),
+        }
+    }
+
+    /// The label in one line, or in two where there is room for two.
+    fn label_lines(&self, bar: &Bar) -> Vec<String> {
+        human::lines(&bar.label, WIDEST_LABEL, LETTERS, if self.bars.len() <= 20 { 2 } else { 1 })
     }
 
     /// The height of the whole chart in pixels.
@@ -106,8 +117,11 @@ impl Bars {
     /// Draws a bar from `left` on, `scale` pixels to a unit.
     fn draw_bar(&self, area: &Area<'_>, bar: &Bar, (left, scale): (f64, f64), y: f64, thickness: f64) -> Result<(), RenderError> {
         let middle = y + thickness / 2.0;
-        let label = human::fit(&bar.label, WIDEST_LABEL, LETTERS);
-        write(area, &label, &letters(LETTERS, TEXT, Anchor::End), (left - GAP, middle))?;
+        let lines = self.label_lines(bar);
+        for (i, line) in lines.iter().enumerate() {
+            let y = middle + LABEL_LEADING * (i as f64 - (lines.len() - 1) as f64 / 2.0);
+            write(area, line, &letters(LETTERS, TEXT, Anchor::End), (left - GAP, y))?;
+        }
         let mut value = 0.0;
         for segment in &bar.segments {
             let from = left + value * scale;

@@ -215,7 +215,7 @@ impl Group<'_> {
             let plain = || vec![Segment { value: run.time() / unit.picoseconds, fill: ACCENT, on: ON_DEEP, labels: Vec::new() }];
             let scale = run.time() / run.mean.total() / unit.picoseconds;
             let factor = match run.time() / fastest.time().max(1.0) {
-                factor if factor > 1.0 => format!(" ({}×)", human::digits(factor)),
+                factor if factor > 1.0 => format!(" ({} as long)", human::factor(factor)),
                 _ => String::new(),
             };
             Bar {
@@ -232,13 +232,14 @@ impl Group<'_> {
             axis: format!("time ({})", unit.name),
             end: slowest.time() / unit.picoseconds,
         };
-        let mut table = Table::new("Times", &["machine", "time#", "of the fastest#", "threads#", "largest part of the time"]);
+        let mut table =
+            Table::new("Times", &["machine", "time#", "times as long as the fastest#", "threads#", "largest part of the time"]);
         for run in &self.runs {
             let top =
                 run.mean.top().map_or("–".to_owned(), |(owner, share)| format!("{} {}", owner.label, human::percent(share)));
             let factor = run.time() / fastest.time().max(1.0);
             let threads = run.facts.threads().map_or("–".to_owned(), human::count);
-            table.row(vec![run.label.clone(), human::time(run.time()), format!("{}×", human::digits(factor)), threads, top]);
+            table.row(vec![run.label.clone(), human::time(run.time()), human::digits(factor), threads, top]);
         }
         let about = About {
             name: "times",

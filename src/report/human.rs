@@ -74,14 +74,19 @@ pub fn short_count(value: u64) -> String {
     if value < 10_000 { count(value) } else { scaled(value as f64, "") }
 }
 
+/// A factor: `1.49×`.
+pub fn factor(value: f64) -> String {
+    format!("{}×", digits(value))
+}
+
 /// A share from 0 to 1 as a percentage: one decimal, more where it would read 0.
 pub fn percent(share: f64) -> String {
     let value = share * 100.0;
     let text = match value.abs() {
         v if !v.is_finite() => "?".to_owned(),
         0.0 => "0".to_owned(),
-        v if v < 0.001 => "<0.001".to_owned(),
-        v if v < 0.1 => digits((value * 1000.0).round() / 1000.0),
+        v if v < 0.01 => "<0.01".to_owned(),
+        v if v < 0.1 => format!("{value:.2}"),
         100.0 => "100".to_owned(),
         v if v > 99.9 && v < 100.0 => ">99.9".to_owned(),
         _ => format!("{value:.1}"),
@@ -157,6 +162,43 @@ pub fn text_width(text: &str, size: f64) -> f64 {
     ems * size
 }
 
+/// The text in as many of `lines` lines of `width` pixels as it takes, broken between words. What is too long loses its middle: its end
+/// tells texts apart that begin alike.
+pub fn lines(text: &str, width: f64, size: f64, lines: usize) -> Vec<String> {
+    let text = printable(text);
+    let mut broken = vec![String::new()];
+    for word in text.split(' ') {
+        let last = broken.last_mut().expect("begun with a line");
+        let longer = if last.is_empty() { word.to_owned() } else { format!("{last} {word}") };
+        if last.is_empty() || text_width(&longer, size) <= width {
+            *last = longer;
+        } else {
+            broken.push(word.to_owned());
+        }
+    }
+    if broken.len() <= lines && broken.iter().all(|line| text_width(line, size) <= width) {
+        return broken;
+    }
+    let first = fit(&text, width, size);
+    if lines < 2 {
+        return vec![first];
+    }
+    vec![first, fit_end(&text, width, size)]
+}
+
+/// An ellipsis, then as much of the text's end as fits in `width` pixels.
+fn fit_end(text: &str, width: f64, size: f64) -> String {
+    let mut kept = String::new();
+    for c in text.chars().rev() {
+        let longer = format!("{c}{kept}");
+        if text_width(&longer, size) + text_width("…", size) > width {
+            break;
+        }
+        kept = longer;
+    }
+    format!("…{}", kept.trim_start())
+}
+
 /// The text, or as much of its beginning as fits in `width` pixels, then an ellipsis.
 pub fn fit(text: &str, width: f64, size: f64) -> String {
     let text = printable(text);
@@ -206,8 +248,9 @@ mod tests {
     fn shares_keep_a_digit_that_says_something() {
         let cases = [
             (0.0, "0 %"),
-            (0.000_001, "<0.001 %"),
-            (0.000_123_4, "0.012 %"),
+            (0.000_001, "<0.01 %"),
+            (0.000_123_4, "0.01 %"),
+            (0.000_5, "0.05 %"),
             (0.0312, "3.1 %"),
             (0.9999, ">99.9 %"),
             (1.0, "100 %"),
@@ -237,6 +280,13 @@ mod tests {
         let cut = fit("a machine with a very long name indeed", 90.0, 13.0);
         assert!(cut.ends_with('…') && text_width(&cut, 13.0) <= 90.0, "{cut}");
         assert_eq!(fit("short", 90.0, 13.0), "short");
+        assert_eq!(lines("short", 90.0, 13.0, 2), ["short"]);
+        let name = "model of this computer (some processor) (threads 2)";
+        let whole = lines(name, 250.0, 13.0, 2);
+        assert_eq!(whole.join(" "), name, "{whole:?}");
+        let cut = lines(&name.repeat(3), 250.0, 13.0, 2);
+        assert!(cut.len() == 2 && cut[0].ends_with('…') && cut[1].ends_with("(threads 2)"), "{cut:?}");
+        assert!(cut.iter().all(|line| text_width(line, 13.0) <= 250.0));
         assert_eq!(printable("a\u{1b}[31m\u{202e}b"), "a\u{fffd}[31m\u{fffd}b");
         assert_eq!(fit("xy", 0.0, 13.0), "…");
     }

@@ -401,9 +401,14 @@ pub fn figure(facts: &Facts<'_>) -> Option<Figure> {
         name: "machine",
         title: format!("The machine: {}", facts.record.machine.name),
         description: format!(
-            "{}Every core with its private caches, the interconnect that joins them, and memory. The strip in a core is its cycle \
-             stack, in the colours of the next figure.",
-            description(facts)
+            "{}{}",
+            description(facts),
+            match facts.mean_stack().total() > 0.0 {
+                true =>
+                    "Every core with its private caches, the interconnect that joins them, and memory. The strip in a core is its \
+                     cycle stack, in the colours of the next figure.",
+                false => "The interconnect, what it joins, and memory.",
+            }
         ),
         table,
     };

@@ -52,6 +52,8 @@ pub struct ReportInput<'a> {
     pub host: Option<HostFacts>,
     /// Commands to try next.
     pub commands: Vec<String>,
+    /// The records are what was predicted for the validation: it comes first and they are folded below it.
+    pub predictions: bool,
 }
 
 /// The computer under the user's hands, in words.
@@ -63,6 +65,8 @@ pub struct HostFacts {
     pub cores: String,
     /// Its caches.
     pub caches: String,
+    /// What its model leaves out, and which predictions that spoils.
+    pub model: String,
 }
 
 /// The figures of one record: the machine, cycle stacks, caches, utilisation over time; those for which it has numbers.

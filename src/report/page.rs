@@ -1,4 +1,5 @@
-//! One self-contained HTML page of records: comparison first, then each run, then predictions beside measurements.
+//! One self-contained HTML page of records: comparison first, then each run, then predictions beside measurements; where the records
+//! are predictions only, these come first and the rest is folded.
 //!
 //! Everything a user can name is escaped by the template engine; only figures and style, both made here, go in as they are.
 
@@ -28,6 +29,8 @@ struct Page<'a> {
     runs: Vec<RunView>,
     validation: Option<ValidationView>,
     host: Option<&'a HostFacts>,
+    /// Groups and runs are folded below the validation, whose predictions they are.
+    predictions: bool,
     commands: &'a [String],
 }
 
@@ -120,6 +123,7 @@ struct OwnerView {
 #[derive(Serialize)]
 struct ValidationView {
     sentence: String,
+    alarm: Option<String>,
     figures: Vec<FigureView>,
     table: Table,
 }
@@ -144,6 +148,7 @@ pub fn page(input: &ReportInput<'_>) -> Result<String, RenderError> {
         runs: runs.collect::<Result<_, _>>()?,
         validation: validated(input.validation)?,
         host: input.host.as_ref(),
+        predictions: input.predictions,
         commands: &input.commands,
     };
     page.contents = contents(&page);
@@ -155,6 +160,7 @@ fn render(page: Page<'_>) -> Result<String, RenderError> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let templates = [
         ("parts.html", include_str!("templates/parts.html")),
+        ("overview.html", include_str!("templates/overview.html")),
         ("run.html", include_str!("templates/run.html")),
         ("page.html", include_str!("templates/page.html")),
     ];
@@ -170,19 +176,21 @@ fn render(page: Page<'_>) -> Result<String, RenderError> {
 /// What the page has, for its head.
 fn contents(page: &Page<'_>) -> Vec<Entry> {
     let entry = |id: &str, label: String| Entry { id: id.to_owned(), label };
-    let mut contents: Vec<Entry> =
-        page.groups.iter().map(|group| entry(&group.id, format!("{} compared", group.workload))).collect();
+    let mut runs: Vec<Entry> = page.groups.iter().map(|group| entry(&group.id, format!("{} compared", group.workload))).collect();
     if page.runs.len() > 1 {
-        contents.push(entry("runs", "Each run".to_owned()));
+        runs.push(entry("runs", "Each run".to_owned()));
     } else {
-        contents.extend(page.runs.iter().map(|run| entry(&run.id, format!("{} on {}", run.workload, run.machine))));
+        runs.extend(page.runs.iter().map(|run| entry(&run.id, format!("{} on {}", run.workload, run.machine))));
     }
-    if page.validation.is_some() {
-        contents.push(entry("validation", "Predicted and measured".to_owned()));
+    if page.predictions {
+        runs = vec![entry("predictions", "The predictions, run by run".to_owned())];
     }
-    if !page.commands.is_empty() {
-        contents.push(entry("next", "What to try next".to_owned()));
-    }
+    let validation = page.validation.is_some().then(|| entry("validation", "Predicted and measured".to_owned()));
+    let next = (!page.commands.is_empty()).then(|| entry("next", "What to try next".to_owned()));
+    let mut contents: Vec<Entry> = validation.into_iter().collect();
+    let place = if page.predictions { contents.len() } else { 0 };
+    contents.splice(place..place, runs);
+    contents.extend(next);
     contents
 }
 
@@ -278,24 +286,25 @@ fn headline(record: &Record) -> Vec<Fact> {
         if seconds > 0.0 { format!(" ({})", human::rate(amount as f64 / seconds, unit)) } else { String::new() }
     };
     let fact = |label: &'static str, value: String| Fact { label, value };
+    let counted = |label: &'static str, n: u64, rate: String| (n > 0).then(|| fact(label, format!("{}{rate}", human::count(n))));
     let organisation = format!("{}, {}", record.machine.organisation.to_uppercase(), record.machine.flynn_class);
-    vec![
-        fact("organisation, Flynn's class", organisation),
-        fact("operations", format!("{}{}", human::count(counts.operations), rate(counts.operations, "op/s"))),
-        fact("memory accesses", format!("{}{}", human::count(counts.memory_accesses), rate(counts.bytes, "B/s"))),
-        fact("float operations", format!("{}{}", human::count(counts.flops), rate(counts.flops, "FLOP/s"))),
-        fact("result", values(&record.result.values)),
-        fact("checksum of the result", record.result.checksum.clone()),
-        fact("results count as equal", equality(record.result.equality)),
-        fact("parameters", parameters(record)),
-    ]
+    let has_result = !record.result.values.is_empty();
+    let result = |label: &'static str, value: String| has_result.then(|| fact(label, value));
+    let facts = [
+        Some(fact("organisation, Flynn's class", organisation)),
+        counted("operations", counts.operations, rate(counts.operations, "op/s")),
+        counted("memory accesses", counts.memory_accesses, rate(counts.bytes, "B/s")),
+        counted("float operations", counts.flops, rate(counts.flops, "FLOP/s")),
+        result("result", values(&record.result.values)),
+        result("checksum of the result", record.result.checksum.clone()),
+        result("results count as equal", equality(record.result.equality)),
+        Some(fact("parameters", parameters(record))),
+    ];
+    facts.into_iter().flatten().collect()
 }
 
 fn values(values: &[Json]) -> String {
     let mut shown: Vec<String> = values.iter().take(MOST_VALUES).map(super::facts::scalar).collect();
-    if values.is_empty() {
-        shown.push("none".to_owned());
-    }
     if values.len() > MOST_VALUES {
         shown.push(format!("and {} more", human::count((values.len() - MOST_VALUES) as u64)));
     }
@@ -357,5 +366,10 @@ fn validated(cases: &[ValidationCase]) -> Result<Option<ValidationView>, RenderE
         return Ok(None);
     }
     let figures = validation::figures(cases)?.into_iter().map(|figure| view(figure, "v")).collect();
-    Ok(Some(ValidationView { sentence: validation::sentence(cases), figures, table: validation::table(cases) }))
+    Ok(Some(ValidationView {
+        sentence: validation::sentence(cases),
+        alarm: validation::alarm(cases),
+        figures,
+        table: validation::table(cases),
+    }))
 }

@@ -12,11 +12,13 @@ fn input<'a>(records: &'a [Record], validation: &'a [ValidationCase]) -> ReportI
             name: "Example CPU 9000".to_owned(),
             cores: "2 cores at 2.1 GHz".to_owned(),
             caches: "L1d 32 KiB, L2 1 MiB, L3 32 MiB".to_owned(),
+            model: "The model has no L3.".to_owned(),
         }),
         commands: vec![
             "flynn run bus-4 triad --set node.cores=8".to_owned(),
             "flynn compare bus-1 bus-4 --workload triad".to_owned(),
         ],
+        predictions: false,
     }
 }
 
@@ -56,6 +58,7 @@ fn pages() -> Vec<String> {
         page(&input(&one, &[])).unwrap(),
         page(&input(&many, &validation)).unwrap(),
         page(&input(&[], &validation)).unwrap(),
+        page(&ReportInput { predictions: true, ..input(&many, &validation) }).unwrap(),
         page(&ReportInput::default()).unwrap(),
     ]
 }
@@ -142,6 +145,35 @@ fn a_page_leads_with_time_and_reason() {
     let places: Vec<usize> = order.iter().map(|text| place(&text.replace("&#x27;", "'"))).collect();
     assert!(places.is_sorted(), "{places:?}");
     assert!(page.contains("output&#x2f;run-1&#x2f;record.json") && page.contains("flynn run bus-4 triad"));
+}
+
+#[test]
+fn predictions_are_folded_below_what_they_are_held_against() {
+    let records = [sample::record(1), sample::record(4)];
+    let validation = sample::validation();
+    let place = |predictions: bool| {
+        let page = page(&ReportInput { predictions, ..input(&records, &validation) }).unwrap();
+        let find = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is absent"));
+        (find("<section id=\"validation\">"), find("runs compared</h2>"), page.contains("<details class=\"appendix\">"))
+    };
+    let (validation, runs, folded) = place(true);
+    assert!(validation < runs && folded);
+    let (validation, runs, folded) = place(false);
+    assert!(runs < validation && !folded);
+}
+
+#[test]
+fn a_run_without_a_program_says_nothing_of_lines_and_cores() {
+    let mut record = sample::record(2);
+    record.profile.clear();
+    record.metrics.retain(|path, _| !path.contains("core["));
+    (record.counts.operations, record.counts.flops) = (0, 0);
+    record.result.values.clear();
+    let page = page(&input(std::slice::from_ref(&record), &[])).unwrap();
+    assert!(page.contains("<h3>The workload</h3>") && page.contains("array a: f64[n]"));
+    for absent in ["what its lines cost", "in the colours", "strip in a core", "<dt>operations", "checksum", "<tbody>\n</tbody>"] {
+        assert!(!page.contains(absent), "{absent}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::figure::{
 use super::human;
 use super::palette::{ACCENT, ALARM, Ink, MUTED, PAPER, RULE, TEXT};
 use crate::experiment::record::ValidationCase;
-use crate::experiment::validate::summary;
+use crate::experiment::validate::{LIKELY_RACE, speedups, summary};
 
 /// The verdict on a case whose measurement says something.
 const MEASURED: &str = "measured";
@@ -37,7 +37,8 @@ fn short_name(case: &ValidationCase) -> String {
 }
 
 fn is_drawn(case: &&ValidationCase) -> bool {
-    [case.predicted_seconds, case.measured_seconds].iter().all(|time| time.is_finite() && *time > 0.0) && case.error.is_finite()
+    let positive = |value: f64| value.is_finite() && value > 0.0;
+    [case.predicted_seconds, case.measured_seconds, ratio(case)].into_iter().all(positive)
 }
 
 /// The colour of a case: a different result is an alarm, whatever the time says; noise is grey.
@@ -66,19 +67,32 @@ fn legend(cases: &[&ValidationCase]) -> Vec<(Ink, String)> {
     legend
 }
 
+/// Predicted over measured time of a case.
+fn ratio(case: &ValidationCase) -> f64 {
+    1.0 + case.error
+}
+
+/// By what factor a prediction is off, either way: at least 1.
+fn off(case: &ValidationCase) -> f64 {
+    ratio(case).max(1.0 / ratio(case))
+}
+
 /// How the predictions did as a whole.
 pub fn sentence(cases: &[ValidationCase]) -> String {
     let summary = summary(cases);
-    let n_judged = cases.iter().filter(|case| case.verdict == MEASURED).count();
-    let errors = match n_judged {
-        0 => "No case was measured well enough to be judged.".to_owned(),
-        n => format!(
-            "Over {} the error is {} in the median, {} on average and {} at worst; the average with its sign is {}.",
-            human::plural(n, "judged case"),
-            human::percent(summary.median_error),
-            human::percent(summary.mean_error),
-            human::percent(summary.worst_error),
-            human::signed_percent(summary.bias)
+    let mut judged: Vec<&ValidationCase> = cases.iter().filter(is_drawn).filter(|case| case.verdict == MEASURED).collect();
+    judged.sort_by(|a, b| off(a).total_cmp(&off(b)));
+    let errors = match judged.last() {
+        None => "No case was measured well enough to be judged.".to_owned(),
+        Some(worst) => format!(
+            "Over {} the predictions are off by a factor of {} in the geometric mean, {} in the median and {} at worst ({}); {} of them \
+             are too slow.",
+            human::plural(judged.len(), "judged case"),
+            human::digits(libm::exp(summary.mean_log_error)),
+            human::digits(off(judged[judged.len() / 2])),
+            human::digits(off(worst)),
+            short_name(worst),
+            judged.iter().filter(|case| ratio(case) > 1.0).count(),
         ),
     };
     let noisy = match summary.inconclusive {
@@ -86,17 +100,34 @@ pub fn sentence(cases: &[ValidationCase]) -> String {
         n => format!(" {} too noisy on this computer to say.", if n == 1 { "One is".to_owned() } else { format!("{n} are") }),
     };
     let results = match summary.unequal {
-        0 => "Simulator and host computed equal results in every case.".to_owned(),
+        0 => "Model and computer came to equal results in every case.".to_owned(),
         n => format!("In {} the results differ, which is a fault.", human::plural(n, "case")),
     };
     format!("{errors}{noisy} {results}")
 }
 
+/// What to look for where results differ.
+pub fn alarm(cases: &[ValidationCase]) -> Option<String> {
+    cases.iter().any(|case| !case.equal).then(|| LIKELY_RACE.replace('`', ""))
+}
+
 /// Every case as numbers.
 pub fn table(cases: &[ValidationCase]) -> Table {
-    let columns = ["case", "predicted#", "measured#", "spread#", "error#", "verdict", "results"];
+    let columns = [
+        "case",
+        "predicted by the model#",
+        "measured#",
+        "predicted / measured#",
+        "speedup predicted#",
+        "speedup measured#",
+        "spread#",
+        "verdict",
+        "results",
+    ];
     let mut table = Table::new("Predicted and measured", &columns);
-    for case in cases {
+    let speedups = speedups(cases);
+    for (case, speedup) in cases.iter().zip(&speedups) {
+        let speedup = |which: usize| speedup.map_or("–".to_owned(), |pair| human::factor(pair[which]));
         let results = if case.equal {
             format!("equal ({})", case.checksum_simulated)
         } else {
@@ -106,8 +137,10 @@ pub fn table(cases: &[ValidationCase]) -> Table {
             name(case),
             seconds(case.predicted_seconds),
             seconds(case.measured_seconds),
+            human::factor(ratio(case)),
+            speedup(0),
+            speedup(1),
             human::percent(case.measured_spread),
-            human::signed_percent(case.error),
             case.verdict.clone(),
             results,
         ]);
@@ -127,17 +160,17 @@ pub fn figures(cases: &[ValidationCase]) -> Result<Vec<Figure>, RenderError> {
 fn errors(cases: &[ValidationCase], drawn: &[&ValidationCase]) -> Result<Figure, RenderError> {
     let shown = &drawn[..drawn.len().min(MOST_ROWS)];
     let judged = drawn.iter().filter(|case| case.verdict == MEASURED);
-    let worst = judged.max_by(|a, b| a.error.abs().total_cmp(&b.error.abs()));
+    let worst = judged.max_by(|a, b| off(a).total_cmp(&off(b)));
     let worst = worst.map_or(String::new(), |case| {
-        format!(" The farthest off is {} with {}.", short_name(case), human::signed_percent(case.error))
+        format!(" The farthest off is {}: predicted {} the measured time.", short_name(case), human::factor(ratio(case)))
     });
     let about = About {
         name: "prediction-errors",
         title: "How far off each prediction was".to_owned(),
         description: format!(
-            "A row for every case. The point is the error of the prediction: right of the middle it was too slow, left of it too \
-             fast. The band is the middle half of the measurements; it begins at zero because errors count from their lower \
-             quartile. A prediction within the band cannot be told from noise.{worst}"
+            "A row for every case, on an axis of factors. The point is predicted over measured time: on the line at 1 the model is \
+             right, right of it too slow, left of it too fast. The band is the middle half of the measurements; it begins at 1 \
+             because they are judged by their lower quartile. A prediction within the band cannot be told from noise.{worst}"
         ),
         table: table(cases),
     };
@@ -149,36 +182,53 @@ fn errors(cases: &[ValidationCase], drawn: &[&ValidationCase]) -> Result<Figure,
     })
 }
 
+/// The ends of the axis, as logarithms to base 10: all points lie between them, and so does 1 with some room on both sides.
+fn reach(cases: &[&ValidationCase]) -> (f64, f64) {
+    let ends = |case: &&ValidationCase| [libm::log10(ratio(case)), libm::log10(1.0 + spread(case))];
+    let values = || cases.iter().flat_map(ends);
+    let (low, high) = (values().fold(0.0, f64::min), values().fold(0.0, f64::max));
+    let room = 0.08 * (high - low).max(0.3);
+    (low - room, high + room)
+}
+
+/// Factors to write under the axis: 1, 2, 5, 10, ... as far as they have room, else powers of ten.
+fn ticks((low, high): (f64, f64)) -> Vec<f64> {
+    let decades = libm::floor(low) as i32..=libm::ceil(high) as i32;
+    let steps: &[f64] = match high - low {
+        span if span <= 0.7 => &[1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.5, 8.0],
+        span if span <= 2.5 => &[1.0, 2.0, 5.0],
+        _ => &[1.0],
+    };
+    // At most eight decades are labelled each: beyond, every second, third, ...
+    let every = (libm::ceil((high - low) / 8.0) as i32).max(1);
+    let decades = decades.filter(|decade| decade % every == 0);
+    let factors = decades.flat_map(|decade| steps.iter().map(move |step| step * libm::pow(10.0, f64::from(decade))));
+    factors.filter(|factor| (low..=high).contains(&libm::log10(*factor))).collect()
+}
+
 fn draw_errors(area: &Area<'_>, cases: &[&ValidationCase], top: u32) -> Result<(), RenderError> {
-    let reach = |case: &&ValidationCase| case.error.abs().max(spread(case));
-    // Beyond 200 % a point stands at the edge: its number is beside it.
-    let end = cases.iter().map(reach).fold(0.1, f64::max).min(2.0) * 105.0;
+    let (low, high) = reach(cases);
+    let n_cases = cases.len() as f64;
     let mut chart = ChartBuilder::on(area)
         .margin_top(top)
         .margin_right(END_WIDTH as u32)
-        .x_label_area_size(AXIS_HEIGHT)
+        .margin_bottom(AXIS_HEIGHT)
         .y_label_area_size(LABEL_WIDTH as u32)
-        .build_cartesian_2d(-end..end, 0.0..cases.len() as f64)?;
-    chart
-        .configure_mesh()
-        .disable_y_mesh()
-        .y_labels(0)
-        .x_labels(9)
-        .x_label_formatter(&|value| if *value == 0.0 { "0".to_owned() } else { human::signed(*value, 0) })
-        .bold_line_style(colour(RULE))
-        .light_line_style(colour(RULE).mix(0.0))
-        .axis_style(colour(MUTED))
-        .label_style(letters(12.0, MUTED, Anchor::Middle))
-        .axis_desc_style(letters(12.0, MUTED, Anchor::Middle))
-        .x_desc("predicted / measured − 1")
-        .draw()?;
-    let n_cases = cases.len() as f64;
-    chart.draw_series([PathElement::new(vec![(0.0, 0.0), (0.0, n_cases)], colour(MUTED).stroke_width(2))])?;
+        .build_cartesian_2d(low..high, 0.0..n_cases)?;
+    for factor in ticks((low, high)) {
+        let x = libm::log10(factor);
+        let (ink, width) = if factor == 1.0 { (MUTED, 2) } else { (RULE, 1) };
+        chart.draw_series([PathElement::new(vec![(x, 0.0), (x, n_cases)], colour(ink).stroke_width(width))])?;
+        let (x, y) = chart.backend_coord(&(x, 0.0));
+        write(area, &human::factor(factor), &letters(12.0, MUTED, Anchor::Middle), (f64::from(x), f64::from(y) + 12.0))?;
+    }
+    let (middle, bottom) = (chart.backend_coord(&((low + high) / 2.0, 0.0)), letters(12.0, MUTED, Anchor::Middle));
+    write(area, "predicted / measured", &bottom, (f64::from(middle.0), f64::from(middle.1) + 32.0))?;
     for (i, case) in cases.iter().enumerate() {
         let y = n_cases - i as f64 - 0.5;
-        let band = [(0.0, y - 0.22), ((spread(case) * 100.0).min(end), y + 0.22)];
+        let band = [(0.0, y - 0.22), (libm::log10(1.0 + spread(case)), y + 0.22)];
         chart.draw_series([Rectangle::new(band, colour(RULE).filled())])?;
-        let x = (case.error * 100.0).clamp(-end, end);
+        let x = libm::log10(ratio(case));
         chart.draw_series([PathElement::new(vec![(0.0, y), (x, y)], colour(ink(case)).stroke_width(2))])?;
         chart.draw_series([Circle::new((x, y), 5, colour(ink(case)).filled())])?;
         let middle = f64::from(top) + (i as f64 + 0.5) * PITCH;
@@ -189,7 +239,7 @@ fn draw_errors(area: &Area<'_>, cases: &[&ValidationCase], top: u32) -> Result<(
             MEASURED => ", results differ".to_owned(),
             verdict => format!(", {verdict}"),
         };
-        let end_label = format!("{}{note}", human::signed_percent(case.error));
+        let end_label = format!("{}{note}", human::factor(ratio(case)));
         let end_label = human::fit(&end_label, END_WIDTH - 16.0, LETTERS);
         write(area, &end_label, &letters(LETTERS, TEXT, Anchor::Start), (f64::from(WIDTH) - END_WIDTH + 12.0, middle))?;
     }
@@ -269,9 +319,31 @@ mod tests {
         assert_eq!(figures.len(), 2);
         let rows = &figures[0].table.rows;
         assert_eq!(rows.len(), 6);
-        assert_eq!(rows[0][4].replace('\u{a0}', " "), "+7.1 %");
-        assert!(rows[5][6].starts_with("differ: 5f0c"), "{:?}", rows[5]);
+        assert_eq!(rows[0][3], "1.07×");
+        // 1.05 ms on one thread, 0.66 ms on two: predicted; 0.98 and 0.71 ms: measured.
+        assert_eq!((&rows[1][4][..], &rows[1][5][..]), ("1.59×", "1.38×"));
+        assert_eq!((&rows[0][4][..], &rows[2][5][..]), ("–", "–"));
+        assert!(rows[5][8].starts_with("differ: 5f0c"), "{:?}", rows[5]);
         assert!(figures[0].svg.contains("wrong result") && figures[0].svg.contains(&ALARM.light.hex()));
+    }
+
+    #[test]
+    fn the_whole_is_told_in_factors() {
+        let text = sentence(&sample::validation()).replace('\u{a0}', " ");
+        assert!(text.starts_with("Over 4 judged cases the predictions are off by a factor of 1."), "{text}");
+        assert!(text.contains("1.48 at worst (pointer-chase, 1 thread); 2 of them are too slow"), "{text}");
+        assert!(alarm(&sample::validation()).unwrap().contains("The likely cause is a data race"));
+        assert_eq!(alarm(&sample::validation()[..2]), None);
+    }
+
+    #[test]
+    fn ticks_have_room_however_far_off_predictions_are() {
+        assert_eq!(ticks((-0.05, 0.4)), [1.0, 1.25, 1.5, 2.0]);
+        assert_eq!(ticks((-0.35, 2.1)), [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
+        for span in [0.1, 0.5, 1.0, 2.4, 5.0, 40.0] {
+            let ticks = ticks((-span / 4.0, span));
+            assert!(ticks.contains(&1.0) && ticks.len() <= 10, "{span}: {ticks:?}");
+        }
     }
 
     #[test]

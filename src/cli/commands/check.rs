@@ -112,7 +112,8 @@ impl Verdict {
 }
 
 pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
-    let checker = Checker { library: Library::new(), arguments };
+    let library = Library::new().with_runtime_beside(arguments.machine.as_deref().unwrap_or_default());
+    let checker = Checker { library, arguments };
     let mut faults = Diagnostics::new();
     let mut files = Vec::new();
     let mut texts = Vec::new();

@@ -16,13 +16,13 @@ use crate::machine::catalogue::{Entry, Kind};
 /// What to begin with: each of the five adds one idea.
 const START_HERE: [(&str, &str); 5] = [
     ("flynn run uniprocessor triad", "one core and its memory: where does the time go?"),
-    ("flynn run uma-bus-4 triad", "four cores on one bus: how much faster, and why not four times?"),
+    ("flynn run uma-bus-16 triad", "sixteen such cores on one bus: how much faster, and why not sixteen times?"),
     ("flynn run uma-bus-4 sum-unpadded", "threads that share no data, but share lines"),
     ("flynn run uma-bus-4 sum-padded", "the same program after one word"),
     ("flynn validate triad", "the same text on the threads of this computer"),
 ];
 
-/// List what there is, in a sentence each: machines, workloads, parts, protocols, experiments
+/// List what there is, in a sentence each: machines, workloads, parts, protocols
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,7 +32,7 @@ Examples:
 
 Files of yours in ./configs/ are listed too; one that has a built-in name takes its place.")]
 pub struct Arguments {
-    /// machines, workloads, parts, protocols or experiments [default: where to start, machines and workloads]
+    /// machines, workloads, parts or protocols [default: where to start, machines and workloads]
     #[arg(value_enum, hide_possible_values = true)]
     what: Option<What>,
 
@@ -47,6 +47,8 @@ enum What {
     Workloads,
     Parts,
     Protocols,
+    /// None is shipped.
+    #[value(hide = true)]
     Experiments,
 }
 

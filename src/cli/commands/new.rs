@@ -8,7 +8,8 @@ use clap::Args;
 
 use crate::cli::answer::{Answer, Failure, Outcome};
 use crate::cli::console::Console;
-use crate::cli::names::Library;
+use crate::cli::content::may_be_runtime;
+use crate::cli::names::{Library, stem};
 use crate::machine::catalogue::{Entry, Kind};
 
 /// Copy a machine, a workload or any other text into a file of your own, to edit
@@ -77,12 +78,27 @@ fn with_origin(entry: &Entry) -> String {
 }
 
 fn next(file: &Path, entry: &Entry) -> String {
-    let file = file.display();
+    let shown = file.display();
     match entry.kind {
-        Kind::Machine => format!("next: flynn run {file} triad"),
-        Kind::Workload => format!("next: flynn run uma-bus-4 {file}"),
-        _ => format!("next: flynn check {file}"),
+        Kind::Machine => format!("next: flynn run {shown} triad"),
+        Kind::Workload => format!("next: flynn run uma-bus-4 {shown}"),
+        Kind::Runtime => match runtime_name(file) {
+            Some((what, name)) => {
+                format!("next: flynn run uma-bus-4 sum-lock --set runtime.{what}={name}, here or beside the machine")
+            }
+            None => format!(
+                "its name says what it builds: call it lock-NAME.flynn, barrier-NAME.flynn, ... and --set runtime.lock=NAME, ... finds it"
+            ),
+        },
+        _ => format!("next: flynn check {shown}"),
     }
+}
+
+/// What a run-time text builds and what it is called in `[runtime]`: `lock-mine.flynn` is the lock `mine`.
+fn runtime_name(file: &Path) -> Option<(String, String)> {
+    let name = stem(&file.to_string_lossy());
+    let (what, name) = name.split_once('-')?;
+    may_be_runtime(&file.to_string_lossy()).then(|| (what.to_owned(), name.to_owned()))
 }
 
 #[cfg(test)]

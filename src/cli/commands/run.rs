@@ -55,7 +55,7 @@ pub struct Arguments {
     cold: bool,
 
     /// Operations a pass may carry out before the program counts as one that never ends
-    #[arg(long, value_name = "OPERATIONS", default_value_t = OPERATION_LIMIT, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "OPERATIONS", default_value_t = OPERATION_LIMIT, value_parser = crate::cli::arguments::operations)]
     limit: u64,
 
     /// Run a memory trace through the caches without simulating time: counts alone, at several times the speed
@@ -89,7 +89,7 @@ struct RunInfo {
 
 pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
     console.be_quiet(arguments.output.quiet);
-    let library = Library::new();
+    let library = Library::new().with_runtime_beside(&arguments.machine);
     let case = Case::read(&library, &arguments.machine, &arguments.workload, &arguments.set.set)?;
     let settings = RunSettings {
         parameters: arguments.program.parameters.clone(),
@@ -112,7 +112,7 @@ pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
         let text = summary::of_record(&record)
             + &labelled("report", &format!("{directory}/report.html"))
             + &labelled("next", &format!("{command} ({question})"));
-        console.print(&text)?;
+        console.print_lines(&text)?;
     }
     Ok(Answer::Yes)
 }
@@ -139,7 +139,7 @@ fn write(case: &Case, record: &Record, arguments: &Arguments, console: &Console)
     output::write_run(&arguments.output.output, &name, &files, console)
 }
 
-/// What to try next, and the question it answers: one that this run leaves open.
+/// What to try next, and the question it answers: one that this run leaves open. What the command line asked for stays as it is.
 fn next(arguments: &Arguments, record: &Record) -> (String, &'static str) {
     let (machine, workload) = (&arguments.machine, &arguments.workload);
     let with_set = arguments.set.set.iter().map(|(key, value)| format!(" --set '{key}={value}'")).collect::<String>();
@@ -151,10 +151,58 @@ fn next(arguments: &Arguments, record: &Record) -> (String, &'static str) {
         None => {}
     }
     let threads = record.workload.runtime.get("threads").and_then(serde_json::Value::as_u64);
+    let options = arguments.options();
+    let run = |machine: &str, more: &str| format!("flynn run {}{options}{more}", words(&[machine, workload]));
     match threads {
-        Some(threads) if threads > 1 => (format!("flynn run {machine} {workload} --threads 1"), "what do the other cores bring?"),
-        Some(_) if machine == "uniprocessor" => (format!("flynn run uma-bus-4 {workload}"), "and four such cores on one bus?"),
-        Some(_) => (format!("flynn validate {workload}"), "the same text on the threads of this computer"),
-        None => (format!("flynn show {workload}"), "what was run"),
+        Some(threads) if threads > 1 => (run(machine, " --threads 1"), "what do the other cores bring?"),
+        Some(_) if machine == "uniprocessor" && arguments.set.set.is_empty() => {
+            (run("uma-bus-4", ""), "and four such cores on one bus?")
+        }
+        Some(_) => {
+            let command = format!("flynn validate {}{}", words(&[workload]), repeated("--param", &arguments.program.parameters));
+            (command, "the same text on the threads of this computer")
+        }
+        None => (format!("flynn show {}", words(&[workload])), "what was run"),
+    }
+}
+
+impl Arguments {
+    /// The options that change what is run, as they were given, but for the number of threads.
+    fn options(&self) -> String {
+        let seed = if self.seed == 1 { String::new() } else { format!(" --seed {}", self.seed) };
+        let cold = if self.cold { " --cold" } else { "" };
+        repeated("--set", &self.set.set) + &repeated("--param", &self.program.parameters) + &seed + cold
+    }
+}
+
+/// ` OPTION NAME=VALUE` for each of these.
+fn repeated(option: &str, values: &[(String, String)]) -> String {
+    values.iter().map(|(name, value)| format!(" {option} {}", quoted(&format!("{name}={value}")))).collect()
+}
+
+/// Words as a shell takes them.
+fn words(words: &[&str]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word with quotation marks where a shell would take it apart.
+fn quoted(word: &str) -> String {
+    if !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./=,:+@%".contains(c)) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_the_shell() {
+        assert_eq!(words(&["uma-bus-4", "my sum.flynn", ""]), "uma-bus-4 'my sum.flynn' ''");
+        let set = [("node.cores".to_owned(), "8".to_owned()), ("node.memory.latency".to_owned(), "\"60 ns\"".to_owned())];
+        assert_eq!(repeated("--set", &set), " --set node.cores=8 --set 'node.memory.latency=\"60 ns\"'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
     }
 }

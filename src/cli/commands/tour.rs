@@ -140,9 +140,9 @@ impl Tour<'_> {
         let facts = this_computer::facts(&self.host);
         self.heading(3, "The very same texts on this computer")?;
         self.explain(&format!(
-            "{}, {}. The code that was interpreted above is now compiled and run on its threads. The prediction is a first guess: \
-             cores and private caches as the operating system tells them, a cycle for each operation, no prefetching. The results, \
-             however, must be equal.",
+            "{}, {}. The code that was interpreted above is now compiled and run on its threads. The prediction comes from \
+             a model of this computer, which is a first guess: cores and private caches as the operating system tells them, a cycle \
+             for each operation. The results, however, must be equal.",
             facts.name, facts.cores
         ))?;
         let machine = Entry { kind: Kind::Machine, name: "this-computer".to_owned(), source: this_computer::machine(&self.host) };
@@ -169,7 +169,8 @@ impl Tour<'_> {
             self.records.push(record);
         }
         drop(progress);
-        self.print(&format!("\n{}", table(&cases)))?;
+        self.print(&format!("\n{}\n", table(&cases)))?;
+        self.explain(&facts.model)?;
         self.cases = cases;
         Ok(well)
     }
@@ -177,6 +178,7 @@ impl Tour<'_> {
     fn write(&self, arguments: &Arguments) -> Result<String, Failure> {
         let files = pages::of_collection(&Collection {
             title: "A tour of Flynn",
+            predictions: false,
             records: &self.records,
             validation: &self.cases,
             host: Some(this_computer::facts(&self.host)),
@@ -222,7 +224,7 @@ impl Tour<'_> {
     }
 
     fn print(&mut self, text: &str) -> Result<(), Failure> {
-        if self.quiet { Ok(()) } else { self.console.print(text) }
+        if self.quiet { Ok(()) } else { self.console.print_lines(text) }
     }
 }
 

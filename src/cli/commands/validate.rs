@@ -9,6 +9,7 @@ use crate::cli::answer::{Answer, Failure, Outcome};
 use crate::cli::arguments::{FormatArguments, JobsArguments, OutputArguments, SetArguments};
 use crate::cli::case::{Case, RunSettings, read_workload};
 use crate::cli::console::Console;
+use crate::cli::layout::hanging;
 use crate::cli::measure::measured;
 use crate::cli::names::Library;
 use crate::cli::output;
@@ -17,7 +18,7 @@ use crate::cli::parallel;
 use crate::cli::progress::Progress;
 use crate::cli::this_computer;
 use crate::experiment::record::{Record, ValidationCase};
-use crate::experiment::validate::{Summary, summary};
+use crate::experiment::validate::{LIKELY_RACE, Summary, speedups, summary};
 use crate::experiment::workload::Workload;
 use crate::host::discover::{HostDescription, discover};
 use crate::machine::catalogue::{Entry, Kind};
@@ -52,6 +53,10 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = budget)]
     budget: f64,
 
+    /// Operations a simulated pass may carry out before the program counts as one that never ends
+    #[arg(long, value_name = "OPERATIONS", default_value_t = OPERATION_LIMIT, value_parser = crate::cli::arguments::operations)]
+    limit: u64,
+
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -68,6 +73,9 @@ pub struct Arguments {
     #[command(flatten)]
     jobs: JobsArguments,
 }
+
+/// Operations a pass may carry out: a few seconds of simulating, as several passes of several cases are to come.
+const OPERATION_LIMIT: u64 = 500_000_000;
 
 fn budget(text: &str) -> Result<f64, String> {
     match text.parse() {
@@ -109,7 +117,7 @@ struct Question {
 
 pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
     console.be_quiet(arguments.output.quiet);
-    let library = Library::new();
+    let library = Library::new().with_runtime_beside("");
     let host = discover();
     let questions = questions(&arguments, &library, &host)?;
     let mut progress = Progress::new(console);
@@ -127,7 +135,7 @@ pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
     } else {
         let directory = written?;
         let text = if arguments.output.quiet { directory } else { text(&cases, &summary, &host, &directory) };
-        console.print(&text)?;
+        console.print_lines(&text)?;
     }
     let well = failures.is_empty() && cases.iter().all(|case| case.equal);
     Ok(if well { Answer::Yes } else { Answer::No })
@@ -153,6 +161,7 @@ fn questions(arguments: &Arguments, library: &Library, host: &HostDescription) -
                 parameters: arguments.parameters.clone(),
                 threads: Some(threads),
                 seed: arguments.seed,
+                operation_limit: arguments.limit,
                 ..RunSettings::default()
             },
         }));
@@ -178,7 +187,7 @@ fn predict(
 ) -> Result<Vec<Record>, Failure> {
     let mut predicted = 0;
     let simulate = |question: &Question| question.case.simulate(&question.settings, library, &mut |_| {});
-    progress.message("predicting");
+    progress.message(format!("predicting {}", human::plural(questions.len(), "case")));
     let records = parallel::each(arguments.jobs.jobs, questions, simulate, |question| {
         predicted += 1;
         progress.message(format!("predicted {}", question.case.workload.name()));
@@ -217,6 +226,7 @@ fn write(
 ) -> Result<String, Failure> {
     let files = pages::of_collection(&Collection {
         title: "Predicted and measured on this computer",
+        predictions: true,
         records,
         validation: cases,
         host: Some(this_computer::facts(host)),
@@ -236,25 +246,22 @@ fn text(cases: &[ValidationCase], summary: &Summary, host: &HostDescription, dir
     };
     let _ = writeln!(
         text,
-        "\n{} cases, {unequal}; predictions are off by a factor of {} in the (geometric) mean; {} too noisy to judge",
-        summary.cases,
+        "\n{}, {unequal}; predictions are off by a factor of {} in the (geometric) mean; {} too noisy to judge",
+        human::plural(summary.cases, "case"),
         human::digits(libm::exp(summary.mean_log_error)),
         summary.inconclusive,
     );
+    text.push_str(&hanging("", 0, &facts.model));
+    if summary.unequal > 0 {
+        text.push_str(&hanging("", 0, LIKELY_RACE));
+    }
     let _ = writeln!(text, "report {directory}/report.html");
     text
 }
 
-/// How far the prediction is off: a percentage, or a factor where it is off by more than two.
-fn error(case: &ValidationCase) -> String {
-    let ratio = 1.0 + case.error;
-    if ratio >= 2.0 {
-        format!("{}x over", human::digits(ratio))
-    } else if ratio > 0.0 && ratio <= 0.5 {
-        format!("{}x under", human::digits(1.0 / ratio))
-    } else {
-        human::signed_percent(case.error)
-    }
+/// A factor: `1.49x`.
+fn times(factor: f64) -> String {
+    format!("{}x", human::digits(factor))
 }
 
 /// The cases in columns.
@@ -262,19 +269,22 @@ pub fn table(cases: &[ValidationCase]) -> String {
     let width = cases.iter().map(|case| case.workload.chars().count()).max().unwrap_or(0).max(8);
     let time = |seconds: f64| human::time(seconds * 1e12);
     let mut text = format!(
-        "{:width$}  threads  {:>10}  {:>10}  {:>9}  {:>7}  {:16}  {:16}\n",
-        "workload", "predicted", "measured", "error", "spread", "simulated", "on threads"
+        "{:width$}  threads  {:>10}  {:>10}  {:>9}  {:>8}  {:>18}  {:16}  {:16}\n",
+        "workload", "predicted", "measured", "pred/meas", "spread", "speedup pred, meas", "simulated", "on threads"
     );
-    for case in cases {
+    let speedups = speedups(cases);
+    for (case, speedup) in cases.iter().zip(speedups) {
+        let speedup = speedup.map_or("-".to_owned(), |[predicted, measured]| format!("{}, {}", times(predicted), times(measured)));
         let _ = writeln!(
             text,
-            "{:width$}  {:>7}  {:>10}  {:>10}  {:>9}  {:>7}  {}  {} {}",
+            "{:width$}  {:>7}  {:>10}  {:>10}  {:>9}  {:>8}  {:>18}  {}  {} {}",
             case.workload,
             case.threads,
             time(case.predicted_seconds),
             time(case.measured_seconds),
-            error(case),
+            times(1.0 + case.error),
             human::percent(case.measured_spread),
+            speedup,
             case.checksum_simulated,
             case.checksum_host,
             if case.equal { "equal" } else { "DIFFERENT" },
