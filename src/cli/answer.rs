@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
+use serde_json::{Value as Json, json};
+
 use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, Span};
 
 /// What a command that worked found.
@@ -75,6 +77,24 @@ impl Failure {
             Failure::Input { message, help: None } => message.clone(),
             Failure::Texts(faults) => faults.first().map_or_else(String::new, ToString::to_string),
             Failure::Stopped(stopped) => stopped.message.clone(),
+        }
+    }
+
+    /// For programs, in the form of `check`: what is wrong, each with its place where it has one.
+    pub fn document(&self) -> Json {
+        match self {
+            Failure::Texts(diagnostics) => {
+                json!({"ok": false, "diagnostics": diagnostics.iter().map(Diagnostic::report).collect::<Vec<_>>()})
+            }
+            Failure::Input { message, help } => json!({"ok": false, "diagnostics": [{"message": message, "help": help}]}),
+            Failure::Stopped(stopped) => {
+                let place = |(span, sentence): &(Span, String)| {
+                    let (line, column) = stopped.source.position(span.start);
+                    json!({"file": &*stopped.source.name, "line": line, "column": column, "message": sentence})
+                };
+                let places: Vec<Json> = stopped.places.iter().map(place).collect();
+                json!({"ok": false, "stopped": stopped.kind, "message": stopped.message, "diagnostics": places})
+            }
         }
     }
 

@@ -52,6 +52,21 @@ fn shipped_run_time_texts_are_right_for_every_type() {
     }
 }
 
+#[test]
+fn every_example_of_the_reference_is_a_program() {
+    let page = include_str!("../../configs/workloads/REFERENCE.md");
+    let examples: Vec<&str> = page.split("```flynn\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 4);
+    for text in examples {
+        for threads in [1, 4] {
+            let bindings = Bindings { threads, ..Bindings::default() };
+            if let Err(diagnostics) = compile(&SourceText::new("example.flynn", text), &bindings) {
+                panic!("{}\n{text}", shown(&diagnostics));
+            }
+        }
+    }
+}
+
 /// The texts that lowering inlines.
 fn runtime_texts() -> RuntimeTexts {
     let catalogue = Catalogue::built_in();

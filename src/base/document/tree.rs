@@ -16,6 +16,9 @@ const MAXIMUM_SHOWN: usize = 24;
 /// Of the faults in a text's grammar, as many are told.
 const MAXIMUM_FAULTS: usize = 8;
 
+/// How the parser's message begins where a text in quotation marks has no end.
+const UNCLOSED_TEXT: &str = "invalid basic string";
+
 /// A range of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -182,7 +185,14 @@ fn syntax(source: &SourceText, offset: usize, errors: &[toml::de::Error]) -> Res
             .iter()
             .position(|&byte| byte == b'\n')
             .map_or(usize::MAX, |length| start + length + 1);
-        faults.push(Diagnostic::at(source, span, format!("this is not TOML: {}", error.message())));
+        let fault = Diagnostic::at(source, span, format!("this is not TOML: {}", error.message()));
+        if error.message().starts_with(UNCLOSED_TEXT) && offset == 0 {
+            // Behind it everything is read the wrong way round.
+            let help = "a quotation mark is missing in this line, where a text begins or ends";
+            faults.push(fault.help(help));
+            break;
+        }
+        faults.push(fault);
     }
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }

@@ -88,6 +88,15 @@ struct RunInfo {
 }
 
 pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
+    let is_json = arguments.format.is_json();
+    let outcome = answer(arguments, console);
+    if let (true, Err(failure)) = (is_json, &outcome) {
+        console.print_json(&failure.document())?;
+    }
+    outcome
+}
+
+fn answer(arguments: Arguments, console: &mut Console) -> Outcome {
     console.be_quiet(arguments.output.quiet);
     let library = Library::new().with_runtime_beside(&arguments.machine);
     let case = Case::read(&library, &arguments.machine, &arguments.workload, &arguments.set.set)?;

@@ -16,6 +16,11 @@ use crate::program::code::{Code, OperationClass};
 
 /// Runs a trace once, from empty caches: what was recorded began with the process.
 pub fn simulate(request: &RunRequest, workload: &TraceWorkload, progress: &mut dyn FnMut(Progress)) -> Result<Record, RunError> {
+    for (option, given) in [("--threads", request.threads.is_some()), ("--param", !request.parameters.is_empty())] {
+        if given {
+            return Err(RunError::Trace(format!("a trace has neither threads nor parameters: {option} says nothing of one")));
+        }
+    }
     progress(Progress { fraction: 0.0 });
     let spec = node_spec(request);
     let mut reader = reader(workload, spec.cores).map_err(RunError::Trace)?;

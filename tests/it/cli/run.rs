@@ -56,6 +56,75 @@ fn json_is_one_document_and_nothing_else() {
 }
 
 #[test]
+fn faults_are_a_document_too_where_json_is_asked_for() {
+    let here = Directory::new();
+    let document = run(&here, &["uma-bus-2", "triad", "--param", "n=0", "--format", "json"]).ends_with(2).json();
+    assert_eq!(document["ok"], false);
+    let faults = document["diagnostics"].as_array().unwrap();
+    assert_eq!(faults.len(), 1, "{document}");
+    assert!(faults[0]["help"].as_str().unwrap().starts_with("n = 0 was given for this run"), "{document}");
+    here.file("stuck.flynn", "# Waits for nobody.\nshared flag: i64 = 0\nawait flag == 1\nresult flag\n");
+    let document = run(&here, &["uma-bus-2", "stuck.flynn", "--format", "json"]).ends_with(1).json();
+    assert_eq!((&document["stopped"], &document["diagnostics"][0]["line"]), (&"deadlock".into(), &3.into()), "{document}");
+}
+
+#[test]
+fn options_that_say_nothing_are_refused() {
+    let here = Directory::new();
+    let record = |load: &str| {
+        let load = format!("load={load}");
+        let arguments = ["uma-bus-2", "bus-traffic", "--param", "requests=2_000", "--param", &load, "--format", "json"];
+        run(&here, &arguments).ends_with(0).json()["record"].clone()
+    };
+    let (low, high) = (record("0.2"), record("0.8"));
+    assert_eq!((&low["workload"]["parameters"]["load"], &low["workload"]["parameters"]["requests"]), (&0.2.into(), &2000.into()));
+    let wait = |record: &serde_json::Value| record["metrics"]["traffic.mean_wait_ps"].as_u64().unwrap();
+    assert!(wait(&high) > 2 * wait(&low), "{} {}", wait(&high), wait(&low));
+    let refused = run(&here, &["uma-bus-2", "bus-traffic", "--param", "nonsense=3"]).ends_with(2);
+    assert!(refused.err.contains("nonsense") && refused.err.contains("requests"), "{}", refused.err);
+    assert!(run(&here, &["uma-bus-2", "bus-traffic", "--threads", "2"]).ends_with(2).err.contains("traffic has no threads"));
+}
+
+#[test]
+fn a_changed_machine_has_a_name_of_its_own_and_next_repeats_the_change() {
+    let here = Directory::new();
+    here.flynn(&["new", "mine.toml", "--from", "uma-bus-2"]).ends_with(0);
+    let ran = run(&here, &["mine.toml", "triad", "--set", "node.memory.latency=\"90 ns\"", "--param", "n=2_000"]).ends_with(0);
+    assert!(ran.out.starts_with("triad on mine.toml (UMA, 2 cores on a bus), node.memory.latency = 90 ns: "), "{}", ran.out);
+    let flat = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let next = "flynn run mine.toml triad --set 'node.memory.latency=\"90 ns\"' --param n=2_000 --threads 1";
+    assert!(flat.contains(next), "{}", ran.out);
+    assert!(!ran.out.contains('\u{a0}'), "numbers and units are parted by plain spaces");
+}
+
+#[test]
+fn a_text_of_another_kind_is_named() {
+    let here = Directory::new();
+    assert!(run(&here, &["triad", "uma-bus-2"]).ends_with(2).err.contains("flynn run uma-bus-2 triad"));
+    here.file("p.flynn", "shared x: i64 = 0\nx = 1\nresult x\n");
+    assert!(run(&here, &["p.flynn", "triad"]).ends_with(2).err.contains("p.flynn is a program, not a machine"));
+    here.flynn(&["new", "m.toml", "--from", "uma-bus-2"]).ends_with(0);
+    assert!(run(&here, &["uma-bus-2", "m.toml"]).ends_with(2).err.contains("m.toml is a machine, not a workload"));
+    here.file("q.toml", "name = \"q\n[[node]]\ncores = \"2\n");
+    let err = here.flynn(&["check", "q.toml"]).ends_with(1).err;
+    assert_eq!(err.matches("error").count(), 1, "{err}");
+}
+
+#[test]
+fn a_lock_of_ones_own_is_found_here_and_beside_the_machine() {
+    let here = Directory::new();
+    here.flynn(&["new", "lab/lock-mine.flynn", "--from", "lock-ticket"]).ends_with(0);
+    here.flynn(&["new", "lab/m.toml", "--from", "uma-bus-2"]).ends_with(0);
+    assert!(here.flynn(&["check", "lab/lock-mine.flynn"]).ends_with(0).out.contains("run-time text"));
+    let arguments = ["sum-lock", "--param", "n=50", "--set", "runtime.lock=mine"];
+    run(&here, &[&["lab/m.toml"], &arguments[..]].concat()).ends_with(0);
+    let refused = run(&here, &[&["uma-bus-2"], &arguments[..]].concat()).ends_with(2);
+    assert!(refused.err.contains("lock-mine.flynn"), "{}", refused.err);
+    here.flynn(&["new", "lock-mine.flynn", "--from", "lock-ticket"]).ends_with(0);
+    run(&here, &[&["uma-bus-2"], &arguments[..]].concat()).ends_with(0);
+}
+
+#[test]
 fn settings_of_the_command_line_come_last() {
     let here = Directory::new();
     let time = |arguments: &[&str]| {

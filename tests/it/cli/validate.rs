@@ -39,6 +39,17 @@ fn the_table_for_people_says_what_was_found() {
 }
 
 #[test]
+fn the_report_begins_with_what_was_measured() {
+    let here = Directory::new();
+    let arguments = ["validate", "sum-padded", "--param", "n=2_000", "--threads", "1,1"];
+    here.flynn(&[&arguments[..], &QUICK].concat()).ends_with(0);
+    let page = std::fs::read_to_string(here.path().join("output/validate/report.html")).unwrap();
+    let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is absent"));
+    assert!(place("Predicted and measured</h2>") < place("class=\"appendix\""));
+    assert!(place("The model has no") > 0 && page.contains("model of this computer") && !page.contains("on this computer ("));
+}
+
+#[test]
 fn what_cannot_be_measured_is_refused() {
     let here = Directory::new();
     assert!(here.flynn(&["validate", "bus-traffic"]).ends_with(2).err.contains("is no program"));
