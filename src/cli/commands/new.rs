@@ -86,9 +86,11 @@ fn next(file: &Path, entry: &Entry) -> String {
             Some((what, name)) => {
                 format!("next: flynn run uma-bus-4 sum-lock --set runtime.{what}={name}, here or beside the machine")
             }
-            None => format!(
-                "its name says what it builds: call it lock-NAME.flynn, barrier-NAME.flynn, ... and --set runtime.lock=NAME, ... finds it"
-            ),
+            None => {
+                "its name says what it builds: call it lock-NAME.flynn, barrier-NAME.flynn, ... and --set runtime.lock=NAME, ... \
+                     finds it"
+                    .to_owned()
+            }
         },
         _ => format!("next: flynn check {shown}"),
     }
