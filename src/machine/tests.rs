@@ -7,6 +7,7 @@ use super::catalogue::{Catalogue, Kind};
 use super::schema::schema;
 use super::*;
 use crate::base::diagnostic::{Diagnostics, SourceText};
+use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{InterconnectSpec, MemorySpec, SpecFault};
 
 /// A right machine, which the tests break.
@@ -312,6 +313,17 @@ fn settings_change_what_they_name() {
     let refined = resolve(GOOD, &[("node.memory", "ideal"), ("node.memory.size", "1 GiB")]).unwrap();
     assert_eq!(refined.nodes[0].memory_bytes, 1 << 30);
     assert_eq!(machine.resolved["node"][0]["interconnect"]["width"], "32 B");
+}
+
+#[test]
+fn a_table_of_another_kind_takes_no_keys_from_the_part() {
+    let set = [("node.core.part", "out-of-order-4-wide"), ("node.core.predictor", "{ kind = \"static\" }")];
+    let core = &resolve(GOOD, &set).unwrap().nodes[0].core;
+    let own = core.out_of_order.as_ref().unwrap();
+    assert_eq!((own.predictor, own.window), (PredictorSpec::Static, 224));
+    let set = [("node.core.part", "out-of-order-4-wide"), ("node.core.predictor.entries", "64")];
+    let own = resolve(GOOD, &set).unwrap().nodes[0].core.out_of_order.clone().unwrap();
+    assert_eq!(own.predictor, PredictorSpec::Tage { entries: 64 });
 }
 
 #[test]

@@ -5,6 +5,7 @@ use rustc_hash::FxBuildHasher;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
+use super::section::TAG;
 use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, Span};
 
 /// The longest text that is read, in bytes.
@@ -126,8 +127,15 @@ impl Value {
         }
     }
 
-    /// Adds what `below` says and this value does not: tables are merged key by key, everything else here wins.
+    /// Adds what `below` says and this value does not: tables are merged key by key, everything else here wins. A table that is of
+    /// another kind than the one below takes nothing from it: its keys mean other things.
     pub fn fill_from(&mut self, below: &Value) {
+        let kind = |table: &Value| table.get(TAG).and_then(Value::text).map(str::to_string);
+        if let (Some(own), Some(other)) = (kind(self), kind(below))
+            && own != other
+        {
+            return;
+        }
         let (Data::Table(above), Data::Table(below)) = (&mut self.data, &below.data) else {
             return;
         };

@@ -158,9 +158,8 @@ impl CoreAccount {
         inner: u64,
         (begin, end): (u64, u64),
     ) -> Result<LineStacks, NotConserved> {
-        let of_window = window.map_or(&[][..], |window| &window.lines);
-        let windowed_cycles = window.map_or(0, |window| window.cycles);
-        let windowed = of_window.iter().fold(Time::ZERO, |sum, stack| sum + stack.total());
+        let waited_in_window = window.map_or(&[][..], |window| &window.waited);
+        let windowed = waited_in_window.iter().fold(Time::ZERO, |sum, stack| sum + stack.total());
         let mut cycles: BTreeMap<(u32, Owner), u64> = BTreeMap::new();
         for (block, &count) in self.blocks.iter().enumerate().filter(|&(_, &count)| count > 0) {
             for share in table.shares(block) {
@@ -175,8 +174,13 @@ impl CoreAccount {
             *cycles.entry((line, Owner::Llc)).or_default() += cost.last;
             *cycles.entry((line, Owner::Synchronisation)).or_default() += cost.spinning;
         }
+        for (line, of_line) in (0..).zip(window.map_or(&[][..], |window| &window.worked)) {
+            for ((_, owner), &count) in Owner::ALL.into_iter().zip(of_line).filter(|&(_, &count)| count > 0) {
+                *cycles.entry((line, owner)).or_default() += count;
+            }
+        }
         let worked: u64 = cycles.values().sum();
-        let waited = self.stalled_cycles + windowed_cycles;
+        let waited = self.stalled_cycles + window.map_or(0, |window| window.waited_cycles);
         if worked + waited != end - begin {
             return Err(NotConserved(format!(
                 "{worked} cycles of work and {waited} of waiting were counted where {} passed",
@@ -195,7 +199,7 @@ impl CoreAccount {
         for (&line, cost) in &self.lines {
             stacks.entry(line).or_default().merge(&cost.stalls);
         }
-        for (line, stack) in (0..).zip(of_window).filter(|(_, stack)| stack.total() > Time::ZERO) {
+        for (line, stack) in (0..).zip(waited_in_window).filter(|(_, stack)| stack.total() > Time::ZERO) {
             stacks.entry(line).or_default().merge(stack);
         }
         Ok(stacks)

@@ -21,7 +21,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::units::Units;
 use crate::base::address::Address;
-use crate::base::time::Clock;
+use crate::base::time::{Clock, Time};
 use crate::components::owner::{Owner, Stack, Timeline};
 use crate::components::spec::{CoreSpec, OutOfOrderSpec};
 use crate::program::code::{BlockId, Code, Instruction, OperationClass, Register, ZERO};
@@ -287,10 +287,19 @@ pub struct WindowAccount {
     pub mispredictions: u64,
     /// Loads that took their value from a store before it.
     pub forwarded: u64,
-    /// By source line.
-    pub lines: Vec<Stack>,
-    /// Cycles that are in `lines`.
-    pub cycles: u64,
+    /// Cycles of the core's own, by source line and owner.
+    pub worked: Vec<[u64; Owner::COUNT]>,
+    /// Waits for requests, by source line.
+    pub waited: Vec<Stack>,
+    /// Cycles that are in `waited`.
+    pub waited_cycles: u64,
+}
+
+impl WindowAccount {
+    fn new(n_lines: usize) -> WindowAccount {
+        let worked = vec![[0; Owner::COUNT]; n_lines];
+        WindowAccount { worked, waited: vec![Stack::default(); n_lines], ..WindowAccount::default() }
+    }
 }
 
 /// The window.
@@ -370,14 +379,13 @@ impl Window {
             last_store_left: 0,
             last_left: None,
             work: Vec::new(),
-            account: WindowAccount { lines: vec![Stack::default(); n_lines as usize], ..WindowAccount::default() },
+            account: WindowAccount::new(n_lines as usize),
         }
     }
 
     /// Counters start anew.
     pub fn reset_account(&mut self) {
-        let n_lines = self.account.lines.len();
-        self.account = WindowAccount { lines: vec![Stack::default(); n_lines], ..WindowAccount::default() };
+        self.account = WindowAccount::new(self.account.worked.len());
     }
 
     /// What was counted.
@@ -514,18 +522,16 @@ impl Window {
     /// An operation has all its operands.
     fn start(&mut self, id: u64) {
         let place = self.place(id);
-        let entry = self.entries[place];
-        let latency = self.latencies[entry.class as usize];
-        let issued = self.units[entry.class as usize].start(entry.operands);
-        let executed = issued + latency;
-        match entry.kind {
-            Kind::Load if entry.answer == Answer::Nothing => self.lookups.push(Reverse((executed, Lookup::Load(id)))),
+        let Entry { kind, class, operands, answer, number, .. } = self.entries[place];
+        let executed = self.units[class as usize].start(operands) + self.latencies[class as usize];
+        match kind {
+            Kind::Load if answer == Answer::Nothing => self.lookups.push(Reverse((executed, Lookup::Load(id)))),
             Kind::Load => {
                 self.entries[place].looked = executed;
                 self.resolve(id, executed + self.inner);
             }
             Kind::Store => {
-                let index = (entry.number - self.first_store) as usize;
+                let index = (number - self.first_store) as usize;
                 self.pending_stores[index].ready = executed;
                 self.resolve(id, executed);
             }
@@ -566,12 +572,12 @@ impl Window {
     fn commit(&mut self) {
         while self.head < self.tail {
             let place = self.place(self.head);
-            let entry = self.entries[place];
-            if entry.ready == UNKNOWN {
+            let Entry { kind, ready, number, .. } = self.entries[place];
+            if ready == UNKNOWN {
                 return;
             }
-            let mut earliest = entry.ready;
-            if entry.kind == Kind::Store {
+            let mut earliest = ready;
+            if kind == Kind::Store {
                 if self.buffer.next() == UNKNOWN {
                     return;
                 }
@@ -584,12 +590,12 @@ impl Window {
             }
             self.window.release(self.head, cycle);
             self.head += 1;
-            match entry.kind {
-                Kind::Load => self.loads.release(entry.number, cycle),
+            match kind {
+                Kind::Load => self.loads.release(number, cycle),
                 Kind::Store => {
-                    self.stores.release(entry.number, cycle);
-                    let number = self.buffer.take();
-                    debug_assert_eq!(number, entry.number, "stores commit in order");
+                    self.stores.release(number, cycle);
+                    let taken = self.buffer.take();
+                    debug_assert_eq!(taken, number, "stores commit in order");
                     self.last_store_lookup = cycle.max(self.last_store_lookup + 1);
                     self.lookups.push(Reverse((self.last_store_lookup, Lookup::Store(number))));
                 }
@@ -598,42 +604,44 @@ impl Window {
         }
     }
 
-    /// The cycles from one commit to the next belong to what kept the later operation.
+    /// The cycles from one commit to the next belong to what kept the later operation: first the cycles of the core's own, then, from
+    /// the cycle on in which its request set out, what the request met.
     fn charge(&mut self, place: usize, before: u64, cycle: u64) {
         let entry = &self.entries[place];
-        let mut stack = Stack::default();
-        let edge = |cycle| self.clock.edge(cycle);
-        let (begin, end) = (edge(before), edge(cycle));
-        let mut rest = end - begin;
-        let mut give = |owner, from: u64, until: u64| {
-            let time = edge(until.min(cycle)).saturating_sub(edge(from.max(before)));
-            stack.add(owner, time);
-            rest = rest.saturating_sub(time);
+        let looked_up = entry.looked + self.inner + self.outer;
+        let request = match entry.answer {
+            Answer::Missed => Some((looked_up, &self.timelines[place])),
+            _ if entry.kind == Kind::Store => self.last_left.as_ref().map(|timeline| (entry.ready.max(entry.front), &**timeline)),
+            _ => None,
         };
+        let own_until = request.map_or(cycle, |(from, _)| from.clamp(before, cycle));
+        let worked = &mut self.account.worked[entry.line as usize];
+        let mut rest = own_until - before;
+        let mut give = |owner: Owner, from: u64, until: u64| {
+            let cycles = until.min(own_until).saturating_sub(from.max(before));
+            worked[owner as usize] += cycles;
+            rest -= cycles;
+        };
+        // The front end stood still before the operation was dispatched, so these do not overlap.
         give(Owner::Branch, before, entry.front);
-        match entry.answer {
-            Answer::Nothing => {}
-            Answer::Inner => give(Owner::L1d, entry.looked, entry.looked + self.inner),
-            Answer::Outer | Answer::Missed => {
-                give(Owner::L1d, entry.looked, entry.looked + self.inner);
-                give(Owner::L2, entry.looked + self.inner, entry.looked + self.inner + self.outer);
-            }
+        if entry.answer != Answer::Nothing {
+            give(Owner::L1d, entry.looked, entry.looked + self.inner);
         }
-        if entry.answer == Answer::Missed {
-            let from = edge((entry.looked + self.inner + self.outer).max(before));
-            rest = rest.saturating_sub(self.timelines[place].overlap(from, end, &mut stack));
+        if let Answer::Outer | Answer::Missed = entry.answer {
+            give(Owner::L2, entry.looked + self.inner, looked_up);
         }
-        if entry.kind == Kind::Store && cycle > entry.ready {
-            let from = edge(entry.ready.max(before).max(entry.front));
-            if let Some(timeline) = &self.last_left {
-                rest = rest.saturating_sub(timeline.overlap(from, end, &mut stack));
-            }
+        let base = rest.min(1);
+        worked[Owner::Base as usize] += base;
+        worked[Owner::Dependency as usize] += rest - base;
+        if let Some((_, timeline)) = request
+            && own_until < cycle
+        {
+            let (from, until) = (self.clock.edge(own_until), self.clock.edge(cycle));
+            let stack = &mut self.account.waited[entry.line as usize];
+            let known = timeline.overlap(from, until, stack);
+            stack.add(Owner::Dependency, (until - from).saturating_sub(known));
+            self.account.waited_cycles += cycle - own_until;
         }
-        let base = rest.min(edge(before + 1) - begin);
-        stack.add(Owner::Base, base);
-        stack.add(Owner::Dependency, rest - base);
-        self.account.lines[entry.line as usize].merge(&stack);
-        self.account.cycles += cycle - before;
     }
 
     /// The next lookup: at which cycle, and of what.
@@ -723,13 +731,12 @@ impl Window {
     pub fn drain(&mut self) -> u64 {
         let (before, cycle) = (self.commit.cycle, self.commit.cycle.max(self.last_store_left));
         if cycle > before {
-            let (begin, end) = (self.clock.edge(before), self.clock.edge(cycle));
-            let mut stack = Stack::default();
-            let known = self.last_left.as_ref().map_or(Default::default(), |timeline| timeline.overlap(begin, end, &mut stack));
-            stack.add(Owner::L1d, (end - begin).saturating_sub(known));
             let line = self.entries[self.place(self.tail.wrapping_sub(1))].line;
-            self.account.lines[line as usize].merge(&stack);
-            self.account.cycles += cycle - before;
+            let (begin, end) = (self.clock.edge(before), self.clock.edge(cycle));
+            let stack = &mut self.account.waited[line as usize];
+            let known = self.last_left.as_ref().map_or(Time::ZERO, |timeline| timeline.overlap(begin, end, stack));
+            stack.add(Owner::L1d, (end - begin).saturating_sub(known));
+            self.account.waited_cycles += cycle - before;
         }
         self.resume(cycle);
         cycle
@@ -752,7 +759,7 @@ impl Window {
     pub fn footprint(&self) -> usize {
         self.entries.len() * (std::mem::size_of::<Entry>() + std::mem::size_of::<Timeline>())
             + self.units.iter().map(Units::footprint).sum::<usize>()
-            + self.account.lines.len() * std::mem::size_of::<Stack>()
+            + self.account.worked.len() * 2 * std::mem::size_of::<Stack>()
             + std::mem::size_of::<Window>()
     }
 }
