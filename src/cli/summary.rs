@@ -3,13 +3,14 @@
 use super::layout::labelled;
 use crate::base::time::PICOSECONDS_PER_SECOND;
 use crate::experiment::record::Record;
+use crate::experiment::why::{Group, Times};
 use crate::report::facts::{Facts, counter, scalar, share};
 use crate::report::human;
 
 /// Owners below this share of the cores' time are not listed.
 const WORTH_LISTING: f64 = 0.01;
 
-/// The record in lines: what ran, time, rates, the top of the cycle stack, the costliest line, why, the result.
+/// The record in lines: what ran, time, rates, what the cores did, the costliest line, why, the result.
 pub fn of_record(record: &Record) -> String {
     let facts = Facts::of(record);
     let mut text = heading(record, &facts);
@@ -22,9 +23,9 @@ pub fn of_record(record: &Record) -> String {
     let time = if functional { "not simulated".to_owned() } else { format!("{} simulated", human::time(record.time_ps as f64)) };
     say("time", Some(time));
     say("rates", rates(record));
-    say("core time", core_time(&facts));
+    say("core time", core_time(record, &facts));
     say("traffic", traffic(&facts));
-    say("costliest", costliest(record, &facts));
+    say("costliest", costliest(record));
     say("why", record.why.first().map(|reason| reason.sentence.clone()));
     say("result", result(record));
     text
@@ -52,19 +53,23 @@ fn rates(record: &Record) -> Option<String> {
         rates.push(human::rate(counts.flops as f64 / seconds, "flop/s"));
     }
     if counts.bytes > 0 {
-        rates.push(format!("{} moved", human::rate(counts.bytes as f64 / seconds, "B/s")));
+        rates.push(format!("{} loaded and stored", human::rate(counts.bytes as f64 / seconds, "B/s")));
     }
     (!rates.is_empty()).then(|| rates.join(", "))
 }
 
-fn core_time(facts: &Facts<'_>) -> Option<String> {
-    let stack = facts.mean_stack();
-    let total = stack.total();
-    let mut parts: Vec<_> = stack.parts().map(|(owner, time)| (owner.key, time / total)).collect();
+/// What the cores that had a thread did with their time.
+fn core_time(record: &Record, facts: &Facts<'_>) -> Option<String> {
+    let times = Times::new(&record.metrics);
+    let mut parts = Group::ALL.map(|(group, name)| (name, times.share(group))).to_vec();
     parts.retain(|(_, share)| *share >= WORTH_LISTING);
     parts.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let listed: Vec<String> = parts.iter().take(5).map(|(owner, share)| format!("{} {owner}", human::percent(*share))).collect();
-    (!listed.is_empty()).then(|| listed.join(", "))
+    let listed: Vec<String> = parts.iter().map(|(name, share)| format!("{name} {}", human::percent(*share))).collect();
+    let used = match times.n_threads() {
+        used if used == times.n_cores => String::new(),
+        used => format!("{} of {} used: ", human::count(used as u64), human::plural(facts.n_cores(), "core")),
+    };
+    (!listed.is_empty()).then(|| format!("{used}{}", listed.join(", ")))
 }
 
 fn traffic(facts: &Facts<'_>) -> Option<String> {
@@ -88,11 +93,10 @@ fn traffic(facts: &Facts<'_>) -> Option<String> {
     (!said.is_empty()).then(|| said.join(", "))
 }
 
-fn costliest(record: &Record, facts: &Facts<'_>) -> Option<String> {
+fn costliest(record: &Record) -> Option<String> {
     let line = record.profile.first()?;
     let text = record.workload.text.lines().nth(line.line.checked_sub(1)? as usize)?.trim();
-    let whole = record.time_ps.checked_mul(facts.n_cores() as u64)?;
-    let cost = share(line.time_ps, whole)?;
+    let cost = share(line.time_ps, Times::new(&record.metrics).whole())?;
     Some(format!("line {}, {} of core time: {}", line.line, human::percent(cost), human::printable(text)))
 }
 

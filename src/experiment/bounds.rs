@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use crate::base::time::{PICOSECONDS_PER_SECOND, Time};
 use crate::components::spec::{InterconnectSpec, MemorySpec, NodeSpec};
+use crate::experiment::why::count;
 
 /// What a run cannot be faster than.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,9 +25,15 @@ pub struct Bound {
 
 /// The bounds of a run on these nodes, the nearest (largest) first.
 pub fn bounds(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound> {
+    let mut bounds = resources(nodes, metrics);
+    bounds.extend(nodes.iter().enumerate().filter_map(|(i, node)| operations(i, node, metrics)));
+    sorted(bounds)
+}
+
+/// Those of the bounds that are of something all cores share: buses and memory.
+pub fn resources(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound> {
     let mut bounds = Vec::new();
     for (i, node) in nodes.iter().enumerate() {
-        bounds.extend(operations(i, node, metrics));
         if let InterconnectSpec::Bus(bus) = &node.interconnect {
             let path = |name: &str| format!("node[{i}].interconnect.{name}");
             let bytes = metric(metrics, &path("bytes"));
@@ -34,7 +41,12 @@ pub fn bounds(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound>
                 name: "the data bus",
                 subject: "The data bus",
                 time_ps: bus.clock.edge(bytes.div_ceil(u64::from(bus.width_bytes))).picoseconds(),
-                explanation: format!("it carried {bytes} bytes, {} a cycle", bus.width_bytes),
+                explanation: format!(
+                    "it carried {} bytes, {} a cycle, so that a line takes {} of its cycles",
+                    count(bytes),
+                    bus.width_bytes,
+                    node.outermost_line_bytes().div_ceil(bus.width_bytes)
+                ),
                 evidence: vec![path("bytes"), path("busy_ps")],
             });
             let transactions = metric(metrics, &path("transactions"));
@@ -42,12 +54,16 @@ pub fn bounds(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound>
                 name: "the address bus",
                 subject: "The address bus",
                 time_ps: bus.clock.edge(transactions * u64::from(bus.address_cycles)).picoseconds(),
-                explanation: format!("it carried {transactions} transactions, one after the other"),
+                explanation: format!("it carried {} transactions, one after the other", count(transactions)),
                 evidence: vec![path("transactions"), path("address_busy_ps")],
             });
         }
         bounds.extend(memory(i, node, metrics));
     }
+    sorted(bounds)
+}
+
+fn sorted(mut bounds: Vec<Bound>) -> Vec<Bound> {
     bounds.retain(|bound| bound.time_ps > 0);
     bounds.sort_by_key(|bound| std::cmp::Reverse(bound.time_ps));
     bounds
@@ -99,7 +115,8 @@ fn memory(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Option<
         subject: "The memory's bandwidth",
         time_ps: u64::try_from(time_ps).unwrap_or(u64::MAX),
         explanation: format!(
-            "it moved {bytes} bytes over {} of {:.1} GB/s",
+            "it moved {} bytes over {} of {:.1} GB/s",
+            count(bytes),
             channels(memory.channels),
             memory.bandwidth_bytes_per_second as f64 / 1e9
         ),

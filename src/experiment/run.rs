@@ -323,7 +323,7 @@ pub(super) fn why(
             format!("the run took {} ps, less than {} needs ({} ps): a fault of Flynn's", report.time.0, bound.name, bound.time_ps);
         return Err(RunError::Stopped(Stop { kind: "model", message, source: source.clone(), places: Vec::new() }));
     }
-    Ok(reasons(report.time.0, &report.metrics, profile, &source.text, &bounds, report.stacks.len()))
+    Ok(reasons(report.time.0, &report.metrics, profile, &source.text, nodes))
 }
 
 /// A record of what is at hand.

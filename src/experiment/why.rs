@@ -1,158 +1,246 @@
 //! Why a run took the time it took, in sentences that each rest on figures of the record.
 //!
-//! The headline is the nearest lower bound: no run can be faster than its busiest resource. Where no resource is near its limit, the
-//! cores were waiting, and the owners of their time say for what.
+//! ```text
+//!   stacks of lines --by what the line waits for--> causes, the largest first --> a sentence each
+//!                                                       |
+//!   bounds of buses and memory -------------------------+  one that is nearly always busy takes the place of "memory"
+//! ```
+//!
+//! The headline is the largest cause. Times are those of the cores that had a thread; what is spun is waiting, not work.
+
+mod data;
+mod figures;
+mod meeting;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use crate::experiment::bounds::Bound;
+use crate::components::owner::Owner;
+use crate::components::spec::NodeSpec;
+use crate::experiment::bounds::{Bound, resources};
 use crate::experiment::record::{ProfileLine, Reason};
 
-/// The owners of a core's time, in the order of the cycle stack, each with what the core is doing then.
-pub const OWNERS: [(&str, &str); 13] = [
-    ("base", "carrying out operations"),
-    ("dependency", "waiting for operands of earlier operations"),
-    ("branch", "recovering from mispredicted branches"),
-    ("l1d", "waiting for the L1 data cache"),
-    ("l2", "waiting for the L2 cache"),
-    ("llc", "waiting for the last-level cache"),
-    ("memory_local", "waiting for memory"),
-    ("memory_remote", "waiting for another node's memory"),
-    ("queue", "queueing for a busy bus or memory"),
-    ("coherence", "waiting for other caches to give up or hand over lines"),
-    ("synchronisation", "waiting for other threads at locks, barriers and flags"),
-    ("network", "waiting while requests and data cross the interconnect"),
-    ("idle", "idle, with no work of its own"),
-];
-
-/// What the core is doing while its time belongs to `owner`.
-pub fn owner_phrase(owner: &str) -> &'static str {
-    OWNERS.iter().find(|(name, _)| *name == owner).map_or("busy", |(_, phrase)| phrase)
-}
+pub use figures::{Group, Times, count};
+use figures::{percent, share};
+use text::{Meeting, ProgramText};
 
 /// At this share of the time or more a resource sets the pace of the run.
 const PACE: f64 = 0.75;
-/// Owners below this share of the cores' time are not worth a sentence.
+/// It does so only where the cores wait for data at least for this share of their time.
+const HELD_BACK: f64 = 0.25;
+/// Causes below this share of the cores' time are not worth a sentence.
 const WORTH_SAYING: f64 = 0.10;
 
-/// The sum over all cores of each owner's time, from the metrics, in the order of [`OWNERS`].
-pub fn stack_totals(metrics: &IndexMap<String, u64>) -> Vec<(&'static str, u64)> {
-    OWNERS
-        .iter()
-        .map(|(owner, _)| {
-            let suffix = format!(".stack.{owner}_ps");
-            (*owner, metrics.iter().filter(|(path, _)| path.ends_with(&suffix)).map(|(_, value)| value).sum())
-        })
-        .collect()
+/// What time went to, as far as a sentence is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Cause {
+    /// Instructions and hits in the first cache.
+    Instructions,
+    /// Further caches of the core or the node.
+    Caches,
+    /// Lines that no cache of the core had.
+    Memory,
+    /// Waiting for other threads, with the lines that such waiting moves.
+    Meeting(Meeting),
+    /// After the end of the thread's part.
+    Idle,
 }
 
-/// The reasons, the most important first. `bounds` come sorted, the largest first.
+/// How much time went to a cause, and where most of it.
+#[derive(Clone, Debug)]
+struct Share {
+    cause: Cause,
+    time_ps: u64,
+    /// Lines with time of this cause, costliest first.
+    lines: Vec<(u32, u64)>,
+}
+
+/// Everything that sentences are made from.
+struct Run<'a> {
+    time_ps: u64,
+    metrics: &'a IndexMap<String, u64>,
+    nodes: &'a [NodeSpec],
+    times: Times,
+    text: ProgramText<'a>,
+}
+
+/// The reasons, the most important first, of a run on these nodes; `text` is the program's.
 pub fn reasons(
     time_ps: u64,
     metrics: &IndexMap<String, u64>,
     profile: &[ProfileLine],
     text: &str,
-    bounds: &[Bound],
-    cores: usize,
+    nodes: &[NodeSpec],
 ) -> Vec<Reason> {
     if time_ps == 0 {
         return vec![Reason { sentence: "Everything this run needed was ideal, so it took no time.".into(), evidence: Vec::new() }];
     }
-    let totals = stack_totals(metrics);
-    let mut reasons = vec![headline(time_ps, &totals, bounds, cores)];
-    reasons.extend(costliest_line(profile, text, time_ps, cores));
-    reasons.extend(owners(&totals, cores));
+    let run = Run { time_ps, metrics, nodes, times: Times::new(metrics), text: ProgramText::new(text) };
+    let causes = run.causes(profile);
+    let mut reasons: Vec<Reason> = causes
+        .iter()
+        .enumerate()
+        .filter(|(rank, cause)| *rank == 0 || run.is_worth_adding(cause))
+        .map(|(_, cause)| run.reason(cause))
+        .collect();
+    // A resource that is nearly always busy holds back whatever waits for it, also where that is not the largest cause.
+    let holds_back = |cause: &Share| cause.cause == Cause::Memory && run.part(cause.time_ps) >= HELD_BACK;
+    let limit = run.limit().filter(|_| causes.iter().any(holds_back));
+    if let Some(limit) = limit {
+        reasons.insert(0, run.at_its_limit(&limit, &causes));
+    }
+    let details = run.threads().into_iter().chain(run.costliest_line(profile));
+    reasons.splice(1.min(reasons.len())..1.min(reasons.len()), details.collect::<Vec<_>>());
     reasons
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.0}%", share * 100.0)
-}
-
-fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-/// The owner with the most time, and its share.
-fn top_owner(totals: &[(&'static str, u64)]) -> (&'static str, f64) {
-    let whole: u64 = totals.iter().map(|(_, time)| time).sum();
-    // The first of equals, as in the cycle stack.
-    let top = totals.iter().fold(("base", 0), |best, &(owner, time)| if time > best.1 { (owner, time) } else { best });
-    (top.0, share(top.1, whole))
-}
-
-fn headline(time_ps: u64, totals: &[(&'static str, u64)], bounds: &[Bound], cores: usize) -> Reason {
-    match bounds.first() {
-        Some(bound) if share(bound.time_ps, time_ps) >= PACE => Reason {
-            sentence: format!(
-                "{} sets the pace: {}. That alone needs {} of the time this run took, however fast everything else were.",
-                bound.subject,
-                bound.explanation,
-                percent(share(bound.time_ps, time_ps)),
-            ),
-            evidence: bound.evidence.clone(),
-        },
-        nearest => waiting(time_ps, totals, nearest, cores),
+impl Run<'_> {
+    /// Where the cores' time went, the largest cause first.
+    fn causes(&self, profile: &[ProfileLine]) -> Vec<Share> {
+        let mut causes: Vec<Share> = Vec::new();
+        let mut add = |cause: Cause, line: Option<u32>, time_ps: u64| {
+            if time_ps == 0 {
+                return;
+            }
+            let position = causes.iter().position(|share| share.cause == cause).unwrap_or_else(|| {
+                causes.push(Share { cause, time_ps: 0, lines: Vec::new() });
+                causes.len() - 1
+            });
+            causes[position].time_ps += time_ps;
+            causes[position].lines.extend(line.map(|line| (line, time_ps)));
+        };
+        for line in profile {
+            let meeting = self.text.meeting(line.line);
+            let mut of_line: BTreeMap<Cause, u64> = BTreeMap::new();
+            for (name, owner) in Owner::ALL {
+                *of_line.entry(cause(Group::of(owner, 2), meeting)).or_default() += line.stack.get(name).copied().unwrap_or(0);
+            }
+            of_line.into_iter().for_each(|(cause, time)| add(cause, Some(line.line), time));
+        }
+        for (group, _) in Group::ALL {
+            if group == Group::Idle || profile.is_empty() {
+                add(cause(group, None), None, self.times.of(group));
+            }
+        }
+        for share in &mut causes {
+            share.lines.sort_by_key(|&(line, time)| (std::cmp::Reverse(time), line));
+        }
+        causes.sort_by_key(|share| (std::cmp::Reverse(share.time_ps), share.cause));
+        causes
     }
-}
 
-/// The headline where no resource is near its limit.
-fn waiting(time_ps: u64, totals: &[(&'static str, u64)], nearest: Option<&Bound>, cores: usize) -> Reason {
-    let (owner, owner_share) = top_owner(totals);
-    let subject = if cores == 1 { "its time the core was" } else { "their time the cores were" };
-    let limit = nearest.map_or(String::new(), |bound| {
-        format!(" and no resource was at its limit ({} needs {} of the time)", bound.name, percent(share(bound.time_ps, time_ps)))
-    });
-    let conclusion = match owner {
-        "base" => "the program's own operations fill the time",
-        "synchronisation" => "threads wait for each other",
-        "idle" => "there is not enough parallel work to go round",
-        "queue" => "requests come in bursts that have to queue",
-        _ => "the latency of each access counts, not the bandwidth",
-    };
-    Reason {
-        sentence: format!("For {} of {subject} {}{limit}: {conclusion}.", percent(owner_share), owner_phrase(owner)),
-        evidence: vec![format!("stack.{owner}_ps")],
+    /// The share of the cores' time.
+    fn part(&self, time_ps: u64) -> f64 {
+        share(time_ps, self.times.whole())
     }
-}
 
-fn costliest_line(profile: &[ProfileLine], text: &str, time_ps: u64, cores: usize) -> Option<Reason> {
-    let line = profile.first()?;
-    let source = text.lines().nth(line.line.checked_sub(1)? as usize)?.trim();
-    let (owner, time) = line.stack.iter().max_by_key(|(_, time)| **time)?;
-    let cause = if *time * 2 > line.time_ps { "most of it" } else { "spread over several causes, the largest" };
-    Some(Reason {
-        sentence: format!(
-            "Line {} (`{source}`) cost {} of all core time, {cause} {}.",
-            line.line,
-            percent(share(line.time_ps, time_ps.checked_mul(cores as u64)?)),
-            owner_phrase(owner),
-        ),
-        evidence: vec![format!("profile.line[{}]", line.line)],
-    })
-}
+    /// Whether a cause that is not the largest gets a sentence. Instructions need none, nor do lookups on the way of misses.
+    fn is_worth_adding(&self, cause: &Share) -> bool {
+        let kind = match cause.cause {
+            Cause::Instructions => false,
+            Cause::Caches => self.finds_in_outer_cache(),
+            _ => true,
+        };
+        kind && self.part(cause.time_ps) >= WORTH_SAYING
+    }
 
-/// Advice for each owner that takes a share worth a sentence.
-fn owners(totals: &[(&'static str, u64)], cores: usize) -> Vec<Reason> {
-    let whole: u64 = totals.iter().map(|(_, time)| time).sum();
-    let mut large: Vec<_> = totals.iter().filter(|(_, time)| share(*time, whole) >= WORTH_SAYING).collect();
-    large.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
-    large
-        .into_iter()
-        .filter_map(|&(owner, time)| {
-            let advice = match owner {
-                "queue" => "the bus or the memory has more to do than it can: fewer bytes, a wider bus or fewer cores would shorten the queue",
-                "coherence" => "lines are wanted by several cores at once: give each thread data of its own, on lines of its own",
-                "synchronisation" if cores > 1 => "threads meet too often, or with unequal work",
-                "idle" if cores > 1 => "some cores had nothing to do: more parallel work, or fewer cores",
-                "memory_local" => "the data does not fit the caches, or is used only once: reuse it while it is near",
-                "l2" => "the data overflows the L1 cache but fits the next one",
-                _ => return None,
-            };
-            Some(Reason {
-                sentence: format!("{} of core time went to {}: {advice}.", percent(share(time, whole)), owner_phrase(owner)),
-                evidence: vec![format!("stack.{owner}_ps")],
-            })
+    /// The bus or memory that was busy most, where it was nearly always.
+    fn limit(&self) -> Option<Bound> {
+        self.busiest().filter(|bound| share(bound.time_ps, self.time_ps) >= PACE)
+    }
+
+    fn busiest(&self) -> Option<Bound> {
+        resources(self.nodes, self.metrics).into_iter().next()
+    }
+
+    fn reason(&self, cause: &Share) -> Reason {
+        let (sentence, evidence) = match cause.cause {
+            Cause::Instructions => self.instructions(),
+            Cause::Caches => self.caches(cause),
+            Cause::Memory => self.memory(cause),
+            Cause::Meeting(meeting) => self.meeting(meeting, cause),
+            Cause::Idle => self.idle(cause),
+        };
+        Reason { sentence, evidence }
+    }
+
+    /// "the core waited", "the cores waited".
+    fn cores(&self, did: &str) -> String {
+        if self.times.n_threads() == 1 { format!("the core {did}") } else { format!("the cores {did}") }
+    }
+
+    /// "its", "their".
+    fn whose(&self) -> &'static str {
+        if self.times.n_threads() == 1 { "its" } else { "their" }
+    }
+
+    fn idle(&self, cause: &Share) -> (String, Vec<String>) {
+        let sentence = format!(
+            "For {} of {} time {} nothing more to do while others were still at work: the work is shared out unequally.",
+            percent(self.part(cause.time_ps)),
+            self.whose(),
+            self.cores("had"),
+        );
+        (sentence, vec!["stack.idle_ps".into()])
+    }
+
+    /// Cores without a thread.
+    fn threads(&self) -> Option<Reason> {
+        let (threads, cores) = (self.times.n_threads(), self.times.n_cores);
+        let why = match self.text.is_parallel() {
+            true => "as many as the run was given",
+            false => "as the program has no parallel part",
+        };
+        (threads > 0 && threads < cores).then(|| Reason {
+            sentence: format!("{threads} of {cores} cores had a thread, {why}; the others are left out of all shares."),
+            evidence: vec!["finish_ps".into()],
         })
-        .collect()
+    }
+
+    fn costliest_line(&self, profile: &[ProfileLine]) -> Option<Reason> {
+        let line = profile.first()?;
+        let source = self.text.line(line.line)?;
+        let mut groups = [0u64; Group::ALL.len()];
+        for (name, owner) in Owner::ALL {
+            groups[Group::of(owner, self.times.n_threads()) as usize] += line.stack.get(name).copied().unwrap_or(0);
+        }
+        let (&time, group) =
+            groups.iter().zip(Group::ALL).rev().max_by_key(|(time, _)| **time).map(|(time, (group, _))| (time, group))?;
+        let most = percent(share(time, line.time_ps));
+        let doing = match group {
+            Group::Instructions => "carrying out its instructions",
+            Group::L1d => "looking into the L1 data cache",
+            Group::L2 => "looking into the L2 cache",
+            Group::Llc => "looking into the last-level cache",
+            Group::MemorySystem => "waiting for the memory system",
+            Group::Coherence => "waiting for lines that other cores have or are getting",
+            Group::Threads => "waiting for other threads",
+            Group::Idle => "with nothing to do",
+        };
+        Some(Reason {
+            sentence: format!(
+                "Line {} (`{source}`) took {} of the time, {most} of that {doing}.",
+                line.line,
+                percent(self.part(line.time_ps)),
+            ),
+            evidence: vec![format!("profile.line[{}]", line.line)],
+        })
+    }
+}
+
+/// The cause of a group's time on a line that works on objects, or meets other threads.
+fn cause(group: Group, meeting: Option<Meeting>) -> Cause {
+    match (group, meeting) {
+        (Group::Instructions | Group::L1d, _) => Cause::Instructions,
+        (Group::L2 | Group::Llc, _) => Cause::Caches,
+        (Group::MemorySystem | Group::Coherence, None) => Cause::Memory,
+        (Group::MemorySystem | Group::Coherence, Some(meeting)) => Cause::Meeting(meeting),
+        // Workers wait for the next parallel part under whatever line comes last.
+        (Group::Threads, meeting) => Cause::Meeting(meeting.unwrap_or(Meeting::Team)),
+        (Group::Idle, _) => Cause::Idle,
+    }
 }

@@ -5,6 +5,7 @@ mod cli;
 mod floors;
 mod machine;
 mod notation;
+mod reasons;
 mod shapes;
 mod shipped;
 mod stops;

@@ -1,0 +1,282 @@
+//! Sentences about instructions and data: what the cores did, and where their caches had to look.
+
+use super::figures::{count, percent, share, total};
+use super::text::Named;
+use super::{Cause, Group, Run, Share};
+use crate::base::quantity::ByteSize;
+use crate::components::spec::{CacheSpec, Holds, NodeSpec};
+use crate::experiment::bounds::Bound;
+use crate::experiment::record::Reason;
+
+/// Below this share of the time a bus or memory leaves most requests unhindered.
+const SELDOM_BUSY: f64 = 0.40;
+/// Queues and transfers below this share of the cores' time are small beside latency.
+const SMALL: f64 = 0.15;
+/// At this share of what a cache missed or more, a kind of miss is what counts.
+const MOST: f64 = 0.5;
+
+/// Why the outermost private cache did not have what it was asked for, as far as its counters say: a line that it evicted or lost
+/// may never have been asked for again, so each is an upper bound.
+struct Misses {
+    misses: u64,
+    /// Lines that another core's write took away.
+    invalidations: u64,
+    /// Lines that made room for others.
+    evictions: u64,
+    /// The cache, as metrics name it.
+    cache: String,
+}
+
+impl Misses {
+    /// Whether most are of lines that other cores' writes took away.
+    fn mostly_taken(&self) -> bool {
+        share(self.invalidations, self.misses) >= MOST
+    }
+}
+
+impl Run<'_> {
+    pub(super) fn instructions(&self) -> (String, Vec<String>) {
+        let times = &self.times;
+        let mut sentence = format!(
+            "{} own instructions take {} of the time",
+            if times.n_threads() == 1 { "The core's" } else { "The cores'" },
+            percent(times.share(Group::Instructions))
+        );
+        let mut evidence: Vec<String> = Group::Instructions.evidence(times.n_threads()).collect();
+        if let Some(cycles) = self.cycles_per_operation() {
+            sentence += &format!(" ({cycles:.1} cycles each on average)");
+            evidence.push("operations".into());
+        }
+        if times.share(Group::L1d) >= 0.01 {
+            sentence += &format!(", looking into the L1 data cache another {}", percent(times.share(Group::L1d)));
+            evidence.push("stack.l1d_ps".into());
+        }
+        let beyond = times.share(Group::MemorySystem) + times.share(Group::Coherence);
+        sentence += &match (beyond, self.nodes.iter().all(NodeSpec::is_free)) {
+            (_, true) => {
+                let more =
+                    if times.n_threads() < times.n_cores { ", or more threads to share them," } else { " in the longest thread" };
+                format!(". Memory and wires cost nothing on this machine: only fewer instructions{more} would make it faster.")
+            }
+            (beyond, false) if beyond < 0.005 => ": a faster bus or memory would save next to nothing.".to_owned(),
+            (beyond, false) => format!(": a faster bus or memory could save at most {}.", percent(beyond)),
+        };
+        (sentence, evidence)
+    }
+
+    /// Cycles that an operation takes on average; only where hardly any operation is a spin and they do not all take one.
+    fn cycles_per_operation(&self) -> Option<f64> {
+        let operations: u64 = total(self.metrics, "operations");
+        let node = self.nodes.first().filter(|node| !node.is_free())?;
+        let cycles = self.times.of(Group::Instructions) as f64 * 1e-12 * node.core.clock.hertz();
+        (operations > 0 && self.times.share(Group::Threads) < 0.01).then(|| cycles / operations as f64)
+    }
+
+    pub(super) fn caches(&self, cause: &Share) -> (String, Vec<String>) {
+        let caches = self.data_caches();
+        let [inner, outer, ..] = caches[..] else { return self.memory(cause) };
+        let (l1, l2) = (inner.name.to_lowercase(), outer.name.to_lowercase());
+        let counter = |cache: &str, name: &str| total(self.metrics, &format!("{cache}.{name}"));
+        let (accesses, misses) = (counter(&l1, "accesses"), counter(&l1, "misses"));
+        let mut sentence = format!(
+            "For {} of {} time {} for {}: {} of accesses miss {}, and {} of those find their line in {}, {} cycles later.",
+            percent(self.part(cause.time_ps)),
+            self.whose(),
+            self.cores("waited"),
+            outer.name,
+            percent(share(misses, accesses)),
+            inner.name,
+            percent(share(counter(&l2, "hits"), counter(&l2, "accesses"))),
+            outer.name,
+            outer.latency_cycles,
+        );
+        if share(counter(&l1, "evictions"), misses) >= MOST {
+            let data = self.objects_at(cause, 2).map_or("The data in use".to_owned(), |named| format!("What is in use of {named}"));
+            sentence += &format!(" {data} does not fit {} ({}).", inner.name, ByteSize(inner.size_bytes));
+        }
+        (sentence, ["stack.l2_ps".to_owned(), format!("{l1}.misses"), format!("{l2}.hits")].to_vec())
+    }
+
+    /// Whether most of what the first cache misses is in the second.
+    pub(super) fn finds_in_outer_cache(&self) -> bool {
+        let Some(cache) = self.data_caches().get(1).map(|cache| cache.name.to_lowercase()) else { return false };
+        let counter = |name: &str| total(self.metrics, &format!("{cache}.{name}"));
+        share(counter("hits"), counter("accesses")) >= MOST
+    }
+
+    pub(super) fn memory(&self, cause: &Share) -> (String, Vec<String>) {
+        if let Some(sharing) = self.sharing(cause) {
+            return sharing;
+        }
+        let times = &self.times;
+        let mut evidence: Vec<String> = Group::MemorySystem.evidence(times.n_threads()).collect();
+        let place = cause.lines.first().map_or(String::new(), |&(line, time)| {
+            let part = if share(time, cause.time_ps) >= MOST { "most of it" } else { "the largest part" };
+            let data = self.objects_at(cause, 3).map_or(String::new(), |named| format!(" for {named}"));
+            format!(", {part} in line {line}{data}")
+        });
+        let waited = format!(
+            "For {} of {} time {} for the memory system",
+            percent(times.share(Group::MemorySystem)),
+            self.whose(),
+            self.cores("waited")
+        );
+        let mut sentence = format!("{waited}{place}");
+        match self.misses() {
+            Some(found) => {
+                sentence += &format!(". {}", self.missed(&found));
+                evidence.extend(["misses", "evictions", "invalidations"].map(|counter| format!("{}.{counter}", found.cache)));
+            }
+            None => sentence += ": its cores have no caches, so every access goes there",
+        }
+        sentence += ".";
+        if self.limit().is_none()
+            && let Some(busiest) = self.busiest()
+        {
+            sentence += &self.bandwidth_or_latency(&busiest);
+            evidence.extend(busiest.evidence);
+        }
+        (sentence, evidence)
+    }
+
+    /// Why lines were missing, as far as counters tell.
+    fn missed(&self, found: &Misses) -> String {
+        let Some(cache) = self.data_caches().pop() else { return String::new() };
+        let of_all = |part: u64| match part >= found.misses {
+            true => format!("All {} lines", count(found.misses)),
+            false => format!("{} of the {} lines", count(part), count(found.misses)),
+        };
+        // A miss that follows neither an eviction nor a loss.
+        let first = found.misses.saturating_sub(found.evictions + found.invalidations);
+        let name = &cache.name;
+        if share(found.evictions, found.misses) >= MOST {
+            let size = ByteSize(cache.size_bytes);
+            return format!(
+                "{} that missed {name} pushed another out: the data does not fit {name} ({size})",
+                of_all(found.evictions)
+            );
+        }
+        if share(first, found.misses) >= MOST {
+            return format!("{} that missed {name} pushed none out and had not been there before", of_all(first));
+        }
+        format!(
+            "{} lines missed {name}, up to {} that it had evicted before and up to {} that another core's write had taken",
+            count(found.misses),
+            count(found.evictions),
+            count(found.invalidations)
+        )
+    }
+
+    /// Whether more bandwidth would help: it counts where something is busy, or where queues and transfers take their time.
+    fn bandwidth_or_latency(&self, busiest: &Bound) -> String {
+        let busy = share(busiest.time_ps, self.time_ps);
+        let time = |name: &str| total(self.metrics, &format!("stack.{name}_ps"));
+        let moving = self.part(time("queue") + time("network"));
+        let what = format!(" {} is busy {} of the time", busiest.subject, percent(busy));
+        match busy < SELDOM_BUSY && moving < SMALL {
+            true => format!("{what}: the latency of each access counts, not the bandwidth."),
+            false => format!("{what} ({}): latency and bandwidth both count.", busiest.explanation),
+        }
+    }
+
+    /// Where most misses are of lines that other cores wrote.
+    fn sharing(&self, cause: &Share) -> Option<(String, Vec<String>)> {
+        let times = &self.times;
+        let found = self.misses()?;
+        let updates = total(self.metrics, "bus_upd");
+        let coherent = times.of(Group::Coherence) > times.of(Group::MemorySystem);
+        if times.n_threads() < 2 || !(found.mostly_taken() || coherent) || found.invalidations == 0 {
+            return None;
+        }
+        let groups = [Group::Coherence, Group::MemorySystem];
+        let together = groups.map(|group| times.share(group));
+        let what = match updates > found.misses {
+            true => format!("{} times a word written was sent to caches that hold its line", count(updates)),
+            false => format!("{} times a write took a line away from another cache", count(found.invalidations)),
+        };
+        let mut sentence = format!(
+            "For {} of their time ({} coherence, {} memory system) the cores waited for lines, mostly lines that other cores write: {what}.",
+            percent(together[0] + together[1]),
+            percent(together[0]),
+            percent(together[1]),
+        );
+        sentence += &self.written_at(cause);
+        let mut evidence: Vec<String> = groups.iter().flat_map(|group| group.evidence(times.n_threads())).collect();
+        evidence.extend(["invalidations", "misses"].map(|counter| format!("{}.{counter}", found.cache)));
+        Some((sentence, evidence))
+    }
+
+    /// Which object it is that threads write, and what would help.
+    fn written_at(&self, cause: &Share) -> String {
+        let Some(&(line, _)) = cause.lines.first() else { return String::new() };
+        let objects = self.text.objects(line);
+        let Some(object) = objects.iter().find(|object| object.written).or(objects.first()) else { return String::new() };
+        let name = &object.name;
+        match (object.declared.word, object.written, object.by_thread) {
+            ("array", true, true) if !object.declared.padded => format!(
+                " In line {line} each thread writes an element of `{name}` of its own, but several elements lie on one line (false \
+                 sharing): declare `{name}` as `padded`."
+            ),
+            ("array", true, _) => format!(
+                " In line {line} threads write into the same lines of `{name}`, to the same elements or to neighbours: give each \
+                 thread a part of its own."
+            ),
+            (_, true, _) => format!(
+                " In line {line} all threads write `{name}`, and its line goes from core to core: let each thread work on a value of \
+                 its own and bring them together at the end (`reduce`)."
+            ),
+            _ => format!(" Line {line} reads `{name}`, which other threads have written."),
+        }
+    }
+
+    /// A bus or memory that is nearly always busy, and with what.
+    pub(super) fn at_its_limit(&self, limit: &Bound, causes: &[Share]) -> Reason {
+        let busy = share(limit.time_ps, self.time_ps);
+        let mut sentence = format!("{} is the limit, busy {} of the time: {}.", limit.subject, percent(busy), limit.explanation);
+        let mut evidence = limit.evidence.clone();
+        let inner = self.data_caches().first().map(|cache| cache.name.to_lowercase());
+        if let (Some(inner), Some(found)) = (inner, self.misses()) {
+            let flushes = total(self.metrics, "interconnect.flushes");
+            let accesses = total(self.metrics, &format!("{inner}.accesses"));
+            let (part, what, counter) = match share(flushes, found.misses) >= MOST {
+                true if found.mostly_taken() => {
+                    (flushes, "need a line that another core has changed", "interconnect.flushes".to_owned())
+                }
+                true => (flushes, "get their line from another core's cache", "interconnect.flushes".to_owned()),
+                false => (found.misses, "find their line in no cache of their core", format!("{}.misses", found.cache)),
+            };
+            let at = causes.iter().find(|cause| cause.cause == Cause::Memory);
+            let data = at.and_then(|cause| Some((cause.lines.first()?.0, self.objects_at(cause, 3)?)));
+            let data = data.map_or(String::new(), |(line, named)| format!(", mostly in line {line} ({named})"));
+            sentence += &format!(" {} of accesses {what}{data}.", percent(share(part, accesses)));
+            evidence.extend([counter, format!("{inner}.accesses")]);
+        }
+        Reason { sentence, evidence }
+    }
+
+    /// The private caches on the way of data, innermost first.
+    fn data_caches(&self) -> Vec<&CacheSpec> {
+        let caches = self.nodes.first().into_iter().flat_map(|node| &node.caches);
+        caches.filter(|cache| cache.holds.includes(Holds::Data)).collect()
+    }
+
+    /// What the outermost private caches missed; `None` where there are none or they missed nothing.
+    fn misses(&self) -> Option<Misses> {
+        let cache = self.data_caches().pop()?.name.to_lowercase();
+        let counter = |name: &str| total(self.metrics, &format!("{cache}.{name}"));
+        let [misses, invalidations, evictions] = ["misses", "invalidations", "evictions"].map(counter);
+        (misses > 0).then_some(Misses { misses, invalidations, evictions, cache })
+    }
+
+    /// The objects that the cause's costliest line names: `a`, `b` and `c`.
+    fn objects_at(&self, cause: &Share, most: usize) -> Option<String> {
+        let objects: Vec<Named> = self.text.objects(cause.lines.first()?.0);
+        let names: Vec<String> = objects.iter().map(|object| format!("`{}`", object.name)).collect();
+        match &names[..] {
+            [] => None,
+            [name] => Some(name.clone()),
+            [first @ .., last] if names.len() <= most.max(2) => Some(format!("{} and {last}", first.join(", "))),
+            _ => Some(format!("{} and others", names[..most].join(", "))),
+        }
+    }
+}
