@@ -127,7 +127,8 @@ impl Run<'_> {
                 sentence += &format!(". {}", self.missed(&found));
                 evidence.extend(["misses", "evictions", "invalidations"].map(|counter| format!("{}.{counter}", found.cache)));
             }
-            None => sentence += ": its cores have no caches, so every access goes there",
+            None if self.data_caches().is_empty() => sentence += ": there are no caches, so every access goes there",
+            None => {}
         }
         sentence += ".";
         if self.limit().is_none()

@@ -35,11 +35,17 @@ const BARRIER: u32 = 13;
 const ACQUIRE: u32 = 14;
 const ROUND: u32 = 16;
 
-/// Figures of a run of 1000 ps.
-#[derive(Default)]
+/// Figures of a run.
 struct Made {
+    time_ps: u64,
     metrics: IndexMap<String, u64>,
     profile: Vec<ProfileLine>,
+}
+
+impl Default for Made {
+    fn default() -> Made {
+        Made { time_ps: 1000, metrics: IndexMap::new(), profile: Vec::new() }
+    }
 }
 
 impl Made {
@@ -73,7 +79,7 @@ impl Made {
         let catalogue = Catalogue::built_in();
         let machine = &catalogue.find(Kind::Machine, machine).unwrap().source;
         let machine = Machine::resolve(machine, &[], &catalogue).unwrap();
-        let reasons = reasons(1000, &self.metrics, &self.profile, PROGRAM, &machine.nodes);
+        let reasons = reasons(self.time_ps, &self.metrics, &self.profile, PROGRAM, &machine.nodes);
         // Evidence must be there: of some part of the record, or a line of the profile.
         for path in reasons.iter().flat_map(|reason| &reason.evidence).filter(|path| !path.starts_with("profile.line[")) {
             assert!(path.contains('.') || path.ends_with("_ps") || path == "operations", "{path}");
@@ -94,12 +100,12 @@ fn a_run_in_no_time() {
 #[test]
 fn instructions() {
     let made = Made::new(4, STORE, &[("base", 740), ("l1d", 230), ("memory_local", 30)]);
-    insta::assert_snapshot!(made.headline("uma-bus-4"), @"");
-    let made = made.counted(&[("core[0].operations", 2000)]);
-    insta::assert_snapshot!(made.headline("uma-bus-4"), @"");
+    insta::assert_snapshot!(made.headline("uma-bus-4"), @"The cores' own instructions take 74% of the time, looking into the L1 data cache another 23%: a faster bus or memory could save at most 3%.");
+    let made = made.counted(&[("core[0].operations", 4)]);
+    insta::assert_snapshot!(made.headline("uma-bus-4"), @"The cores' own instructions take 74% of the time (1.5 cycles each on average), looking into the L1 data cache another 23%: a faster bus or memory could save at most 3%.");
     let alone = Made::new(1, STORE, &[("base", 999), ("branch", 1)]);
-    insta::assert_snapshot!(alone.headline("uniprocessor"), @"");
-    insta::assert_snapshot!(alone.headline("ideal"), @"");
+    insta::assert_snapshot!(alone.headline("uniprocessor"), @"The core's own instructions take 100% of the time: a faster bus or memory would save next to nothing.");
+    insta::assert_snapshot!(alone.headline("ideal"), @"The core's own instructions take 100% of the time. Memory and wires cost nothing on this machine: only fewer instructions in the longest thread would make it faster.");
 }
 
 #[test]
@@ -109,7 +115,7 @@ fn a_cache() {
         [("accesses", 100), ("misses", 80), ("evictions", 80)].map(|(name, value)| (format!("core[0].l1d.{name}"), value));
     let made = made.counted(&counters.each_ref().map(|(path, value)| (path.as_str(), *value)));
     let made = made.counted(&[("core[0].l2.accesses", 80), ("core[0].l2.hits", 76)]);
-    insta::assert_snapshot!(made.headline("uniprocessor"), @"");
+    insta::assert_snapshot!(made.headline("uniprocessor"), @"For 60% of its time the core waited for L2: 80% of accesses miss L1d, and 95% of those find their line in L2, 10 cycles later. What is in use of `a` does not fit L1d (32 KiB).");
 }
 
 #[test]
@@ -118,15 +124,16 @@ fn memory() {
     let with = |misses: u64, evictions: u64, invalidations: u64, bytes: u64| {
         let counters =
             [("core[0].l2.misses", misses), ("core[0].l2.evictions", evictions), ("core[0].l2.invalidations", invalidations)];
-        let made = Made { metrics: made.metrics.clone(), profile: made.profile.clone() };
+        let made = Made { time_ps: 100_000, metrics: made.metrics.clone(), profile: made.profile.clone() };
         made.counted(&counters).counted(&[("interconnect.bytes", bytes)]).headline("uniprocessor")
     };
-    insta::assert_snapshot!(with(2000, 1990, 0, 0), @"");
-    insta::assert_snapshot!(with(2000, 2000, 0, 1), @"");
-    insta::assert_snapshot!(with(2000, 10, 10, 1), @"");
-    insta::assert_snapshot!(with(2000, 900, 900, 1), @"");
-    let moving = Made::new(1, STORE, &[("base", 200), ("memory_local", 600), ("queue", 200)]).counted(&[("interconnect.bytes", 1)]);
-    insta::assert_snapshot!(moving.headline("uniprocessor"), @"");
+    insta::assert_snapshot!(with(2000, 1990, 0, 0), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. 1,990 of the 2,000 lines that missed L2 pushed another out: the data does not fit L2 (256 KiB).");
+    insta::assert_snapshot!(with(2000, 2000, 0, 1), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. All 2,000 lines that missed L2 pushed another out: the data does not fit L2 (256 KiB). The data bus is busy 1% of the time: the latency of each access counts, not the bandwidth.");
+    insta::assert_snapshot!(with(2000, 10, 10, 1), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. 1,980 of the 2,000 lines that missed L2 pushed none out and had not been there before. The data bus is busy 1% of the time: the latency of each access counts, not the bandwidth.");
+    insta::assert_snapshot!(with(2000, 900, 900, 1), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. 2,000 lines missed L2, up to 900 that it had evicted before and up to 900 that another core's write had taken. The data bus is busy 1% of the time: the latency of each access counts, not the bandwidth.");
+    let moving = Made::new(1, STORE, &[("base", 200), ("memory_local", 600), ("queue", 200)]);
+    let moving = Made { time_ps: 100_000, ..moving.counted(&[("interconnect.bytes", 400)]) };
+    insta::assert_snapshot!(moving.headline("uniprocessor"), @"For 80% of its time the core waited for the memory system, most of it in line 8 for `a`. The data bus is busy 50% of the time (it carried 400 bytes, 8 a cycle, so that a line takes 8 of its cycles): latency and bandwidth both count.");
 }
 
 #[test]
@@ -135,12 +142,12 @@ fn lines_that_other_cores_write() {
         let made = Made::new(2, line, &[("base", 80), ("coherence", 690), ("memory_local", 230)]);
         made.counted(&[("core[0].l2.misses", 2000), ("core[0].l2.invalidations", 2500)])
     };
-    insta::assert_snapshot!(at(PARTIAL).headline("uma-bus-4"), @"");
-    insta::assert_snapshot!(at(ATOMIC).headline("uma-bus-4"), @"");
-    insta::assert_snapshot!(at(STORE).headline("uma-bus-4"), @"");
-    insta::assert_snapshot!(at(17).headline("uma-bus-4"), @"");
+    insta::assert_snapshot!(at(PARTIAL).headline("uma-bus-4"), @"For 92% of their time (69% coherence, 23% memory system) the cores waited for lines, mostly lines that other cores write: 2,500 times a write took a line away from another cache. In line 9 each thread writes an element of `partial` of its own, but several elements lie on one line (false sharing): declare `partial` as `padded`.");
+    insta::assert_snapshot!(at(ATOMIC).headline("uma-bus-4"), @"For 92% of their time (69% coherence, 23% memory system) the cores waited for lines, mostly lines that other cores write: 2,500 times a write took a line away from another cache. In line 10 all threads write `total`, and its line goes from core to core: let each thread work on a value of its own and bring them together at the end (`reduce`).");
+    insta::assert_snapshot!(at(STORE).headline("uma-bus-4"), @"For 92% of their time (69% coherence, 23% memory system) the cores waited for lines, mostly lines that other cores write: 2,500 times a write took a line away from another cache. In line 8 threads write into the same lines of `a`, to the same elements or to neighbours: give each thread a part of its own.");
+    insta::assert_snapshot!(at(17).headline("uma-bus-4"), @"For 92% of their time (69% coherence, 23% memory system) the cores waited for lines, mostly lines that other cores write: 2,500 times a write took a line away from another cache. Line 17 reads `total`, which other threads have written.");
     let updates = at(STORE).counted(&[("interconnect.bus_upd", 9000)]);
-    insta::assert_snapshot!(updates.headline("uma-bus-4"), @"");
+    insta::assert_snapshot!(updates.headline("uma-bus-4"), @"For 92% of their time (69% coherence, 23% memory system) the cores waited for lines, mostly lines that other cores write: 9,000 times a word written was sent to caches that hold its line. In line 8 threads write into the same lines of `a`, to the same elements or to neighbours: give each thread a part of its own.");
 }
 
 #[test]
@@ -148,12 +155,12 @@ fn a_resource_at_its_limit() {
     let stack = [("base", 400), ("l1d", 300), ("memory_local", 100), ("queue", 200)];
     let counters = [("core[0].l1d.accesses", 10_000), ("core[0].l2.misses", 2000), ("interconnect.bytes", 8)];
     let evicted = Made::new(2, STORE, &stack).counted(&counters).counted(&[("core[0].l2.evictions", 2000)]);
-    insta::assert_snapshot!(evicted.headline("uma-bus-4"), @"");
+    insta::assert_snapshot!(evicted.headline("uma-bus-4"), @"The data bus is the limit, busy 100% of the time: it carried 8 bytes, 8 a cycle, so that a line takes 8 of its cycles. 20% of accesses find their line in no cache of their core, mostly in line 8 (`a`).");
     assert!(!evicted.reasons("uma-bus-4").iter().any(|sentence| sentence.contains("latency")));
     let flushes = [("interconnect.flushes", 2000), ("core[0].l2.invalidations", 2000)];
-    insta::assert_snapshot!(Made::new(2, STORE, &stack).counted(&counters).counted(&flushes).headline("uma-bus-4"), @"");
+    insta::assert_snapshot!(Made::new(2, STORE, &stack).counted(&counters).counted(&flushes).headline("uma-bus-4"), @"The data bus is the limit, busy 100% of the time: it carried 8 bytes, 8 a cycle, so that a line takes 8 of its cycles. 20% of accesses need a line that another core has changed, mostly in line 8 (`a`).");
     let handed = Made::new(2, STORE, &stack).counted(&counters).counted(&flushes[..1]);
-    insta::assert_snapshot!(handed.headline("uma-bus-4"), @"");
+    insta::assert_snapshot!(handed.headline("uma-bus-4"), @"The data bus is the limit, busy 100% of the time: it carried 8 bytes, 8 a cycle, so that a line takes 8 of its cycles. 20% of accesses get their line from another core's cache, mostly in line 8 (`a`).");
     // Who does not wait for it is not held back by it.
     let other = Made::new(2, STORE, &[("base", 900), ("memory_local", 100)]).counted(&counters);
     assert!(other.headline("uma-bus-4").contains("own instructions take 90%"));
@@ -162,13 +169,13 @@ fn a_resource_at_its_limit() {
 #[test]
 fn waiting_for_threads() {
     let at = |line: u32| Made::new(2, line, &[("base", 80), ("synchronisation", 500), ("coherence", 420)]).headline("uma-bus-4");
-    insta::assert_snapshot!(at(LOCK), @"");
-    insta::assert_snapshot!(at(ACQUIRE), @"");
-    insta::assert_snapshot!(at(AWAIT), @"");
-    insta::assert_snapshot!(at(BARRIER), @"");
-    insta::assert_snapshot!(at(ROUND), @"");
+    insta::assert_snapshot!(at(LOCK), @"One thread at a time may be inside `lock guard` (line 11): waiting for it and passing it on takes 92% of the cores' time, 46% of it for the lines that move from cache to cache.");
+    insta::assert_snapshot!(at(ACQUIRE), @"Threads wait for each other at `acquire places` (line 14): waiting for it and passing it on takes 92% of the cores' time, 46% of it for the lines that move from cache to cache.");
+    insta::assert_snapshot!(at(AWAIT), @"For 92% of their time the cores waited at `await turn[0] == 1` (line 12) until another thread has written `turn`, 46% of it for the lines that move from cache to cache.");
+    insta::assert_snapshot!(at(BARRIER), @"For 92% of their time the cores waited at the barrier in line 13 until the last thread came, 46% of it for the lines that move from cache to cache.");
+    insta::assert_snapshot!(at(ROUND), @"Where parallel parts begin and end (line 16), 92% of the cores' time goes to passing the words of fork and join from cache to cache and waiting for each other. Fewer and larger parts would repay it.");
     let free = Made::new(2, LOCK, &[("base", 24), ("synchronisation", 976)]);
-    insta::assert_snapshot!(free.headline("ideal"), @"");
+    insta::assert_snapshot!(free.headline("ideal"), @"One thread at a time may be inside `lock guard` (line 11): waiting for it and passing it on takes 98% of the cores' time.");
 }
 
 #[test]
@@ -176,24 +183,31 @@ fn unequal_threads() {
     let busy = [("base", 900), ("synchronisation", 100)];
     let waits = |base: u64| [("base", base), ("synchronisation", 1000 - base)];
     let three = |base: u64| (1..4).fold(Made::default().core(0, STORE, &busy), |made, core| made.core(core, ROUND, &waits(base)));
-    insta::assert_snapshot!(three(10).headline("uma-bus-4"), @"");
-    insta::assert_snapshot!(three(200).headline("uma-bus-4"), @"");
+    insta::assert_snapshot!(three(10).headline("uma-bus-4"), @"Only 1 of 4 threads has work: waiting for it takes 77% of the cores' time. Give the others a part, or use fewer threads.");
+    insta::assert_snapshot!(three(200).headline("uma-bus-4"), @"The work is shared out unequally: core 0 worked 90% of the time, the average core 38%, and waiting for each other takes 62% of the cores' time.");
     let at_barrier = (1..4).fold(Made::default().core(0, STORE, &busy), |made, core| made.core(core, BARRIER, &waits(200)));
-    insta::assert_snapshot!(at_barrier.headline("uma-bus-4"), @"");
+    insta::assert_snapshot!(at_barrier.headline("uma-bus-4"), @"For 60% of their time the cores waited at the barrier in line 13 until the last thread came: core 0 worked 90% of the time, the average core 38%.");
     let equal = Made::new(4, ROUND, &[("base", 300), ("synchronisation", 700)]);
-    insta::assert_snapshot!(equal.headline("uma-bus-4"), @"");
+    insta::assert_snapshot!(equal.headline("uma-bus-4"), @"Where parallel parts begin and end (line 16), 70% of the cores' time goes to waiting for the last thread, or for what thread 0 does between them.");
     let ended = Made::new(2, STORE, &[("base", 300), ("idle", 700)]);
-    insta::assert_snapshot!(ended.headline("uma-bus-4"), @"");
+    insta::assert_snapshot!(ended.headline("uma-bus-4"), @"For 70% of their time the cores had nothing more to do while others were still at work: the work is shared out unequally.");
 }
 
 #[test]
 fn further_sentences() {
     let made = Made::new(1, STORE, &[("base", 1000)]).core(1, 0, &[("idle", 1000)]).core(2, 0, &[("idle", 1000)]);
-    insta::assert_snapshot!(made.reasons("uma-bus-4")[1..].join("\n"), @"");
+    insta::assert_snapshot!(made.reasons("uma-bus-4")[1..].join("\n"), @r"
+    1 of 3 cores had a thread, as many as the run was given; the others are left out of all shares.
+    Line 8 (`a[i] = 1.0`) took 100% of the time, 100% of that carrying out its instructions.
+    ");
     // A trace has no lines.
     let mut trace = Made::new(1, STORE, &[("base", 300), ("memory_local", 700)]);
     trace.profile.clear();
-    insta::assert_snapshot!(trace.reasons("uniprocessor").join("\n"), @"");
+    insta::assert_snapshot!(trace.reasons("uniprocessor").join("\n"), @"For 70% of its time the core waited for the memory system.");
     let without = Made::new(2, STORE, &[("base", 500), ("synchronisation", 200), ("memory_local", 300)]);
-    insta::assert_snapshot!(without.reasons("uma-bus-4")[1..].join("\n"), @"");
+    insta::assert_snapshot!(without.reasons("uma-bus-4")[1..].join("\n"), @r"
+    Line 8 (`a[i] = 1.0`) took 100% of the time, 50% of that carrying out its instructions.
+    For 30% of their time the cores waited for the memory system, most of it in line 8 for `a`: its cores have no caches, so every access goes there.
+    Where parallel parts begin and end (line 8), 20% of the cores' time goes to waiting for the last thread, or for what thread 0 does between them.
+    ");
 }
