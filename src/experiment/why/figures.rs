@@ -128,7 +128,7 @@ pub fn share(part: u64, whole: u64) -> f64 {
 pub fn percent(share: f64) -> String {
     match share {
         s if s > 0.0 && s < 0.005 => "less than 1%".to_owned(),
-        s if s < 1.0 && s >= 0.995 => "over 99%".to_owned(),
+        s if (0.995..1.0).contains(&s) => "over 99%".to_owned(),
         s => format!("{:.0}%", s * 100.0),
     }
 }

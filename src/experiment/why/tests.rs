@@ -207,7 +207,7 @@ fn further_sentences() {
     let without = Made::new(2, STORE, &[("base", 500), ("synchronisation", 200), ("memory_local", 300)]);
     insta::assert_snapshot!(without.reasons("uma-bus-4")[1..].join("\n"), @r"
     Line 8 (`a[i] = 1.0`) took 100% of the time, 50% of that carrying out its instructions.
-    For 30% of their time the cores waited for the memory system, most of it in line 8 for `a`: its cores have no caches, so every access goes there.
+    For 30% of their time the cores waited for the memory system, most of it in line 8 for `a`.
     Where parallel parts begin and end (line 8), 20% of the cores' time goes to waiting for the last thread, or for what thread 0 does between them.
     ");
 }
