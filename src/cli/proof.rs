@@ -35,14 +35,14 @@ impl Proof {
     }
 
     /// The scopes that options ask for.
-    pub fn scopes(agents: Option<usize>, lines: Option<usize>, most_states: Option<usize>) -> Vec<Scope> {
+    pub fn scopes(agents: Option<usize>, lines: Option<usize>, misses: usize, most_states: Option<usize>) -> Vec<Scope> {
         let scopes = match (agents, lines) {
             (None, None) => USUAL_SCOPES.to_vec(),
             (agents, lines) => vec![(agents.unwrap_or(2), lines.unwrap_or(1))],
         };
         let scope = |(agents, lines)| {
             let scope = Scope::new(agents, lines);
-            Scope { most_states: most_states.unwrap_or(scope.most_states), ..scope }
+            Scope { misses, most_states: most_states.unwrap_or(scope.most_states), ..scope }
         };
         scopes.into_iter().map(scope).collect()
     }
@@ -141,7 +141,7 @@ impl Proof {
         let scopes = self.explorations.iter().map(|exploration| {
             let Exploration { scope, states, steps, cut_short, counterexample, .. } = exploration;
             let complete = !cut_short && counterexample.is_none();
-            json!({"agents": scope.agents, "lines": scope.lines, "states": states, "steps": steps, "complete": complete})
+            json!({"agents": scope.agents, "lines": scope.lines, "misses": scope.misses, "states": states, "steps": steps, "complete": complete})
         });
         facts.insert("scopes".to_owned(), scopes.collect());
         let missing = self.missing();
@@ -190,7 +190,8 @@ fn explored(exploration: &Exploration) -> String {
 
 fn scope_text(scope: Scope) -> String {
     let counted = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
-    format!("{} and {}", counted(scope.agents, "agent"), counted(scope.lines, "line"))
+    let misses = if scope.misses.min(scope.lines) == 1 { "" } else { ", two misses of an agent under way" };
+    format!("{} and {}{misses}", counted(scope.agents, "agent"), counted(scope.lines, "line"))
 }
 
 fn kind(step: Step) -> &'static str {

@@ -70,6 +70,10 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MOST_LINES as i64))]
     lines: Option<u8>,
 
+    /// Accesses that an agent may have waiting at a time, each for another line: 2 for cores with several misses under way
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MOST_LINES as i64))]
+    misses: u8,
+
     /// End the exploration of a protocol at so many states; a million take up to 600 MB [default: 1000000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_STATES))]
     states: Option<u32>,
@@ -243,8 +247,9 @@ impl Checker {
     }
 
     fn protocol(&self, entry: &Entry) -> Result<Verdict, Failure> {
-        let Arguments { agents, lines, states, .. } = &self.arguments;
-        let scopes = Proof::scopes(agents.map(usize::from), lines.map(usize::from), states.map(|states| states as usize));
+        let Arguments { agents, lines, misses, states, .. } = &self.arguments;
+        let misses = usize::from(*misses);
+        let scopes = Proof::scopes(agents.map(usize::from), lines.map(usize::from), misses, states.map(|states| states as usize));
         let proof = Proof::new(&entry.source, &scopes)?;
         if let (Some(root), Some(chart)) = (&self.arguments.output, proof.chart()) {
             let name = format!("{}-{}", entry.name, chart.name);

@@ -118,7 +118,7 @@ impl Teller<'_> {
             Step::Grant { agent } => self.grant(agent),
             Step::See { agent, line } => self.see(agent, line),
             Step::Data { line } => self.data(line),
-            Step::Complete { agent } => self.complete(agent),
+            Step::Complete { agent, line } => self.complete(agent, line),
             Step::Word { agent, line } => {
                 let what = format!("agent {agent} takes the word into {}", called(line, self.after));
                 (Lane::Bus, Lane::Agent(agent), what)
@@ -163,7 +163,7 @@ impl Teller<'_> {
         let (transaction, line) = self.before.agents[agent].requests[0];
         let begin = format!("agent {agent}'s {} of {} comes to the bus", transaction.name(), called(line, self.after));
         let pending = self.after.order.agent(agent as AgentNumber);
-        let what = match pending.accesses.first() {
+        let what = match pending.accesses.iter().find(|request| request.line == line as Line) {
             _ if transaction == Transaction::BusWb => {
                 let waits = pending.write_backs.iter().any(|request| request.line == line as Line);
                 if waits { begin } else { format!("{begin}, which drops it: it is withdrawn") }
@@ -219,9 +219,9 @@ impl Teller<'_> {
         }
     }
 
-    fn complete(&self, agent: usize) -> (Lane, Lane, String) {
-        let world = &self.before.agents[agent];
-        let (Some((line, write)), Some(completion)) = (world.access, world.completion) else {
+    fn complete(&self, agent: usize, line: usize) -> (Lane, Lane, String) {
+        let held = &self.before.agents[agent].held[line];
+        let (Some(write), Some(completion)) = (held.access, held.completion) else {
             return (Lane::Bus, Lane::Agent(agent), String::new());
         };
         let line = called(line, self.after);

@@ -98,18 +98,14 @@ impl Writer<'_> {
                 let unseen = transaction.unseen & 1 << number_of != 0;
                 u8::from(own) * 4 + u8::from(unseen) * 2 + u8::from(takes)
             });
-            self.bytes.push(part);
-        }
-        let access = agent.access.map_or(0, |(line, write)| 1 + self.line_number(line as Line) * 2 + u8::from(write));
-        self.bytes.push(access);
-        let completion = match (agent.completion, agent.access) {
-            (Some(completion), Some((line, _))) => {
-                let age = age(completion.version, world.lines[line].newest);
+            let access = held.access.map_or(0, |write| 1 + u8::from(write));
+            let completion = held.completion.map_or(0, |completion| {
+                let age = age(completion.version, newest);
                 1 + (number(completion.transaction) * 2 + u8::from(completion.shared)) * 3 + age
-            }
-            _ => 0,
-        };
-        self.bytes.extend([completion, agent.requests.len() as u8]);
+            });
+            self.bytes.extend([part * 4 + access, completion]);
+        }
+        self.bytes.push(agent.requests.len() as u8);
         for &(transaction, line) in &agent.requests {
             self.request(transaction, line as Line);
         }
@@ -123,11 +119,8 @@ impl Writer<'_> {
     /// What the bus knows of an agent.
     fn pending(&mut self, agent: AgentNumber, world: &World) {
         let pending = world.order.agent(agent);
-        match pending.accesses.first() {
-            Some(access) => self.request(transaction_of(access), access.line),
-            None => self.bytes.push(0),
-        }
-        let amended = pending.amended.first().map_or(0, |&line| 1 + self.line_number(line));
+        self.requests(&pending.accesses);
+        let amended = pending.amended.iter().fold(0, |mask, &line| mask | 1 << self.line_number(line));
         self.bytes.push(amended);
         self.requests(&pending.write_backs);
         self.bytes.push(pending.withdrawn.len() as u8);

@@ -6,8 +6,8 @@
 //!                                                                                 '--> Counterexample, as a sequence chart
 //! ```
 //!
-//! What is explored is at least what the simulator can do, in every order: cores that read, write and evict whenever they may; requests
-//! on their way to the bus; any order of arbitration between agents; one transaction of each line under way; agents that see it one
+//! What is explored is at least what the simulator can do, in every order: cores that read, write and evict whenever they may, waiting
+//! for each miss or, where the scope says so, with several under way; requests on their way to the bus; any order of arbitration between agents; one transaction of each line under way; agents that see it one
 //! after the other, with anything in between; data, and memory's taking of them, as steps of their own. Of data only one bit matters:
 //! whether a copy is the newest version.
 //!
@@ -46,6 +46,9 @@ pub struct Scope {
     pub agents: usize,
     /// From 1 to [`MOST_LINES`].
     pub lines: usize,
+    /// Accesses of different lines that an agent may have waiting at a time: 1 for cores that wait for each miss, 2 for cores with
+    /// several misses under way. With one line it makes no difference.
+    pub misses: usize,
     /// The search ends when it has found more.
     pub most_states: usize,
 }
@@ -53,7 +56,7 @@ pub struct Scope {
 impl Scope {
     /// A scope with as many states as a small computer's memory holds; two lines of two agents, and four agents, need fewer.
     pub fn new(agents: usize, lines: usize) -> Scope {
-        Scope { agents, lines, most_states: 1_000_000 }
+        Scope { agents, lines, misses: 1, most_states: 1_000_000 }
     }
 }
 

@@ -106,7 +106,7 @@ impl<'a> Search<'a> {
     fn expand(&mut self, world: &World, state: u32, next: &mut Vec<World>) -> Result<(), Found> {
         let mut steps = std::mem::take(&mut self.possible);
         steps.clear();
-        world.each_step(self.protocol, |step| steps.push(step));
+        world.each_step(self.protocol, self.scope.misses, |step| steps.push(step));
         let mut rows = Rows::new();
         let responds = steps.iter().any(|step| step.is_response());
         let unrest = world.unrest(self.protocol);

@@ -10,7 +10,7 @@
 //!
 //! What the simulator orders by time is free here, as far as a channel does not fix it: an agent sees a transaction of a line after it
 //! got what was sent to it before for that line, takes a word after its writer has written it, and memory takes and sends a line in the
-//! order of the bus. Data are one bit: whether a copy is the newest version of its line.
+//! order of the bus. An agent may have an access waiting for each line, as a core with several misses under way has. Data are one bit: whether a copy is the newest version of its line.
 
 use crate::base::address::Line;
 use crate::coherence::agent::{Access, Agent, Answer, Copies};
@@ -41,7 +41,7 @@ pub enum Step {
     /// All have seen the transaction of the line: its data move, and the bus is done with it.
     Data { line: usize },
     /// The agent gets what its access waits for.
-    Complete { agent: usize },
+    Complete { agent: usize, line: usize },
     /// The agent takes the word that another one wrote.
     Word { agent: usize, line: usize },
     /// Memory takes the line that was sent to it.
@@ -58,7 +58,7 @@ impl Step {
     pub fn agent(self) -> Option<usize> {
         match self {
             Step::Access { agent, .. } | Step::Evict { agent, .. } | Step::Arrive { agent } | Step::Grant { agent } => Some(agent),
-            Step::See { agent, .. } | Step::Complete { agent } | Step::Word { agent, .. } => Some(agent),
+            Step::See { agent, .. } | Step::Complete { agent, .. } | Step::Word { agent, .. } => Some(agent),
             Step::Data { .. } | Step::Memory { .. } => None,
         }
     }
@@ -71,6 +71,10 @@ pub(super) struct Held {
     pub version: u64,
     /// The version of a word on its way to the copy.
     pub word: Option<u64>,
+    /// Whether an access waits for the line, and whether it writes.
+    pub access: Option<bool>,
+    /// What ends its wait, on its way.
+    pub completion: Option<Completion>,
 }
 
 /// What ends the wait of an agent.
@@ -85,11 +89,8 @@ pub(super) struct Completion {
 pub(super) struct AgentWorld {
     pub agent: Agent,
     pub held: [Held; MOST_LINES],
-    /// The access that waits: its line, and whether it writes.
-    pub access: Option<(usize, bool)>,
     /// Requests on their way to the bus, the earliest first.
     pub requests: Vec<(Transaction, usize)>,
-    pub completion: Option<Completion>,
 }
 
 /// A transaction under way.
@@ -160,19 +161,19 @@ fn took(rows: &mut Rows, taken: &Transition) {
 impl World {
     /// Nothing cached, nothing under way; memory has the newest version of each line.
     pub fn new(agents: usize, lines: usize) -> World {
-        let held = Held { state: State::INVALID, version: 0, word: None };
-        let agent =
-            AgentWorld { agent: Agent::default(), held: [held; MOST_LINES], access: None, requests: Vec::new(), completion: None };
+        let held = Held { state: State::INVALID, version: 0, word: None, access: None, completion: None };
+        let agent = AgentWorld { agent: Agent::default(), held: [held; MOST_LINES], requests: Vec::new() };
         // Versions begin at 1, so that 0 is older than any.
         let line = LineWorld { newest: 1, memory_state: State::INVALID, memory_version: 1, store: None, transaction: None };
         World { agents: vec![agent; agents], lines: vec![line; lines], order: BusOrder::new(agents, usize::MAX) }
     }
 
     /// Calls back with each step that can be made, cores' own first.
-    pub fn each_step(&self, protocol: &Protocol, mut visit: impl FnMut(Step)) {
+    pub fn each_step(&self, protocol: &Protocol, misses: usize, mut visit: impl FnMut(Step)) {
         for (agent, world) in self.agents.iter().enumerate() {
+            let may_miss = world.held.iter().filter(|held| held.access.is_some()).count() < misses;
             for line in 0..self.lines.len() {
-                if world.access.is_none() {
+                if may_miss && world.held[line].access.is_none() {
                     visit(Step::Access { agent, line, write: false });
                     visit(Step::Access { agent, line, write: true });
                 }
@@ -188,14 +189,14 @@ impl World {
             if self.order.candidate(agent as AgentNumber).is_some() {
                 visit(Step::Grant { agent });
             }
-            if world.completion.is_some() {
-                visit(Step::Complete { agent });
-            }
         }
         for (line, world) in self.lines.iter().enumerate() {
             for agent in 0..self.agents.len() {
                 if self.can_see(agent, line) {
                     visit(Step::See { agent, line });
+                }
+                if self.agents[agent].held[line].completion.is_some() {
+                    visit(Step::Complete { agent, line });
                 }
                 if self.agents[agent].held[line].word.is_some() && !self.update_is_unwritten(line) {
                     visit(Step::Word { agent, line });
@@ -210,26 +211,23 @@ impl World {
         }
     }
 
-    /// A core that waits keeps the line it waits for; any other may have to make room at any time.
+    /// A line that an access waits for stays; any other may have to make room at any time.
     fn can_evict(&self, world: &AgentWorld, line: usize, protocol: &Protocol) -> bool {
         let state = world.held[line].state;
-        let awaited = world.access.is_some_and(|(other, _)| other == line);
+        let awaited = world.held[line].access.is_some();
         state != State::INVALID && !awaited && (stalls(state, protocol) || world.agent.can_evict(&protocol.agent, state))
     }
 
     fn can_see(&self, agent: Number, line: usize) -> bool {
         let Some(transaction) = self.lines[line].transaction else { return false };
-        let world = &self.agents[agent];
-        let before = world.completion.is_some() && world.access.is_some_and(|(awaited, _)| awaited == line);
-        transaction.unseen & 1 << agent != 0 && !before && world.held[line].word.is_none()
+        let held = &self.agents[agent].held[line];
+        transaction.unseen & 1 << agent != 0 && held.completion.is_none() && held.word.is_none()
     }
 
     /// Whether the writer of a word on its way has yet to write it.
     fn update_is_unwritten(&self, line: usize) -> bool {
-        self.agents.iter().any(|world| {
-            world.access.is_some_and(|(awaited, _)| awaited == line)
-                && world.completion.is_some_and(|completion| completion.transaction == Transaction::BusUpd)
-        })
+        let is_update = |completion: Completion| completion.transaction == Transaction::BusUpd;
+        self.agents.iter().any(|world| world.held[line].completion.is_some_and(is_update))
     }
 
     /// Whether memory could do its part of a transaction: it takes what comes in the order in which the bus sends it.
@@ -256,7 +254,7 @@ impl World {
             }
             Step::See { agent, line } => self.see(agent, line, protocol, rows),
             Step::Data { line } => self.data(line, protocol, rows),
-            Step::Complete { agent } => self.complete(agent, protocol, rows),
+            Step::Complete { agent, line } => self.complete(agent, line, protocol, rows),
             Step::Word { agent, line } => self.word(agent, line, protocol, rows),
             Step::Memory { line } => {
                 let Some((event, version)) = self.lines[line].store.take() else { return Ok(()) };
@@ -277,7 +275,7 @@ impl World {
         took(rows, &taken);
         match access {
             Access::Asked(transaction) => {
-                world.access = Some((line, write));
+                world.held[line].access = Some(write);
                 world.requests.push((transaction, line));
                 Ok(())
             }
@@ -375,15 +373,15 @@ impl World {
         }
         if transaction != Transaction::BusWb {
             let completion = Completion { transaction, shared: under_way.shared, version };
-            self.agents[usize::from(under_way.request.agent)].completion = Some(completion);
+            self.agents[usize::from(under_way.request.agent)].held[line].completion = Some(completion);
         }
         self.order.complete(id);
         Ok(())
     }
 
-    fn complete(&mut self, agent: Number, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
-        let world = &mut self.agents[agent];
-        let (Some(completion), Some((line, write))) = (world.completion.take(), world.access) else { return Ok(()) };
+    fn complete(&mut self, agent: Number, line: usize, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
+        let held = &mut self.agents[agent].held[line];
+        let (Some(completion), Some(write)) = (held.completion.take(), held.access) else { return Ok(()) };
         let Completion { transaction, shared, version } = completion;
         if !transaction.is_shown_to_requestor() {
             self.snoop(agent, line, transaction, true, protocol, rows)?;
@@ -401,7 +399,7 @@ impl World {
             world.requests.push((next, line));
             return Ok(());
         }
-        world.access = None;
+        world.held[line].access = None;
         self.perform(agent, line, write)
     }
 
@@ -460,8 +458,7 @@ impl World {
             let held = &agent.held[line];
             (held.state != State::INVALID && (held.version == newest || held.word == Some(newest)))
                 || agent.agent.write_backs().iter().any(|leaving| leaving.line == line as Line && leaving.version == newest)
-                || (agent.access.is_some_and(|(awaited, _)| awaited == line)
-                    && agent.completion.is_some_and(|completion| completion.version == newest))
+                || held.completion.is_some_and(|completion| completion.version == newest)
         };
         world.memory_version == newest
             || world.store.is_some_and(|(_, version)| version == newest)
@@ -472,7 +469,7 @@ impl World {
     /// Why nothing is at rest: an access waits, a copy is in a transient state, or something is on its way; `None` where all is.
     pub fn unrest(&self, protocol: &Protocol) -> Option<Unrest> {
         for (agent, world) in self.agents.iter().enumerate() {
-            if let Some((line, _)) = world.access {
+            if let Some(line) = world.held.iter().position(|held| held.access.is_some()) {
                 return Some(Unrest::Waits { agent, line });
             }
             if let Some(leaving) = world.agent.write_backs().first() {
