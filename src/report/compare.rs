@@ -108,7 +108,11 @@ impl Group<'_> {
         }
         let differences = self.differences();
         for (i, run) in self.runs.iter_mut().enumerate().filter(|(i, _)| shared(&names[*i])) {
-            let told = differences.iter().take(2).filter_map(|difference| {
+            // What differs between machines of other names does not tell these apart.
+            let namesakes: Vec<usize> = (0..names.len()).filter(|&other| names[other] == names[i]).collect();
+            let telling =
+                |difference: &&Difference| namesakes.iter().any(|&other| difference.values[other] != difference.values[i]);
+            let told = differences.iter().filter(telling).take(2).filter_map(|difference| {
                 let last = difference.key.rsplit('.').next().unwrap_or_default();
                 difference.values[i].as_ref().filter(|value| value.len() < 24).map(|value| format!("{last} {value}"))
             });
@@ -125,8 +129,10 @@ impl Group<'_> {
         let mut found = differences(&machines);
         let of_runtime = differences(&runtimes).into_iter().map(|d| Difference { key: format!("runtime.{}", d.key), ..d });
         for difference in of_runtime {
-            if found.iter().all(|known| known.key != difference.key) {
-                found.push(difference);
+            // What was in force counts, not what the machine left to be worked out.
+            match found.iter_mut().find(|known| known.key == difference.key) {
+                Some(known) => *known = difference,
+                None => found.push(difference),
             }
         }
         found
@@ -334,6 +340,16 @@ mod tests {
             let keys: Vec<&str> = words.differences.rows.iter().map(|row| row[0].as_str()).collect();
             assert_eq!(keys, ["node.cores", "runtime.threads"]);
             assert!(words.results.starts_with("All 2 computed the same result"));
+        });
+    }
+
+    #[test]
+    fn namesakes_are_told_apart_by_what_they_differ_in() {
+        let mut records = [sample::record(1), sample::record(4), sample::record(4)];
+        records[2].workload.runtime["threads"] = 2.into();
+        with_groups(&records, |groups| {
+            let labels: Vec<&str> = groups[0].runs.iter().map(|run| run.label.as_str()).collect();
+            assert_eq!(labels, ["One core on a bus", "4 cores on a bus (threads 4)", "4 cores on a bus (threads 2)"]);
         });
     }
 
