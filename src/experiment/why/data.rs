@@ -183,10 +183,12 @@ impl Run<'_> {
     /// Where most misses are of lines that other cores wrote.
     fn sharing(&self, cause: &Share) -> Option<(String, Vec<String>)> {
         let times = &self.times;
-        let found = self.misses()?;
+        let cache = self.data_caches().pop()?.name.to_lowercase();
+        let found = self.misses().unwrap_or(Misses { misses: 0, invalidations: 0, evictions: 0, cache });
         let updates = total(self.metrics, "bus_upd");
         let coherent = times.of(Group::Coherence) > times.of(Group::MemorySystem);
-        if times.n_threads() < 2 || !(found.mostly_taken() || coherent) || found.invalidations == 0 {
+        let taken = found.invalidations > 0 && (found.mostly_taken() || coherent);
+        if times.n_threads() < 2 || !(taken || updates > found.misses) {
             return None;
         }
         let groups = [Group::Coherence, Group::MemorySystem];
@@ -203,6 +205,7 @@ impl Run<'_> {
         );
         sentence += &self.written_at(cause);
         let mut evidence: Vec<String> = groups.iter().flat_map(|group| group.evidence(times.n_threads())).collect();
+        evidence.extend((updates > 0).then(|| "interconnect.bus_upd".to_owned()));
         evidence.extend(["invalidations", "misses"].map(|counter| format!("{}.{counter}", found.cache)));
         Some((sentence, evidence))
     }
