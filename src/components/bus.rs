@@ -240,9 +240,11 @@ impl Bus {
                     port.release(self.agents[usize::from(agent)].requests);
                 }
             }
-            Message::Line { id, version, time } => {
+            Message::Line { id, version, began, time } => {
                 port.release(channel);
-                let agent = self.order.under_way(id).request.agent;
+                let request = self.order.under_way(id).request;
+                self.mark(&request, &[(Owner::Queue, began), (Owner::MemoryLocal, time)]);
+                let agent = request.agent;
                 let edge = self.first_edge(time);
                 self.forget_transfer(edge, port);
                 self.ready.push(Transfer { id, agent, ready: time, version });

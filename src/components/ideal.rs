@@ -79,8 +79,14 @@ impl Ideal {
                     port.release(self.agents[usize::from(agent)].requests);
                 }
             }
-            Message::Line { id, version, time } => {
+            Message::Line { id, version, began, time } => {
                 port.release(channel);
+                let Request { agent, line, .. } = self.order.under_way(id).request;
+                {
+                    let timelines = &mut self.shared.borrow_mut().timelines[usize::from(agent)];
+                    timelines.mark(line, Owner::Queue, began);
+                    timelines.mark(line, Owner::MemoryLocal, time);
+                }
                 self.deliver(id, version, time, port);
             }
             Message::Written { address, time } => {

@@ -6,7 +6,7 @@
 //!
 //! A request waits for its channel, holds it for its bytes over the channel's bandwidth, and is answered the latency after its service
 //! began: a pipelined memory, the latency of one request overlapping the service of the next. What a memory does to its copy is its
-//! side of the protocol, a table.
+//! side of the protocol ([`MemorySide`]), unless a shared cache stands before it.
 
 use std::sync::Arc;
 
@@ -14,10 +14,9 @@ use rustc_hash::FxHashMap;
 
 use crate::base::address::Line;
 use crate::base::time::{PICOSECONDS_PER_SECOND, Time};
-use crate::coherence::controller::memory_transition;
-use crate::coherence::protocol::{MemoryAction, MemoryEvent, Protocol, State};
+use crate::coherence::protocol::{MemoryEvent, Protocol};
+use crate::components::memory_side::MemorySide;
 use crate::components::message::Message;
-use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
 use crate::components::spec::MemorySpec;
 use crate::components::utilisation::Ledger;
@@ -44,32 +43,29 @@ impl MemoryCounters {
 #[derive(Debug)]
 pub struct Memory {
     spec: MemorySpec,
-    protocol: Option<Arc<Protocol>>,
     from: ChannelId,
     to: ChannelId,
     shared: SharedHandle,
 
+    side: MemorySide,
     /// When each channel is free.
     free: Vec<Time>,
-    /// Lines that are not in the first state of memory's table.
-    states: FxHashMap<Line, State>,
     /// The version of memory's copy, where versions are kept.
     versions: FxHashMap<Line, u64>,
     counters: MemoryCounters,
 }
 
 impl Memory {
-    /// A memory that is asked over one channel and answers over another.
+    /// A memory that is asked over one channel and answers over another; `protocol` where nothing stands between it and the agents.
     pub fn new(spec: MemorySpec, protocol: Option<Arc<Protocol>>, from: ChannelId, to: ChannelId, shared: SharedHandle) -> Memory {
         let channels = spec.channels();
         Memory {
             spec,
-            protocol,
             from,
             to,
             shared,
+            side: MemorySide::new(protocol),
             free: vec![Time::ZERO; channels as usize],
-            states: FxHashMap::default(),
             versions: FxHashMap::default(),
             counters: MemoryCounters::new(Time::ZERO, Time::ZERO),
         }
@@ -88,50 +84,24 @@ impl Memory {
     /// A message has come.
     pub fn receive(&mut self, message: Message, port: &mut Port<'_, Message>) {
         match message {
-            Message::Fetch { id, agent, line, bytes, time } => {
-                let supplies = self.act(line, MemoryEvent::Read, port).is_none_or(|actions| actions);
-                let start = self.serve(line, bytes, false, time, port);
-                let answer = start + self.spec.latency();
-                {
-                    let timeline = &mut self.shared.borrow_mut().timelines[usize::from(agent)];
-                    timeline.mark(line, Owner::Queue, start);
-                    timeline.mark(line, Owner::MemoryLocal, answer);
-                }
+            Message::Fetch { id, line, bytes, time, .. } => {
+                let supplies = self.side.act(line, MemoryEvent::Read, &self.shared, port) != Some(false);
+                let began = self.serve(line, bytes, false, time, port);
+                let answer = began + self.spec.latency();
                 let version = if supplies { self.versions.get(&line).copied().unwrap_or(0) } else { 0 };
                 let departure = answer.saturating_sub(Time(1)).max(port.now());
-                port.send(self.to, Message::Line { id, version, time: answer }, departure);
+                port.send(self.to, Message::Line { id, version, began, time: answer }, departure);
             }
             Message::Store { line, bytes, version, flush, time } => {
                 let event = if flush { MemoryEvent::Flush } else { MemoryEvent::WriteBack };
-                if self.act(line, event, port) == Some(true) && self.shared.borrow().versions.is_some() {
+                let takes = self.side.act(line, event, &self.shared, port) != Some(false);
+                if takes && self.shared.borrow().versions.is_some() {
                     self.versions.insert(line, version);
                 }
                 self.serve(line, bytes, true, time, port);
             }
             _ => port.release(self.from),
         }
-    }
-
-    /// Takes the row of memory's table, where there is one: else the run is over. Returns whether memory supplies or takes the line; `None`
-    /// without caches.
-    fn act(&mut self, line: Line, event: MemoryEvent, port: &mut Port<'_, Message>) -> Option<bool> {
-        let table = &self.protocol.as_ref()?.memory;
-        let state = self.states.get(&line).copied().unwrap_or(State::INVALID);
-        let mut shared = self.shared.borrow_mut();
-        let row = match memory_transition(table, state, event) {
-            Ok(row) => row,
-            Err(impossible) => {
-                shared.broken_memory(port.now(), line, &impossible);
-                port.stop();
-                return None;
-            }
-        };
-        shared.memory_rows[table.row_number(state, event)] += 1;
-        if row.next != state {
-            self.states.insert(line, row.next);
-        }
-        let action = if event == MemoryEvent::Read { MemoryAction::Supply } else { MemoryAction::Update };
-        Some(row.actions.has(action))
     }
 
     /// Serves a request in its channel; returns when service begins. The request's place is free from then on.

@@ -7,6 +7,8 @@
 //!            Answer ------------------>
 //! ```
 //!
+//! A shared cache stands between interconnect and memory and speaks with both as they do with each other.
+//!
 //! A message over a channel of the engine takes at least a picosecond, so that effects come after causes. Where the model says *no
 //! time*, the message says which instant it means (`time`), and who decides at an instant waits [`SETTLE`] for what is still on its
 //! way.
@@ -38,12 +40,12 @@ pub enum Message {
     /// Interconnect to an agent that said it would take it: the word that another agent wrote, there at `time`, and the `version` that
     /// the line has with it. It follows the `Complete` of that other agent.
     Word { line: Line, version: u64, time: Time },
-    /// Interconnect to memory: what it is asked at `time` to send. `agent` is who waits for it.
+    /// Interconnect or shared cache to memory: what it is asked at `time` to send. `agent` is who waits for it.
     Fetch { id: TransactionId, agent: AgentNumber, line: Line, bytes: u32, time: Time },
-    /// Interconnect to memory: what it is given at `time`.
+    /// Interconnect or shared cache to memory: what it is given at `time`.
     Store { line: Line, bytes: u32, version: u64, flush: bool, time: Time },
-    /// Memory to interconnect: what was asked for is there at `time`.
-    Line { id: TransactionId, version: u64, time: Time },
+    /// Memory to whoever asked it: what was asked for is there at `time`; the service of the request began at `began`.
+    Line { id: TransactionId, version: u64, began: Time, time: Time },
     /// A core without caches to the interconnect: it wrote a word at `time` that others wait for.
     Written { address: u64, time: Time },
     /// Interconnect to a core: a word it waits for was written at `time`.

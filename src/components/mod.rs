@@ -7,6 +7,7 @@
 //!   cache      a cache's array: replacement
 //!   replay     a core that replays a trace
 //!   bus, ideal interconnects: arbiter, coherence's order
+//!   llc        a cache that all cores share, before memory
 //!   memory, traffic
 //!   message    what they send each other       shared     what they have in common
 //!   owner      whose an instant is             versions   the watch over coherence
@@ -19,7 +20,9 @@ pub mod cache;
 pub mod core;
 pub mod hierarchy;
 pub mod ideal;
+pub mod llc;
 pub mod memory;
+pub mod memory_side;
 pub mod message;
 pub mod owner;
 pub mod part;

@@ -3,6 +3,7 @@
 use crate::components::bus::Bus;
 use crate::components::core::Core;
 use crate::components::ideal::Ideal;
+use crate::components::llc::Llc;
 use crate::components::memory::Memory;
 use crate::components::message::Message;
 use crate::components::replay::Replay;
@@ -17,6 +18,7 @@ pub enum Part {
     Source(Box<TrafficSource>),
     Bus(Box<Bus>),
     Ideal(Box<Ideal>),
+    Llc(Box<Llc>),
     Memory(Box<Memory>),
 }
 
@@ -40,6 +42,7 @@ impl Component for Part {
             }
             Part::Bus(bus) => bus.receive(channel, message, port),
             Part::Ideal(ideal) => ideal.receive(channel, message, port),
+            Part::Llc(llc) => llc.receive(channel, message, port),
             Part::Memory(memory) => memory.receive(message, port),
         }
     }
@@ -52,6 +55,7 @@ impl Component for Part {
             Part::Source(source) => source.wake(reason, port),
             Part::Bus(bus) => bus.wake(reason, port),
             Part::Ideal(ideal) => ideal.wake(reason, port),
+            Part::Llc(llc) => llc.wake(reason, port),
             Part::Memory(memory) => memory.wake(port),
         }
     }
@@ -63,6 +67,7 @@ impl Component for Part {
             Part::Source(source) => source.waits(report),
             Part::Bus(bus) => bus.waits(report),
             Part::Ideal(ideal) => ideal.waits(report),
+            Part::Llc(llc) => llc.waits(report),
             Part::Memory(_) => {}
         }
     }

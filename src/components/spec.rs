@@ -6,6 +6,8 @@
 //!      |           |           |           |
 //!   ===============================================   InterconnectSpec
 //!                        |
+//!                       LLC                           NodeSpec.llc: shared, where there is one
+//!                        |
 //!                     memory                          MemorySpec
 //! ```
 //!
@@ -198,6 +200,22 @@ pub struct SimpleMemorySpec {
     pub queue_capacity: u32,
 }
 
+/// A last-level cache that all cores share, before memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LlcSpec {
+    /// Write-back and write-allocate. Its latency counts cycles of `clock`.
+    pub cache: CacheSpec,
+    pub clock: Clock,
+    /// Lines are dealt to banks by number modulo this, from 1 to 64.
+    pub banks: u32,
+    /// Cycles a bank is taken up by a request or by a line from memory, at least 1.
+    pub interval_cycles: u32,
+    /// Lines that may be on their way from memory (miss status holding registers), and messages that may wait for memory: from 1.
+    pub mshrs: u32,
+    /// Requests that may wait, from 1.
+    pub queue_capacity: u32,
+}
+
 /// A node's memory.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MemorySpec {
@@ -217,6 +235,8 @@ pub struct NodeSpec {
     /// The private caches, innermost first. Coherent ones: one or two levels, write-back, write-allocate, inclusive.
     pub caches: Vec<CacheSpec>,
     pub interconnect: InterconnectSpec,
+    /// The cache that all cores share, where there is one.
+    pub llc: Option<LlcSpec>,
     pub memory: MemorySpec,
     /// At most [`LARGEST_MEMORY_BYTES`].
     pub memory_bytes: u64,
@@ -350,7 +370,8 @@ impl NodeSpec {
 
     /// Whether accesses to memory are free: no caches, and nothing behind them takes time.
     pub fn is_free(&self) -> bool {
-        self.caches.is_empty() && self.interconnect == InterconnectSpec::Ideal && self.memory == MemorySpec::Ideal
+        let costs_nothing = self.interconnect == InterconnectSpec::Ideal && self.memory == MemorySpec::Ideal;
+        self.caches.is_empty() && self.llc.is_none() && costs_nothing
     }
 
     /// Everything that keeps the node from being built; none where it can be.
@@ -377,6 +398,9 @@ impl NodeSpec {
         self.out_of_order_faults(&mut faults);
         if let InterconnectSpec::Bus(bus) = &self.interconnect {
             bus.faults(&mut faults);
+        }
+        if let Some(llc) = &self.llc {
+            llc.faults(self, &mut faults);
         }
         if let MemorySpec::Simple(memory) = &self.memory {
             memory.faults(&mut faults);
@@ -552,6 +576,45 @@ impl BusSpec {
                 "interconnect.outstanding",
                 format!("{} transactions under way cannot be kept", self.outstanding),
                 "from 1 (an atomic bus) to 1024; the SGI Challenge had 8",
+            ));
+        }
+    }
+}
+
+impl LlcSpec {
+    fn faults(&self, node: &NodeSpec, faults: &mut Vec<SpecFault>) {
+        self.cache.faults(faults);
+        let line_bytes = self.cache.line_bytes;
+        if node.is_plain() {
+            if let Some(longer) = node.caches.iter().find(|cache| cache.line_bytes > line_bytes) {
+                faults.push(SpecFault::new(
+                    "cache.LLC.line",
+                    format!("a line of the LLC is shorter than one of {}", longer.name),
+                    format!(
+                        "what {} asks for is one line of the LLC: at least {}",
+                        longer.name,
+                        ByteSize(longer.line_bytes.into())
+                    ),
+                ));
+            }
+        } else if line_bytes != node.line_bytes() {
+            faults.push(SpecFault::new(
+                "cache.LLC.line",
+                format!("the LLC has lines of {line_bytes} bytes and the private caches of {}", node.line_bytes()),
+                "what moves between coherent caches and behind them is one line, so their lines are equally long",
+            ));
+        }
+        let ranges = [
+            ("banks", self.banks, 64),
+            ("interval", self.interval_cycles, MOST_CYCLES),
+            ("mshrs", self.mshrs, 1024),
+            ("queue", self.queue_capacity, 65_536),
+        ];
+        for (key, value, most) in ranges.into_iter().filter(|&(_, value, most)| !(1..=most).contains(&value)) {
+            faults.push(SpecFault::new(
+                format!("cache.LLC.{key}"),
+                format!("{key} of {value} cannot be built"),
+                format!("from 1 to {most}"),
             ));
         }
     }

@@ -30,7 +30,7 @@ pub fn bounds(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound>
     sorted(bounds)
 }
 
-/// Those of the bounds that are of something all cores share: buses and memory.
+/// Those of the bounds that are of something all cores share: buses, shared caches and memory.
 pub fn resources(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound> {
     let mut bounds = Vec::new();
     for (i, node) in nodes.iter().enumerate() {
@@ -58,6 +58,7 @@ pub fn resources(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bou
                 evidence: vec![path("transactions"), path("address_busy_ps")],
             });
         }
+        bounds.extend(shared_cache(i, node, metrics));
         bounds.extend(memory(i, node, metrics));
     }
     sorted(bounds)
@@ -101,6 +102,27 @@ fn operations(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Opt
         time_ps: node.core.clock.edge(cycles).picoseconds(),
         explanation,
         evidence: vec![path(j)],
+    })
+}
+
+fn shared_cache(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Option<Bound> {
+    let llc = node.llc.as_ref()?;
+    let path = |name: &str| format!("node[{i}].llc.{name}");
+    let (accesses, bytes) = (metric(metrics, &path("accesses")), metric(metrics, &path("bytes_read")));
+    let filled = bytes / u64::from(llc.cache.line_bytes);
+    let cycles = (accesses + filled).div_ceil(u64::from(llc.banks)) * u64::from(llc.interval_cycles);
+    Some(Bound {
+        name: "the shared cache",
+        subject: "The shared cache",
+        time_ps: llc.clock.edge(cycles).picoseconds(),
+        explanation: format!(
+            "it took {} requests and {} lines from memory, each of which takes up {} for {} of its cycles",
+            count(accesses),
+            count(filled),
+            if llc.banks == 1 { "it".to_string() } else { format!("one of its {} banks", llc.banks) },
+            llc.interval_cycles
+        ),
+        evidence: vec![path("accesses"), path("bytes_read"), path("busy_ps")],
     })
 }
 

@@ -40,8 +40,10 @@ const WORTH_SAYING: f64 = 0.10;
 enum Cause {
     /// Instructions and hits in the first cache.
     Instructions,
-    /// Further caches of the core or the node.
+    /// Further caches of the core.
     Caches,
+    /// The cache that the node's cores share.
+    SharedCache,
     /// Lines that no cache of the core had.
     Memory,
     /// Waiting for other threads, with the lines that such waiting moves.
@@ -117,13 +119,13 @@ impl Run<'_> {
             let meeting = self.text.meeting(line.line);
             let mut of_line: BTreeMap<Cause, u64> = BTreeMap::new();
             for (name, owner) in Owner::ALL {
-                *of_line.entry(cause(Group::of(owner, 2), meeting)).or_default() += line.stack.get(name).copied().unwrap_or(0);
+                *of_line.entry(self.cause(Group::of(owner, 2), meeting)).or_default() += line.stack.get(name).copied().unwrap_or(0);
             }
             of_line.into_iter().for_each(|(cause, time)| add(cause, Some(line.line), time));
         }
         for (group, _) in Group::ALL {
             if group == Group::Idle || profile.is_empty() {
-                add(cause(group, None), None, self.times.of(group));
+                add(self.cause(group, None), None, self.times.of(group));
             }
         }
         for share in &mut causes {
@@ -131,6 +133,20 @@ impl Run<'_> {
         }
         causes.sort_by_key(|share| (std::cmp::Reverse(share.time_ps), share.cause));
         causes
+    }
+
+    /// The cause of a group's time on a line that works on objects, or meets other threads.
+    fn cause(&self, group: Group, meeting: Option<Meeting>) -> Cause {
+        match (group, meeting) {
+            (Group::Instructions | Group::L1d, _) => Cause::Instructions,
+            (Group::Llc, _) if self.shared_cache().is_some() => Cause::SharedCache,
+            (Group::L2 | Group::Llc, _) => Cause::Caches,
+            (Group::MemorySystem | Group::Coherence, None) => Cause::Memory,
+            (Group::MemorySystem | Group::Coherence, Some(meeting)) => Cause::Meeting(meeting),
+            // Workers wait for the next parallel part under whatever line comes last.
+            (Group::Threads, meeting) => Cause::Meeting(meeting.unwrap_or(Meeting::Team)),
+            (Group::Idle, _) => Cause::Idle,
+        }
     }
 
     /// The share of the cores' time.
@@ -161,6 +177,7 @@ impl Run<'_> {
         let (sentence, evidence) = match cause.cause {
             Cause::Instructions => self.instructions(),
             Cause::Caches => self.caches(cause),
+            Cause::SharedCache => self.waits_for_shared_cache(cause),
             Cause::Memory => self.memory(cause),
             Cause::Meeting(meeting) => self.meeting(meeting, cause),
             Cause::Idle => self.idle(cause),
@@ -229,18 +246,5 @@ impl Run<'_> {
             ),
             evidence: vec![format!("profile.line[{}]", line.line)],
         })
-    }
-}
-
-/// The cause of a group's time on a line that works on objects, or meets other threads.
-fn cause(group: Group, meeting: Option<Meeting>) -> Cause {
-    match (group, meeting) {
-        (Group::Instructions | Group::L1d, _) => Cause::Instructions,
-        (Group::L2 | Group::Llc, _) => Cause::Caches,
-        (Group::MemorySystem | Group::Coherence, None) => Cause::Memory,
-        (Group::MemorySystem | Group::Coherence, Some(meeting)) => Cause::Meeting(meeting),
-        // Workers wait for the next parallel part under whatever line comes last.
-        (Group::Threads, meeting) => Cause::Meeting(meeting.unwrap_or(Meeting::Team)),
-        (Group::Idle, _) => Cause::Idle,
     }
 }

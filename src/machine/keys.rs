@@ -16,6 +16,7 @@ use crate::base::document::{At, Field, Shape, Value, Whole};
 use crate::base::quantity::{Bandwidth, ByteSize, Cycles, Duration, Frequency};
 use crate::components::spec::LARGEST_MEMORY_BYTES;
 use crate::machine::running::{ScheduleKey, ThreadsKey};
+use crate::machine::sharing::SharedByKey;
 use crate::{choice, section, tagged};
 
 /// Cycles beyond which a latency is a slip of the pen.
@@ -353,9 +354,42 @@ section! {
         l3 as "L3": Option<CacheKeys>,
         /// The fourth level.
         l4 as "L4": Option<CacheKeys>,
+        /// A last-level cache that all cores of the node share, before its memory.
+        llc as "LLC": Option<LlcKeys>,
+    }
+}
+
+section! {
+    /// A last-level cache that all cores share. It stands between the interconnect and the memory, on memory's side of the point of
+    /// coherence: it takes part in no protocol, holds what passes from and to memory, writes back and allocates.
+    pub struct LlcKeys {
+        /// Its capacity: sets times ways times the line; the sets must come to a power of two. At most 1 GiB.
+        size: Capacity<LARGEST_CACHE>,
+        /// Lines in a set; 1 is direct-mapped.
+        ways: Whole<1, 64>,
+        /// The unit of transfer with memory: a power of two from 8 B to 4 KiB; with a coherence protocol the line of the private
+        /// caches.
+        line: PowerOfTwoBytes<8, 4096> = PowerOfTwoBytes(64),
+        /// Cycles of its clock from the beginning of a lookup to the answer, or to the request that goes to memory.
+        latency: CycleCount,
+        /// Its own clock; absent, the interconnect's. With an ideal interconnect it must be there.
+        clock: Option<Frequency>,
+        /// Which line of a full set makes room.
+        replacement: ReplacementKey = ReplacementKey::Lru,
+        /// Banks that are looked into at once; lines are dealt to them in turn.
+        banks: Whole<1, 64> = Whole(1),
+        /// Cycles of its clock that a bank is taken up by a request, or by a line from memory; at least 1.
+        interval: CycleCount = CycleCount(1),
+        /// Lines on their way from memory at once: miss status holding registers. Where none is free, a miss waits, and all behind it
+        /// in its bank. As many lines may wait to be written to memory.
+        mshrs: Whole<1, 1024> = Whole(16),
+        /// Requests that may wait to be looked up.
+        queue: Whole<1, 65536> = Whole(16),
+        /// Which cores share it.
+        shared_by: SharedByKey = SharedByKey::All,
     }
     later {
-        "LLC" => "a last-level cache shared by the cores, on the memory side of the coherence point, is",
+        "prefetcher" => "prefetchers are",
     }
 }
 

@@ -24,6 +24,7 @@ mod resolve;
 mod resolved;
 pub mod running;
 pub mod schema;
+mod sharing;
 pub mod simulation;
 pub mod wire;
 

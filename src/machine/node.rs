@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::base::quantity::Frequency;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
-    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
+    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
     Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
 };
 use crate::machine::keys::{
     ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys, IntervalKeys,
-    MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys, WriteKey,
+    LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys, WriteKey,
 };
 use crate::program::code::OperationClass;
 
@@ -23,6 +24,7 @@ pub fn node_spec(keys: &NodeKeys, protocol: Option<Arc<Protocol>>, checks: bool)
         core: core_spec(&keys.core),
         caches: caches(&keys.cache).map(|(name, cache)| cache_spec(name, cache)).collect(),
         interconnect: interconnect_spec(&keys.interconnect),
+        llc: keys.cache.llc.value.as_ref().and_then(|llc| llc_spec(llc, &keys.interconnect)),
         memory,
         memory_bytes,
         protocol,
@@ -121,13 +123,7 @@ pub fn cache_spec(name: &str, keys: &CacheKeys) -> CacheSpec {
         line_bytes: keys.line.0 as u32,
         ways: keys.ways.0 as u32,
         latency_cycles: keys.latency.0,
-        replacement: match keys.replacement.value {
-            ReplacementKey::Lru => Replacement::Lru,
-            ReplacementKey::Fifo => Replacement::Fifo,
-            ReplacementKey::TreePlru => Replacement::TreePlru,
-            ReplacementKey::Random => Replacement::Random,
-            ReplacementKey::Srrip => Replacement::Srrip,
-        },
+        replacement: replacement(keys.replacement.value),
         write: match keys.write.value {
             WriteKey::Back => WritePolicy::Back,
             WriteKey::Through => WritePolicy::Through,
@@ -147,12 +143,54 @@ pub fn cache_spec(name: &str, keys: &CacheKeys) -> CacheSpec {
     }
 }
 
+fn replacement(key: ReplacementKey) -> Replacement {
+    match key {
+        ReplacementKey::Lru => Replacement::Lru,
+        ReplacementKey::Fifo => Replacement::Fifo,
+        ReplacementKey::TreePlru => Replacement::TreePlru,
+        ReplacementKey::Random => Replacement::Random,
+        ReplacementKey::Srrip => Replacement::Srrip,
+    }
+}
+
 /// What a cache of a name holds.
 fn by_name(name: &str) -> Holds {
     match name.as_bytes().last() {
         Some(b'i') => Holds::Instructions,
         Some(b'd') => Holds::Data,
         _ => Holds::Both,
+    }
+}
+
+/// The shared cache's specification; none where nothing gives it a clock, which `resolve` tells.
+fn llc_spec(keys: &LlcKeys, interconnect: &InterconnectKeys) -> Option<LlcSpec> {
+    let clock = keys.clock.value.or(interconnect_clock(interconnect))?.clock();
+    Some(LlcSpec {
+        cache: CacheSpec {
+            name: "LLC".to_string(),
+            size_bytes: keys.size.0,
+            line_bytes: keys.line.0 as u32,
+            ways: keys.ways.0 as u32,
+            latency_cycles: keys.latency.0,
+            replacement: replacement(keys.replacement.value),
+            write: WritePolicy::Back,
+            write_allocate: true,
+            holds: Holds::Both,
+            inclusion: Inclusion::Neither,
+        },
+        clock,
+        banks: keys.banks.0 as u32,
+        interval_cycles: keys.interval.0,
+        mshrs: keys.mshrs.0 as u32,
+        queue_capacity: keys.queue.0 as u32,
+    })
+}
+
+/// The clock that an interconnect has.
+pub fn interconnect_clock(keys: &InterconnectKeys) -> Option<Frequency> {
+    match keys {
+        InterconnectKeys::Ideal(_) => None,
+        InterconnectKeys::Bus(keys) => Some(keys.clock.value),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::components::spec::{Holds, NodeSpec, SpecFault};
 use crate::machine::address_map::AddressMap;
 use crate::machine::catalogue::{Catalogue, Kind};
 use crate::machine::keys::{InterconnectKeys, MachineKeys, NodeKeys, RuntimeKeys};
-use crate::machine::node::{cache_spec, caches, node_spec};
+use crate::machine::node::{cache_spec, caches, interconnect_clock, node_spec};
 use crate::machine::overrides::Override;
 use crate::machine::running::ThreadsKey;
 use crate::machine::{parts, resolved};
@@ -184,6 +184,7 @@ impl Resolver<'_> {
             self.levels(node);
             self.capacity(node);
             self.bus_width(node);
+            self.shared_cache(node);
         }
         self.runtime();
         let protocol = self.protocol();
@@ -251,7 +252,8 @@ impl Resolver<'_> {
 
     /// The simulator keeps a tag for each line of each cache.
     fn capacity(&mut self, node: &NodeKeys) {
-        let lines: u64 = caches(&node.cache).map(|(_, cache)| cache.size.0 / cache.line.0).sum::<u64>() * node.cores.0;
+        let private: u64 = caches(&node.cache).map(|(_, cache)| cache.size.0 / cache.line.0).sum::<u64>() * node.cores.0;
+        let lines = private + node.cache.llc.value.as_ref().map_or(0, |llc| llc.size.0 / llc.line.0);
         if lines > MOST_LINES {
             let message = format!("the caches of {} cores hold {lines} lines", node.cores.0);
             let help = format!("at most {MOST_LINES} are simulated: fewer cores, smaller caches or longer lines");
@@ -267,6 +269,15 @@ impl Resolver<'_> {
             let (width, line) = (ByteSize(width), ByteSize(cache.line.0));
             let message = format!("the data bus is {width} wide, more than a line of {level}, {line}");
             self.fault(&bus.width.place, key, message, format!("at most {line}, which moves a line in one cycle"));
+        }
+    }
+
+    /// A shared cache counts its cycles by its own clock or the interconnect's.
+    fn shared_cache(&mut self, node: &NodeKeys) {
+        let llc = &node.cache.llc;
+        if llc.value.as_ref().is_some_and(|keys| keys.clock.is_none()) && interconnect_clock(&node.interconnect).is_none() {
+            let message = "the LLC has no clock: it runs by the interconnect's, and an ideal interconnect has none";
+            self.fault(&llc.place, "node.cache.LLC.clock", message, "write `clock = \"2 GHz\"` or whatever it runs at");
         }
     }
 

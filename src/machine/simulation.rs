@@ -248,6 +248,7 @@ impl Node {
                 Part::Core(core) => core_begins(number, core),
                 Part::Bus(bus) => bus.begin(at, memory_of_counters),
                 Part::Ideal(ideal) => ideal.begin(at, memory_of_counters),
+                Part::Llc(llc) => llc.begin(at, memory_of_counters),
                 Part::Memory(memory) => memory.begin(at, memory_of_counters),
                 Part::Source(_) | Part::Replay(_) => {}
             }

@@ -78,6 +78,7 @@ fn every_shipped_machine_resolves_to_what_it_says() {
             ("uma-bus-2", 2, "MIMD"),
             ("uma-bus-4", 4, "MIMD"),
             ("uma-bus-16", 16, "MIMD"),
+            ("uma-bus-4-llc", 4, "MIMD"),
             ("uniprocessor", 1, "SISD"),
             ("uniprocessor-out-of-order", 1, "SISD"),
         ]
@@ -159,6 +160,12 @@ fn a_fault_of_the_parts_points_at_the_key_or_what_stands_for_it() {
     assert_eq!(&*machine.diagnostic(0, fault).source.name, "models/memories/simple-dram.toml");
 }
 
+/// A shared cache with one key more, before what follows the caches.
+fn shared_cache(key: &str) -> String {
+    let ways = if key.starts_with("ways") { "" } else { "ways = 16\n" };
+    format!("[node.cache.LLC]\nsize = \"1 MiB\"\n{ways}latency = \"20 cycles\"\n{key}\n\n[address_space]")
+}
+
 #[test]
 fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
     let cases: &[(&str, &[(&str, &str)])] = &[
@@ -167,7 +174,18 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
         ("an unknown key in a cache", &[("ways = 8", "wyas = 8")]),
         ("an unknown key in braces", &[("clock = \"1 GHz\"", "clok = \"1 GHz\"")]),
         ("a key that is not built yet", &[("[address_space]", "[interconnect]\ntopology = \"ring\"\n[address_space]")]),
-        ("a cache that is not built yet", &[("[node.cache.L2]", "[node.cache.LLC]")]),
+        ("a cache that two of four cores share", &[("[address_space]", &shared_cache("shared_by = 2"))]),
+        ("a cache that someone shares", &[("[address_space]", &shared_cache("shared_by = \"some\""))]),
+        ("a shared cache of longer lines", &[("[address_space]", &shared_cache("line = \"128 B\""))]),
+        ("a shared cache that is always taken up", &[("[address_space]", &shared_cache("interval = \"0 cycles\""))]),
+        ("a shared cache whose sets are no power of two", &[("[address_space]", &shared_cache("ways = 24"))]),
+        (
+            "a shared cache without a clock",
+            &[
+                ("{ kind = \"bus\", width = \"16 B\", clock = \"1 GHz\" }", "\"ideal\""),
+                ("[address_space]", &shared_cache("ways = 16")),
+            ],
+        ),
         ("an organisation that is not built yet", &[("\"uma\"", "\"numa\"")]),
         ("a memory that is not built yet", &[("{ part = \"simple-dram\", latency = \"70 ns\" }", "{ kind = \"dram\" }")]),
         ("several nodes", &[("cores = 4", "cores = 4\ncount = 2")]),

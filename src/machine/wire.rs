@@ -6,6 +6,8 @@
 //!     ||requests, to            ||
 //!   ======================================   interconnect: a bus, or an ideal one
 //!                     ||
+//!                    LLC                      where there is one
+//!                     ||
 //!                   memory
 //! ```
 
@@ -17,12 +19,13 @@ use crate::coherence::agent::WRITE_BACK_PLACES;
 use crate::components::bus::{AgentPort, Bus};
 use crate::components::core::{Core, CorePorts, Loaded};
 use crate::components::ideal::Ideal;
+use crate::components::llc::{Llc, LlcPorts};
 use crate::components::memory::Memory;
 use crate::components::message::SETTLE;
 use crate::components::part::Part;
 use crate::components::replay::Replay;
 use crate::components::shared::SharedHandle;
-use crate::components::spec::{InterconnectSpec, NodeSpec, TrafficSpec};
+use crate::components::spec::{InterconnectSpec, LlcSpec, NodeSpec, TrafficSpec};
 use crate::components::trace::Entries;
 use crate::components::traffic::TrafficSource;
 use crate::engine::{ChannelId, Engine, PartId};
@@ -79,6 +82,11 @@ impl Places {
     pub fn memory(self) -> PartId {
         PartId(self.cores + self.sources + 1)
     }
+
+    /// The part of the shared cache, where there is one.
+    pub fn llc(self) -> PartId {
+        PartId(self.cores + self.sources + 2)
+    }
 }
 
 /// What runs on a node besides the program of its cores.
@@ -134,16 +142,32 @@ pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: 
         agents.push(AgentPort { requests, to, snoops: false });
         parts.push(Part::Source(Box::new(source)));
     }
-    let to_memory = plan.channel(hub, memory, spec.memory.capacity());
-    let from_memory = plan.channel(memory, hub, under_way + SPARE_PLACES);
+    let shared_cache = spec.llc.as_ref().map(|llc| {
+        let requests = plan.channel(hub, places.llc(), llc.queue_capacity);
+        let answers = plan.channel(places.llc(), hub, under_way + SPARE_PLACES);
+        (llc, requests, answers)
+    });
+    let behind = shared_cache.map_or(hub, |_| places.llc());
+    let to_memory = plan.channel(behind, memory, spec.memory.capacity());
+    let from_memory = plan.channel(memory, behind, under_way.max(spec.llc.as_ref().map_or(0, |llc| llc.mshrs)) + SPARE_PLACES);
+    let leaves = shared_cache.map_or(to_memory, |(_, requests, _)| requests);
     parts.push(match &spec.interconnect {
-        InterconnectSpec::Ideal => Part::Ideal(Box::new(Ideal::new(spec.line_bytes(), agents, to_memory, Rc::clone(shared)))),
+        InterconnectSpec::Ideal => Part::Ideal(Box::new(Ideal::new(spec.line_bytes(), agents, leaves, Rc::clone(shared)))),
         InterconnectSpec::Bus(bus) => {
-            Part::Bus(Box::new(Bus::new(bus.clone(), spec.line_bytes(), agents, to_memory, Rc::clone(shared))))
+            Part::Bus(Box::new(Bus::new(bus.clone(), spec.line_bytes(), agents, leaves, Rc::clone(shared))))
         }
     });
-    let (kind, protocol) = (spec.memory.clone(), spec.coherence());
-    parts.push(Part::Memory(Box::new(Memory::new(kind, protocol, to_memory, from_memory, Rc::clone(shared)))));
+    // The first part behind the interconnect is memory's side of the protocol.
+    let mut protocol = spec.coherence();
+    let llc = shared_cache.map(|(llc, requests, answers)| {
+        let ports = LlcPorts { requests, answers, to_memory, from_memory };
+        let random = stream(spec.seed, "node[0].llc");
+        let unit_bytes = unit_bytes(spec, llc, traffic);
+        Part::Llc(Box::new(Llc::new(llc.clone(), unit_bytes, protocol.take(), ports, Rc::clone(shared), random)))
+    });
+    let memory = Memory::new(spec.memory.clone(), protocol, to_memory, from_memory, Rc::clone(shared));
+    parts.push(Part::Memory(Box::new(memory)));
+    parts.extend(llc);
 
     let mut engine = Engine::new(parts);
     for channel in plan.0 {
@@ -154,6 +178,12 @@ pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: 
     }
     engine.set_lookahead(lookahead(spec));
     (engine, places)
+}
+
+/// Bytes of what the line number of a request counts. A source asks for one line after another, as long as its requests.
+fn unit_bytes(spec: &NodeSpec, llc: &LlcSpec, traffic: &[TrafficSpec]) -> u32 {
+    let longest = traffic.iter().map(|source| source.bytes.next_multiple_of(llc.cache.line_bytes)).max();
+    longest.unwrap_or(spec.outermost_line_bytes())
 }
 
 /// How soon anything that happens can reach a core that runs: it becomes a transaction, which agents see an address phase later.

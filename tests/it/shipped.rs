@@ -91,7 +91,7 @@ const OUT_OF_ORDER: [(&str, &str); 1] = [("node.core.part", "out-of-order-4-wide
 #[test]
 fn every_program_gives_the_same_values_on_every_machine() {
     let catalogue = Catalogue::built_in();
-    let mut machines = ["uniprocessor", "split-caches", "uma-bus-2", "uma-bus-4", "uniprocessor-out-of-order"]
+    let mut machines = ["uniprocessor", "split-caches", "uma-bus-2", "uma-bus-4", "uma-bus-4-llc", "uniprocessor-out-of-order"]
         .map(|name| machine(&catalogue, name, &[]))
         .to_vec();
     machines.push(machine(&catalogue, "uma-bus-4", &OUT_OF_ORDER));
@@ -122,7 +122,8 @@ fn a_cold_run_gives_the_same_values_and_takes_longer_on_data_that_fits() {
 #[test]
 fn records_are_the_same_twice_and_without_run_ahead() {
     let catalogue = Catalogue::built_in();
-    let mut machines = ["uniprocessor", "split-caches", "uma-bus-4"].map(|name| machine(&catalogue, name, &[])).to_vec();
+    let mut machines =
+        ["uniprocessor", "split-caches", "uma-bus-4", "uma-bus-4-llc"].map(|name| machine(&catalogue, name, &[])).to_vec();
     machines.push(machine(&catalogue, "uma-bus-4", &OUT_OF_ORDER));
     for (name, small) in SMALL {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));

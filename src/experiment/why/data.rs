@@ -4,7 +4,7 @@ use super::figures::{count, percent, share, total};
 use super::text::Named;
 use super::{Cause, Group, Run, Share};
 use crate::base::quantity::ByteSize;
-use crate::components::spec::{CacheSpec, Holds, NodeSpec};
+use crate::components::spec::{CacheSpec, Holds, LlcSpec, NodeSpec};
 use crate::experiment::bounds::Bound;
 use crate::experiment::record::Reason;
 
@@ -97,6 +97,35 @@ impl Run<'_> {
         (sentence, ["stack.l2_ps".to_owned(), format!("{l1}.misses"), format!("{l2}.hits")].to_vec())
     }
 
+    /// The cache that all cores share, where there is one.
+    pub(super) fn shared_cache(&self) -> Option<&LlcSpec> {
+        self.nodes.first()?.llc.as_ref()
+    }
+
+    /// The share of what it was asked for that a shared cache had, or had under way.
+    fn found_in_shared_cache(&self) -> f64 {
+        let counter = |name: &str| total(self.metrics, &format!("llc.{name}"));
+        share(counter("hits") + counter("merged_misses"), counter("accesses"))
+    }
+
+    pub(super) fn waits_for_shared_cache(&self, cause: &Share) -> (String, Vec<String>) {
+        let Some(llc) = self.shared_cache() else { return self.memory(cause) };
+        let requests = match self.data_caches().pop() {
+            Some(cache) => format!("lines that missed {} or left it", cache.name),
+            None => "accesses, as there are no private caches".to_owned(),
+        };
+        let sentence = format!(
+            "For {} of {} time {} for the shared cache itself: {} {requests} came to the LLC, which looks {} cycles for each and had {}.",
+            percent(self.part(cause.time_ps)),
+            self.whose(),
+            self.cores("waited"),
+            count(total(self.metrics, "llc.accesses")),
+            llc.cache.latency_cycles,
+            percent(self.found_in_shared_cache()),
+        );
+        (sentence, ["stack.llc_ps", "llc.accesses", "llc.hits"].map(str::to_owned).to_vec())
+    }
+
     /// Whether most of what the first cache misses is in the second.
     pub(super) fn finds_in_outer_cache(&self) -> bool {
         let Some(cache) = self.data_caches().get(1).map(|cache| cache.name.to_lowercase()) else { return false };
@@ -129,6 +158,11 @@ impl Run<'_> {
             }
             None if self.data_caches().is_empty() => sentence += ": there are no caches, so every access goes there",
             None => {}
+        }
+        if let Some(llc) = self.shared_cache() {
+            let (size, had) = (ByteSize(llc.cache.size_bytes), percent(self.found_in_shared_cache()));
+            sentence += &format!(". Of what the LLC ({size}) was asked for it had {had}, the rest came from memory");
+            evidence.extend(["llc.hits", "llc.accesses"].map(str::to_owned));
         }
         sentence += ".";
         if self.limit().is_none()

@@ -48,7 +48,11 @@ impl Node {
         }
         let metric = |name: &str| report.metrics.get(name).copied().unwrap_or(0);
         let memory = metric("node[0].memory.bytes_read") + metric("node[0].memory.bytes_written");
-        same("bytes over the interconnect and of memory", metric("node[0].interconnect.bytes"), memory)
+        if self.spec.llc.is_none() {
+            return same("bytes over the interconnect and of memory", metric("node[0].interconnect.bytes"), memory);
+        }
+        let metric = |name: &str| metric(&format!("node[0].llc.{name}"));
+        same("bytes of the shared cache and of memory", metric("bytes_read") + metric("bytes_written"), memory)
     }
 
     /// What caches took in came from memory or from other caches, what they gave went to memory.
@@ -61,10 +65,12 @@ impl Node {
         }
         let mut interconnect: Option<&BusCounters> = None;
         let mut memory = None;
+        let mut llc = None;
         for part in self.engine.parts() {
             match part {
                 Part::Bus(bus) => interconnect = Some(bus.counters()),
                 Part::Ideal(ideal) => interconnect = Some(ideal.counters()),
+                Part::Llc(part) => llc = Some(part.counters()),
                 Part::Memory(part) => memory = Some(part.counters()),
                 Part::Core(_) | Part::Replay(_) | Part::Source(_) => {}
             }
@@ -72,7 +78,13 @@ impl Node {
         let (Some(interconnect), Some(memory)) = (interconnect, memory) else { return Ok(()) };
         let all = Time::NEVER;
         let moved = interconnect.data.until(all).bytes;
-        let (memory_read, memory_written) = (memory.reads.until(all).bytes, memory.writes.until(all).bytes);
+        let (mut memory_read, mut memory_written) = (memory.reads.until(all).bytes, memory.writes.until(all).bytes);
+        if let Some(llc) = llc {
+            same("bytes that the shared cache read and memory supplied", llc.bytes_read, memory_read)?;
+            same("bytes that the shared cache wrote and memory took", llc.bytes_written, memory_written)?;
+            // It stands in memory's place.
+            (memory_read, memory_written) = (llc.bytes_supplied, llc.bytes_taken);
+        }
         if self.spec.is_plain() {
             return same("bytes over the interconnect and of memory", moved, memory_read + memory_written);
         }

@@ -38,7 +38,15 @@ pub(super) fn faults(spec: &NodeSpec) -> Vec<SpecFault> {
 /// # Errors
 /// What keeps the node from running it, or why it came to no end.
 pub fn count(spec: &NodeSpec, entries: &mut dyn Entries, limit: u64) -> Result<Result<PhaseReport, PhaseError>, Vec<SpecFault>> {
-    let faults = faults(spec);
+    let mut faults = faults(spec);
+    if spec.llc.is_some() {
+        faults.push(SpecFault {
+            key: "cache.LLC".to_string(),
+            message: "counting without time leaves out a cache that cores share: what it meets hangs on when it is asked"
+                .to_string(),
+            help: Some("run the trace with time, or make the LLC the last private level: an L2 or L3".to_string()),
+        });
+    }
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -92,6 +100,7 @@ impl Node {
         };
         let last_service = parts.iter().map(|part| match part {
             Part::Memory(memory) => memory.counters().reads.end().max(memory.counters().writes.end()),
+            Part::Llc(llc) => llc.counters().banks.end(),
             Part::Bus(bus) => bus.counters().data.end(),
             Part::Ideal(ideal) => ideal.counters().data.end(),
             _ => begin,

@@ -9,6 +9,7 @@ use crate::base::time::Time;
 use crate::components::bus::BusCounters;
 use crate::components::core::{Core, LineStacks, Totals};
 use crate::components::hierarchy::CacheCounters;
+use crate::components::llc::LlcCounters;
 use crate::components::memory::MemoryCounters;
 use crate::components::owner::{Owner, Stack};
 use crate::components::part::Part;
@@ -72,6 +73,7 @@ impl Node {
             match part {
                 Part::Bus(bus) => report.interconnect(bus.counters(), end),
                 Part::Ideal(ideal) => report.interconnect(ideal.counters(), end),
+                Part::Llc(llc) => report.llc(llc.counters(), end, llc.n_banks()),
                 Part::Memory(memory) => report.memory(memory.counters(), end, self.spec.memory.channels()),
                 Part::Core(_) | Part::Replay(_) | Part::Source(_) => {}
             }
@@ -219,6 +221,31 @@ impl PhaseReport {
         );
         let shares = counters.data.shares(end, STRETCHES, 1);
         self.timelines.insert("node[0].interconnect".to_string(), shares);
+    }
+
+    fn llc(&mut self, counters: &LlcCounters, end: Time, banks: u32) {
+        let path = "node[0].llc";
+        self.insert(
+            path,
+            &[
+                ("accesses", counters.accesses()),
+                ("hits", counters.hits),
+                ("misses", counters.misses()),
+                ("read_misses", counters.read_misses),
+                ("write_misses", counters.write_misses),
+                ("fetch_misses", 0),
+                ("evictions", counters.evictions),
+                ("writebacks", counters.writebacks),
+                ("bytes_read", counters.bytes_read),
+                ("bytes_written", counters.bytes_written),
+                ("merged_misses", counters.merged),
+                ("bytes_supplied", counters.bytes_supplied),
+                ("bytes_taken", counters.bytes_taken),
+                ("busy_ps", counters.banks.until(end).busy.0),
+                ("wait_ps", counters.wait.0),
+            ],
+        );
+        self.timelines.insert(path.to_string(), counters.banks.shares(end, STRETCHES, banks));
     }
 
     fn memory(&mut self, counters: &MemoryCounters, end: Time, channels: u32) {

@@ -15,7 +15,7 @@ use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
-    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
+    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
     Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
 };
 use crate::program::code::OperationClass;
@@ -63,6 +63,12 @@ pub fn cache(name: &str, sets: u64, ways: u32, latency_cycles: u32) -> CacheSpec
     }
 }
 
+/// A shared cache of 8 ways.
+pub fn llc(clock: Clock, sets: u64, latency_cycles: u32) -> LlcSpec {
+    let cache = CacheSpec { holds: Holds::Both, inclusion: Inclusion::Neither, ..cache("LLC", sets, 8, latency_cycles) };
+    LlcSpec { cache, clock, banks: 1, interval_cycles: 1, mshrs: 4, queue_capacity: 4 }
+}
+
 pub fn bus(clock: Clock) -> BusSpec {
     BusSpec { clock, width_bytes: 16, arbitration: Arbitration::RoundRobin, address_cycles: 1, snoop_cycles: 2, outstanding: 8 }
 }
@@ -90,6 +96,7 @@ pub fn node(cores: u32) -> NodeSpec {
         core: CoreSpec { clock: megahertz(2600), costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1], out_of_order: None },
         caches: vec![cache("L1d", 4, 2, 4), cache("L2", 8, 4, 12)],
         interconnect: InterconnectSpec::Bus(bus(megahertz(1300))),
+        llc: None,
         memory: MemorySpec::Simple(SimpleMemorySpec {
             latency: Time(60_000),
             bandwidth_bytes_per_second: 25_600_000_000,

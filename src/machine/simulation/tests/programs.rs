@@ -68,11 +68,15 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
             queue_capacity: 1,
         })),
     ];
+    // A shared cache smaller than what the private caches hold together, with one register and one place to wait.
+    let tight = LlcSpec { mshrs: 1, queue_capacity: 1, interval_cycles: 7, ..llc(megahertz(700), 1, 9) };
+    let shared_cache =
+        prop_oneof![2 => Just(None), 1 => Just(Some(tight)), 1 => Just(Some(LlcSpec { banks: 3, ..llc(megahertz(1300), 2, 5) }))];
     let costs = prop_oneof![Just(node(1).core.costs), Just([0; 12])];
     let window = prop_oneof![2 => Just(None), 1 => Just(Some(out_of_order(1, 4, 1))), 2 => Just(Some(out_of_order(4, 64, 6)))];
     let core = (costs, window, prop_oneof![Just(2600_u64), Just(1000), Just(3333)]);
-    (levels, interconnect, memory, core, any::<bool>()).prop_map(
-        |(caches, mut interconnect, memory, (costs, window, core), exclusive)| {
+    (levels, interconnect, (shared_cache, memory), core, any::<bool>()).prop_map(
+        |(caches, mut interconnect, (llc, memory), (costs, window, core), exclusive)| {
             if let InterconnectSpec::Bus(bus) = &mut interconnect
                 && caches.is_empty()
             {
@@ -83,6 +87,7 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
                 core: CoreSpec { clock: megahertz(core), costs, out_of_order: window.filter(|_| !caches.is_empty()) },
                 caches,
                 interconnect,
+                llc,
                 memory,
                 protocol: Some(if exclusive { mesi() } else { msi() }),
                 ..node(4)

@@ -13,6 +13,7 @@ use crate::coherence::protocol::{Actions, AgentAction, AgentEvent, Row, State};
 use crate::components::bus::{AgentPort, Bus};
 use crate::components::hierarchy::{Broken, Lookup, Observer, PrivateCaches};
 use crate::components::ideal::Ideal;
+use crate::components::llc::{Llc, LlcPorts};
 use crate::components::memory::Memory;
 use crate::components::message::Message;
 use crate::components::shared::{Interruption, Shared, SharedHandle};
@@ -40,6 +41,7 @@ enum Part {
     Tester(Box<Tester>),
     Bus(Box<Bus>),
     Ideal(Box<Ideal>),
+    Llc(Box<Llc>),
     Memory(Box<Memory>),
 }
 
@@ -149,6 +151,7 @@ impl Component for Part {
             }
             Part::Bus(bus) => bus.receive(channel, message, port),
             Part::Ideal(ideal) => ideal.receive(channel, message, port),
+            Part::Llc(llc) => llc.receive(channel, message, port),
             Part::Memory(memory) => memory.receive(message, port),
         }
     }
@@ -158,6 +161,7 @@ impl Component for Part {
             Part::Tester(tester) => tester.attempt(port),
             Part::Bus(bus) => bus.wake(reason, port),
             Part::Ideal(ideal) => ideal.wake(reason, port),
+            Part::Llc(llc) => llc.wake(reason, port),
             Part::Memory(memory) => memory.wake(port),
         }
     }
@@ -175,6 +179,8 @@ struct Setting {
     protocol: Arc<Protocol>,
     caches: Vec<CacheSpec>,
     bus: Option<BusSpec>,
+    /// Whether a shared cache of two lines stands before memory.
+    shared_cache: bool,
     lines: u64,
     pace: u64,
     accesses: u32,
@@ -213,13 +219,23 @@ fn test(setting: &Setting) -> Result<Vec<u64>, Box<Violation>> {
             pace: setting.pace,
         })));
     }
-    let (to_memory, from_memory) = (channel(hub, memory, 3), channel(memory, hub, 100));
-    parts.push(match &setting.bus {
-        Some(spec) => Part::Bus(Box::new(Bus::new(spec.clone(), 64, agents, to_memory, Rc::clone(&shared)))),
-        None => Part::Ideal(Box::new(Ideal::new(64, agents, to_memory, Rc::clone(&shared)))),
+    let cached = PartId(TESTERS + 2);
+    let behind = if setting.shared_cache { cached } else { hub };
+    let (to_memory, from_memory) = (channel(behind, memory, 3), channel(memory, behind, 100));
+    let mut leaves = to_memory;
+    let mut protocol = Some(Arc::clone(&setting.protocol));
+    let llc = setting.shared_cache.then(|| {
+        let ports = LlcPorts { requests: channel(hub, cached, 3), answers: channel(cached, hub, 100), to_memory, from_memory };
+        leaves = ports.requests;
+        let spec = LlcSpec { cache: cache("LLC", 1, 2, 3), mshrs: 2, ..llc(megahertz(900), 1, 3) };
+        Part::Llc(Box::new(Llc::new(spec, 64, protocol.take(), ports, Rc::clone(&shared), stream(1, "llc"))))
     });
-    let protocol = Some(Arc::clone(&setting.protocol));
+    parts.push(match &setting.bus {
+        Some(spec) => Part::Bus(Box::new(Bus::new(spec.clone(), 64, agents, leaves, Rc::clone(&shared)))),
+        None => Part::Ideal(Box::new(Ideal::new(64, agents, leaves, Rc::clone(&shared)))),
+    });
     parts.push(Part::Memory(Box::new(Memory::new(node(1).memory, protocol, to_memory, from_memory, Rc::clone(&shared)))));
+    parts.extend(llc);
     let mut engine = Engine::new(parts);
     for (from, to, capacity) in channels {
         engine.add_channel(from, to, Time(1), capacity);
@@ -243,6 +259,7 @@ fn setting(protocol: Arc<Protocol>, seed: u64, accesses: u32) -> Setting {
         // Two levels of one and three lines for six lines in use: nearly every access evicts.
         caches: vec![cache("L1d", 1, 1, 1), cache("L2", 1, 3, 1)],
         bus: Some(bus(megahertz(1300))),
+        shared_cache: seed.is_multiple_of(2),
         lines: 6,
         pace: 5_000,
         accesses,

@@ -41,6 +41,24 @@ struct Figures {
 
 const BUSY: u64 = 5_000;
 
+/// A shared cache as the computation sees it.
+#[derive(Clone, Copy, Debug)]
+struct Llc {
+    clock: Beat,
+    latency: u64,
+}
+
+impl Llc {
+    fn spec(&self) -> Option<LlcSpec> {
+        Some(llc(megahertz(self.clock.megahertz), 16, self.latency as u32))
+    }
+}
+
+fn shared_cache() -> impl Strategy<Value = Llc> {
+    let clock = prop_oneof![Just(1000_u64), Just(2000), 100..5000_u64].prop_map(|megahertz| Beat { megahertz });
+    (clock, 0..60_u64).prop_map(|(clock, latency)| Llc { clock, latency })
+}
+
 impl Figures {
     fn spec(&self, cores: u32) -> NodeSpec {
         let mut spec = node(cores);
@@ -76,6 +94,14 @@ impl Figures {
         let (_, answered) = self.on_the_bus(leaves);
         let data = self.bus.next(self.bus.begins(answered) + self.latency);
         self.core.next(self.bus.begins(data + self.transfer(64)))
+    }
+
+    /// The core cycle at which a line from the shared cache is there, or from memory behind it.
+    fn shared_cache_supplies(&self, llc: &Llc, leaves: u64, hits: bool) -> u64 {
+        let (_, answered) = self.on_the_bus(leaves);
+        let looked_up = llc.clock.begins(llc.clock.next(self.bus.begins(answered)) + llc.latency);
+        let there = looked_up + if hits { 0 } else { self.latency };
+        self.core.next(self.bus.begins(self.bus.next(there) + self.transfer(64)))
     }
 
     /// The core cycle at which a line from another cache is there.
@@ -121,6 +147,31 @@ proptest! {
         let waits = bus(granted) - figures.core.begins(leaves) + bus(data) - bus(answered) - figures.latency;
         prop_assert_eq!(stack.of(Owner::Queue).0, waits);
         prop_assert_eq!(stack.of(Owner::Network).0, figures.core.begins(back) - bus(data) + bus(granted + figures.address) - bus(granted));
+    }
+
+    #[test]
+    fn a_miss_in_the_shared_cache_costs_its_lookup_and_memory(figures in figures(), llc in shared_cache(), write in any::<bool>()) {
+        let op = if write { Op::Store(0) } else { Op::Load(0) };
+        let spec = NodeSpec { llc: llc.spec(), ..figures.spec(1) };
+        let report = run(&spec, &[vec![op]]).unwrap();
+        let back = figures.shared_cache_supplies(&llc, 1 + figures.lookups(), false);
+        prop_assert_eq!(report.time.0, figures.core.begins(back + 1));
+        prop_assert_eq!(report.stacks[0].of(Owner::MemoryLocal).0, figures.latency);
+        let (_, answered) = figures.on_the_bus(1 + figures.lookups());
+        let start = llc.clock.next(figures.bus.begins(answered));
+        prop_assert_eq!(report.stacks[0].of(Owner::Llc).0, llc.clock.begins(start + llc.latency) - llc.clock.begins(start));
+    }
+
+    #[test]
+    fn a_hit_in_the_shared_cache_costs_its_lookup(figures in figures(), llc in shared_cache()) {
+        // Another core has fetched the line before; in MSI the shared copy says nothing.
+        let spec = NodeSpec { llc: llc.spec(), protocol: Some(msi()), ..figures.spec(2) };
+        let report = run(&spec, &[vec![Op::Busy(BUSY as i32), Op::Load(3)], vec![Op::Load(0)]]).unwrap();
+        let back = figures.shared_cache_supplies(&llc, 1 + 1 + BUSY + 1 + figures.lookups(), true);
+        prop_assert_eq!(report.time.0, figures.core.begins(back + 1));
+        prop_assert_eq!(report.stacks[0].of(Owner::MemoryLocal).0, 0);
+        prop_assert_eq!((report.metrics["node[0].llc.hits"], report.metrics["node[0].llc.misses"]), (1, 1));
+        prop_assert_eq!(report.metrics["node[0].memory.reads"], 1);
     }
 
     #[test]
@@ -170,6 +221,16 @@ proptest! {
         let cycles = 3 * figures.lookups() + figures.caches[0] + 2 + 2 + 3 + 2;
         prop_assert_eq!(report.time.0, figures.core.begins(cycles));
     }
+}
+
+#[test]
+fn one_known_hit_in_a_shared_cache() {
+    // Dispatch, constant, 5000 busy cycles, the load and 16 of lookups: 5019 cycles at 2.6 GHz end at 1930384 ps. The bus edge is
+    // 1930769 (cycle 2510 at 1.3 GHz), the answer at cycle 2513 (1933076). The cache, at 2 GHz, begins at 1933500 and answers 30 cycles
+    // later at 1948500; the bus edge is 1949230 (2534), the line there at cycle 2538 (1952307), core cycle 5076; the jump makes 5077.
+    let spec = NodeSpec { llc: Some(llc(megahertz(2000), 16, 30)), protocol: Some(msi()), ..node(2) };
+    let report = run(&spec, &[vec![Op::Busy(5000), Op::Load(3)], vec![Op::Load(0)]]).unwrap();
+    assert_eq!(report.time, Time(5077 * 1_000_000 / 2600));
 }
 
 #[test]
