@@ -9,3 +9,4 @@ pub mod quantity;
 pub mod random;
 pub mod statistics;
 pub mod time;
+pub mod written;

@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::answer::{Failure, Outcome};
-use super::commands::{check, completions, host_child, list, man, new, run, schema, show, tour, validate};
+use super::commands::{check, compare, completions, host_child, list, man, new, run, schema, show, tour, validate};
 use super::console::Console;
 use super::help;
 
@@ -28,6 +28,7 @@ pub enum Command {
     Show(show::Arguments),
     New(new::Arguments),
     Run(run::Arguments),
+    Compare(compare::Arguments),
     Check(check::Arguments),
     Schema(schema::Arguments),
     Validate(validate::Arguments),
@@ -46,6 +47,7 @@ impl Command {
             Command::Show(arguments) => show::execute(arguments, console),
             Command::New(arguments) => new::execute(arguments, console),
             Command::Run(arguments) => run::execute(arguments, console),
+            Command::Compare(arguments) => compare::execute(arguments, console),
             Command::Check(arguments) => check::execute(arguments, console),
             Command::Schema(arguments) => schema::execute(arguments, console),
             Command::Validate(arguments) => validate::execute(arguments, console),
@@ -57,8 +59,7 @@ impl Command {
 }
 
 /// Commands that are planned and what they will do.
-const PLANNED: [(&str, &str); 6] = [
-    ("compare", "the same workload on several machines, and what differs"),
+const PLANNED: [(&str, &str); 5] = [
     ("scale", "speedup over threads or over a growing machine"),
     ("explain", "the proof of the why sentence, by making one part ideal at a time"),
     ("experiment", "sweeps with expectations"),

@@ -11,11 +11,13 @@
 
 mod answer;
 mod arguments;
+mod beside;
 mod case;
 mod commands;
 mod console;
 mod content;
 mod draw;
+mod finished;
 mod help;
 mod layout;
 mod measure;

@@ -109,12 +109,16 @@ impl Library {
         (!is_path(rest) && !Path::new(name).exists()).then_some((kind, rest))
     }
 
-    /// Reads a machine. A part or protocol it names is a file beside the machine's, or a path from there, or a name.
+    /// Reads a machine. A part or protocol it names is a file beside the machine's, or a path from there or from here, or a name.
     pub fn resolve(&self, machine: &SourceText, set: &[(String, String)]) -> Result<Machine, Failure> {
         let directory = Path::new(&*machine.name).parent().unwrap_or(Path::new(""));
         let mut catalogue = self.catalogue.clone();
         for (kind, name) in Machine::references(machine, set) {
-            let path = directory.join(if is_path(&name) { name.clone() } else { format!("{name}.toml") });
+            let beside = directory.join(if is_path(&name) { name.clone() } else { format!("{name}.toml") });
+            // What `--set` names is where its user is; a built-in machine has nothing beside it.
+            let here = PathBuf::from(&name);
+            let is_here = is_path(&name) && !beside.is_file() && (here.is_file() || !Path::new(&*machine.name).is_file());
+            let path = if is_here { here } else { beside };
             if is_path(&name) || path.is_file() {
                 let source = read_text(&path)?;
                 // Beside a machine there may be another machine of that name.

@@ -13,6 +13,8 @@ pub struct Collection<'a> {
     /// The records are predictions of what was measured, and no more.
     pub predictions: bool,
     pub records: &'a [Record],
+    /// What each is called; by its machine where this is empty.
+    pub labels: &'a [String],
     pub validation: &'a [ValidationCase],
     pub host: Option<HostFacts>,
     pub commands: Vec<String>,
@@ -48,6 +50,7 @@ pub fn of_collection(collection: &Collection<'_>) -> Result<Vec<OutputFile>, Fai
     let input = ReportInput {
         title: collection.title,
         records: collection.records,
+        labels: collection.labels.to_vec(),
         record_files,
         validation: collection.validation,
         host: collection.host.clone(),

@@ -1,6 +1,7 @@
 //! Runs, sweeps, records and theory: what is asked of machines. Pure: texts in, records out.
 
 pub mod bounds;
+pub mod compare;
 pub mod record;
 pub mod result;
 pub mod run;

@@ -6,6 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::coherence::protocol::{
+    AgentAction, AgentEvent, MemoryAction, MemoryEvent, Protocol, State, StateInfo, Table, Vocabulary,
+};
 use crate::machine::Machine;
 
 /// The version of the record's layout. Fields never change meaning under one version.
@@ -39,6 +42,9 @@ pub struct Record {
     /// a write where it passes on a dirty line or a write. `writebacks` are dirty lines that made room, `dirty_lines` those still
     /// there at the end, and `writebacks_flushed` what `writebacks` would be if at the end every level, innermost first, wrote its
     /// dirty lines to the next, as Dinero IV does.
+    ///
+    /// Of a coherence protocol: how often each row that moves a line or tells others of it was taken, `protocol.M.bus_rd`; and of
+    /// memory's table `protocol.memory.Ready.flush`. Hits that change nothing are not counted here.
     pub metrics: IndexMap<String, u64>,
     /// Costs by source line, costliest first; times are sums over all cores.
     pub profile: Vec<ProfileLine>,
@@ -66,6 +72,9 @@ pub struct MachineRecord {
     pub flynn_class: String,
     /// Every key with the value in force.
     pub config: Json,
+    /// The rows of the coherence protocol, where there is one: its name may be that of a file, which can say anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<ProtocolRecord>,
 }
 
 impl MachineRecord {
@@ -76,8 +85,56 @@ impl MachineRecord {
             organisation: machine.organisation.to_string(),
             flynn_class: machine.flynn_class.to_string(),
             config: machine.resolved.clone(),
+            protocol: machine.nodes.iter().find_map(|node| node.protocol.as_deref()).map(ProtocolRecord::of),
         }
     }
+}
+
+/// Rows by state, then by event; a pair that is not here is impossible.
+pub type RowRecords = IndexMap<String, IndexMap<String, RowRecord>>;
+
+/// A coherence protocol as it was run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProtocolRecord {
+    /// As its text calls it.
+    pub name: String,
+    /// Of cache agents.
+    pub agent: RowRecords,
+    /// Of memory.
+    pub memory: RowRecords,
+}
+
+/// What a state does on an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RowRecord {
+    /// The state after it.
+    pub next: String,
+    /// The actions.
+    #[serde(rename = "do", default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<String>,
+}
+
+impl ProtocolRecord {
+    /// The record of a protocol.
+    pub fn of(protocol: &Protocol) -> ProtocolRecord {
+        ProtocolRecord {
+            name: protocol.name.clone(),
+            agent: rows::<AgentEvent, AgentAction>(&protocol.agent),
+            memory: rows::<MemoryEvent, MemoryAction>(&protocol.memory),
+        }
+    }
+}
+
+fn rows<E: Vocabulary, A: Vocabulary>(table: &Table<E>) -> RowRecords {
+    let of_state = |(number, state): (usize, &StateInfo)| {
+        let rows = E::ALL.iter().filter_map(|&(event, of)| {
+            let row = table.row(State(number as u8), of)?;
+            let actions = A::ALL.iter().filter(|(_, action)| row.actions.has(*action)).map(|(name, _)| (*name).to_string());
+            Some((event.to_string(), RowRecord { next: table.state(row.next).name.clone(), actions: actions.collect() }))
+        });
+        (state.name.clone(), rows.collect())
+    };
+    table.states.iter().enumerate().map(of_state).collect()
 }
 
 /// The workload a record is of.

@@ -24,9 +24,10 @@ use crate::components::spec::NodeSpec;
 use crate::experiment::bounds::{Bound, resources};
 use crate::experiment::record::{ProfileLine, Reason};
 
-pub use figures::{Group, Times, count};
+pub use figures::{Group, Times, count, total};
 use figures::{percent, share};
-use text::{Meeting, ProgramText};
+use text::Meeting;
+pub use text::ProgramText;
 
 /// At this share of the time or more a resource sets the pace of the run.
 const PACE: f64 = 0.75;

@@ -8,6 +8,7 @@
 mod conservation;
 pub mod replay;
 mod report;
+mod rows;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::fmt;
@@ -242,6 +243,7 @@ impl Node {
 
     /// Counters start anew.
     fn begin(&mut self, at: Time, core_begins: impl Fn(u32, &mut Core)) {
+        self.forget_rows();
         let memory_of_counters = self.spec.lookups() + SETTLE + SETTLE + SETTLE;
         for (number, part) in (0..).zip(self.engine.parts_mut()) {
             match part {

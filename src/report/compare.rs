@@ -5,21 +5,22 @@
 //! their times, owner by owner.
 
 use serde::Serialize;
-use serde_json::Value as Json;
 
 use super::bars::{Bar, Bars, Segment};
-use super::differences::{Difference, differences};
 use super::facts::{Facts, Stack};
 use super::figure::{About, Figure, RenderError, Table};
 use super::human;
 use super::palette::{ACCENT, ON_DEEP, OWNERS, Owner};
 use super::stacks::{legend, owners, segments, table};
-use crate::experiment::record::Equality;
+use crate::experiment::compare::{Comparison, compare, is_same_work, labels};
+use crate::experiment::record::Record;
 
 /// Records of one workload: the same text with the same parameters.
 pub struct Group<'a> {
     pub workload: String,
     pub runs: Vec<Run<'a>>,
+    /// What is said of them, where there are several.
+    comparison: Option<Comparison>,
 }
 
 /// A record with the name it has among its group.
@@ -44,11 +45,33 @@ pub struct Words {
     pub headline: String,
     /// The first reason each run gives for its own time.
     pub reasons: Vec<Reason>,
+    /// What is said of each run beside the first.
+    pub against: Vec<Against>,
     /// Where the time between the fastest and the slowest goes.
     pub gap: Option<Gap>,
     /// Whether all computed the same.
     pub results: String,
+    /// They do not agree.
+    pub unequal: bool,
     pub differences: Table,
+    /// How their protocols differ.
+    pub protocols: Option<Protocols>,
+    pub figures: Table,
+}
+
+/// A run beside the first.
+#[derive(Serialize)]
+pub struct Against {
+    pub label: String,
+    /// How the times compare, then why.
+    pub sentences: Vec<String>,
+}
+
+/// Protocols that are not the same.
+#[derive(Serialize)]
+pub struct Protocols {
+    pub sentence: String,
+    pub rows: Table,
 }
 
 /// Why one run took its time.
@@ -79,72 +102,70 @@ pub struct GapPart {
     pub meaning: &'static str,
 }
 
-/// Groups records by workload, in the order in which they come.
-pub fn groups<'a>(all: &'a [Facts<'a>]) -> Vec<Group<'a>> {
+/// Groups records by workload, in the order in which they come. Each is called as `names` say, or by its machine where they say nothing.
+pub fn groups<'a>(all: &'a [Facts<'a>], names: &[String]) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for (index, facts) in all.iter().enumerate() {
         let workload = &facts.record.workload;
-        let run = Run { index, label: facts.record.machine.name.clone(), facts, mean: facts.mean_stack() };
+        let label = names.get(index).cloned().unwrap_or_default();
+        let run = Run { index, label, facts, mean: facts.mean_stack_of_threads() };
         let same = |group: &&mut Group<'_>| {
-            let other = &group.runs[0].facts.record.workload;
-            (&workload.name, &workload.text, &workload.parameters) == (&other.name, &other.text, &other.parameters)
+            let other = group.runs[0].facts.record;
+            workload.name == other.workload.name && is_same_work(facts.record, other)
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.runs.push(run),
-            None => groups.push(Group { workload: workload.name.clone(), runs: vec![run] }),
+            None => groups.push(Group { workload: workload.name.clone(), runs: vec![run], comparison: None }),
         }
     }
-    groups.iter_mut().for_each(Group::tell_apart);
+    groups.iter_mut().for_each(Group::compare);
     groups
 }
 
 impl Group<'_> {
-    /// Adds to names that are not unique the values that tell them apart.
-    fn tell_apart(&mut self) {
-        let names: Vec<String> = self.runs.iter().map(|run| run.label.clone()).collect();
-        let shared = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
-        if !names.iter().any(shared) {
-            return;
+    fn compare(&mut self) {
+        let records: Vec<&Record> = self.runs.iter().map(|run| run.facts.record).collect();
+        for (run, label) in self.runs.iter_mut().zip(labels(&records)).filter(|(run, _)| run.label.is_empty()) {
+            run.label = label;
         }
-        let differences = self.differences();
-        for (i, run) in self.runs.iter_mut().enumerate().filter(|(i, _)| shared(&names[*i])) {
-            // What differs between machines of other names does not tell these apart.
-            let namesakes: Vec<usize> = (0..names.len()).filter(|&other| names[other] == names[i]).collect();
-            let telling =
-                |difference: &&Difference| namesakes.iter().any(|&other| difference.values[other] != difference.values[i]);
-            let told = differences.iter().filter(telling).take(2).filter_map(|difference| {
-                let last = difference.key.rsplit('.').next().unwrap_or_default();
-                difference.values[i].as_ref().filter(|value| value.len() < 24).map(|value| format!("{last} {value}"))
-            });
-            let told: Vec<String> = told.collect();
-            let told = if told.is_empty() { format!("run {}", run.index + 1) } else { told.join(", ") };
-            run.label = format!("{} ({told})", run.label);
-        }
-    }
-
-    /// What machines differ in, and then what their run-times differ in beyond that.
-    fn differences(&self) -> Vec<Difference> {
-        let machines: Vec<&Json> = self.runs.iter().map(|run| &run.facts.record.machine.config).collect();
-        let runtimes: Vec<&Json> = self.runs.iter().map(|run| &run.facts.record.workload.runtime).collect();
-        let mut found = differences(&machines);
-        let of_runtime = differences(&runtimes).into_iter().map(|d| Difference { key: format!("runtime.{}", d.key), ..d });
-        for difference in of_runtime {
-            // What was in force counts, not what the machine left to be worked out.
-            match found.iter_mut().find(|known| known.key == difference.key) {
-                Some(known) => *known = difference,
-                None => found.push(difference),
-            }
-        }
-        found
+        let labels: Vec<String> = self.runs.iter().map(|run| run.label.clone()).collect();
+        self.comparison = compare(&records, &labels).ok();
     }
 
     fn difference_table(&self) -> Table {
         let names = self.runs.iter().map(|run| run.label.clone());
         let caption = if self.runs.len() == 2 { "These two differ in" } else { "These machines differ in" };
         let mut table = Table::with_columns(caption, ["key".to_owned()].into_iter().chain(names));
-        for difference in self.differences() {
-            let values = difference.values.into_iter().map(|value| value.unwrap_or_else(|| "–".to_owned()));
-            table.row([difference.key].into_iter().chain(values).collect());
+        for difference in self.comparison.iter().flat_map(|comparison| &comparison.differences) {
+            let values = difference.values.iter().map(|value| value.clone().unwrap_or_else(|| "–".to_owned()));
+            table.row([difference.key.clone()].into_iter().chain(values).collect());
+        }
+        table
+    }
+
+    /// Rows that differ, with how often each was taken.
+    fn protocols(&self) -> Option<Protocols> {
+        let found = self.comparison.as_ref()?.protocols.as_ref()?;
+        let names = self.runs.iter().map(|run| run.label.clone());
+        let mut rows =
+            Table::with_columns("Rows that differ, and how often each was taken", ["row".to_owned()].into_iter().chain(names));
+        for row in &found.rows {
+            let cell = |(value, taken): (&Option<String>, &Option<u64>)| match (value, taken) {
+                (None, _) => "–".to_owned(),
+                (Some(value), Some(taken)) => format!("{value} ({} times)", human::count(*taken)),
+                (Some(value), None) => value.clone(),
+            };
+            rows.row([row.row.clone()].into_iter().chain(row.values.iter().zip(&row.taken).map(cell)).collect());
+        }
+        Some(Protocols { sentence: found.sentence.clone(), rows })
+    }
+
+    fn figure_table(&self) -> Table {
+        let names = self.runs.iter().map(|run| format!("{}#", run.label));
+        let mut table = Table::with_columns("Figures side by side", ["figure".to_owned()].into_iter().chain(names));
+        for figure in self.comparison.iter().flat_map(|comparison| &comparison.figures) {
+            let values = figure.values.iter().map(|value| value.map_or("–".to_owned(), |value| figure.unit.text(value)));
+            table.row([figure.name.clone()].into_iter().chain(values).collect());
         }
         table
     }
@@ -168,12 +189,17 @@ impl Group<'_> {
             let factor = human::digits(slowest.time() / fastest.time());
             format!("“{}” is {factor} times as fast as “{}”.", fastest.label, slowest.label)
         };
+        let results = self.comparison.as_ref().map(|comparison| &comparison.results);
         Words {
             headline,
             reasons: self.reasons(),
+            against: self.against(),
             gap: gap(fastest, slowest),
-            results: self.results(),
+            results: results.map_or(String::new(), |results| results.sentence.clone()),
+            unequal: results.is_some_and(|results| !results.equal),
             differences: self.difference_table(),
+            protocols: self.protocols(),
+            figures: self.figure_table(),
         }
     }
 
@@ -185,19 +211,10 @@ impl Group<'_> {
         self.runs.iter().filter_map(reason).collect()
     }
 
-    fn results(&self) -> String {
-        let first = &self.runs[0].facts.record.result;
-        let results = || self.runs.iter().map(|run| &run.facts.record.result);
-        if results().all(|result| result.checksum == first.checksum) {
-            return format!("All {} computed the same result, bit for bit (checksum {}).", self.runs.len(), first.checksum);
-        }
-        match first.equality {
-            Equality::Tolerance(tolerance) if results().all(|result| close(&first.values, &result.values, tolerance)) => format!(
-                "The results are equal within {tolerance:e} relative, which is what this program promises: the runs add its floats in \
-                 different orders."
-            ),
-            _ => "The results differ, though this program promises equal ones: look for a race between its threads.".to_owned(),
-        }
+    fn against(&self) -> Vec<Against> {
+        let runs = self.comparison.iter().flat_map(|comparison| &comparison.against_first);
+        let sentences = |reasons: &[crate::experiment::record::Reason]| reasons.iter().map(|r| r.sentence.clone()).collect();
+        runs.map(|run| Against { label: run.label.clone(), sentences: sentences(&run.reasons) }).collect()
     }
 
     /// Times on a common axis, made of their stacks, and the same stacks as shares.
@@ -281,18 +298,6 @@ impl Group<'_> {
     }
 }
 
-/// Whether two runs' values are the same, floats within a relative tolerance.
-fn close(a: &[Json], b: &[Json], tolerance: f64) -> bool {
-    let near = |a: f64, b: f64| (a - b).abs() <= tolerance * a.abs().max(b.abs());
-    a.len() == b.len()
-        && a.iter().zip(b).all(|(a, b)| match (a, b) {
-            (Json::Number(x), Json::Number(y)) if x.is_f64() && y.is_f64() => {
-                x.as_f64().zip(y.as_f64()).is_some_and(|(x, y)| near(x, y))
-            }
-            _ => a == b,
-        })
-}
-
 /// Which owners the time between two runs goes to; those that make up less than a hundredth of it are left out.
 fn gap(fastest: &Run<'_>, slowest: &Run<'_>) -> Option<Gap> {
     let whole = slowest.mean.total() - fastest.mean.total();
@@ -321,12 +326,11 @@ fn gap(fastest: &Run<'_>, slowest: &Run<'_>) -> Option<Gap> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::record::Record;
     use crate::report::sample;
 
     fn with_groups<T>(records: &[Record], look: impl FnOnce(&[Group<'_>]) -> T) -> T {
         let facts: Vec<Facts<'_>> = records.iter().map(Facts::of).collect();
-        look(&groups(&facts))
+        look(&groups(&facts, &[]))
     }
 
     #[test]
@@ -378,24 +382,6 @@ mod tests {
         let twins = [sample::record(4), sample::record(4)];
         assert_eq!(labels(&twins), ["4 cores on a bus (run 1)", "4 cores on a bus (run 2)"]);
         with_groups(&twins, |groups| assert_eq!(groups[0].words().headline, "All take the same time."));
-    }
-
-    #[test]
-    fn results_are_compared_as_the_program_promises() {
-        let said = |values: [Json; 2], equality: Equality| {
-            let mut records = [sample::record(1), sample::record(2)];
-            for (record, (value, checksum)) in records.iter_mut().zip(values.into_iter().zip(["a", "b"])) {
-                record.result.values = vec![value];
-                record.result.checksum = checksum.to_owned();
-                record.result.equality = equality;
-            }
-            with_groups(&records, |groups| groups[0].words().results)
-        };
-        let near = || [1.0.into(), (1.0 + 1e-12).into()];
-        assert!(said(near(), Equality::Tolerance(1e-9)).starts_with("The results are equal within 1e-9"));
-        assert!(said(near(), Equality::Tolerance(1e-13)).starts_with("The results differ"));
-        assert!(said(near(), Equality::Exact).starts_with("The results differ"));
-        assert!(said([1.into(), 2.into()], Equality::Tolerance(1.0)).starts_with("The results differ"), "integers are exact");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::palette::{OWNERS, Owner};
+pub use crate::experiment::compare::scalar;
 use crate::experiment::record::{Equality, ProfileLine, Record};
 
 /// Time by owner, in picoseconds, in the order of [`OWNERS`].
@@ -169,6 +170,12 @@ impl<'a> Facts<'a> {
         Stack::mean(self.nodes.values().flat_map(|node| node.cores.values()).map(|core| &core.stack))
     }
 
+    /// The same over the cores that had a thread.
+    pub fn mean_stack_of_threads(&self) -> Stack {
+        let stacks = self.nodes.values().flat_map(|node| node.cores.values()).map(|core| &core.stack);
+        Stack::mean(stacks.filter(|stack| stack.total() > stack.of("idle")))
+    }
+
     /// How many cores the metrics know.
     pub fn n_cores(&self) -> usize {
         self.nodes.values().map(|node| node.cores.len()).sum()
@@ -220,14 +227,6 @@ pub fn cache_name(metric: &str) -> String {
 pub fn cache_config<'a>(node: Option<&'a Json>, metric: &str) -> Option<&'a Json> {
     let caches = node?.get("cache")?.as_object()?;
     caches.iter().find(|(key, _)| key.eq_ignore_ascii_case(metric)).map(|(_, cache)| cache)
-}
-
-/// A scalar of the configuration as text, without quotation marks.
-pub fn scalar(value: &Json) -> String {
-    match value {
-        Json::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }
 
 /// A key's scalar as text, where there is one.

@@ -13,7 +13,6 @@
 mod bars;
 mod caches;
 mod compare;
-mod differences;
 mod exports;
 pub mod facts;
 mod figure;
@@ -44,6 +43,8 @@ pub struct ReportInput<'a> {
     pub title: &'a str,
     /// One record is shown whole; of several, those of one workload are compared and each is folded.
     pub records: &'a [Record],
+    /// What each record is called where records are compared; by its machine where this is shorter than the records.
+    pub labels: Vec<String>,
     /// Where each record lies, as the reader is to find it; may be shorter than the records.
     pub record_files: Vec<String>,
     /// Predictions beside measurements, where there are any.

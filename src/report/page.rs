@@ -134,7 +134,7 @@ struct ValidationView {
 /// None that the input can cause: only a fault of the template engine or the plotting library.
 pub fn page(input: &ReportInput<'_>) -> Result<String, RenderError> {
     let facts: Vec<Facts<'_>> = input.records.iter().map(Facts::of).collect();
-    let all = groups(&facts);
+    let all = groups(&facts, &input.labels);
     let labels: Vec<(usize, String)> =
         all.iter().flat_map(|group| group.runs.iter().map(|run| (run.index, run.label.clone()))).collect();
     let label = |index: usize| labels.iter().find(|(i, _)| *i == index).map_or(String::new(), |(_, label)| label.clone());

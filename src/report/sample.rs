@@ -55,6 +55,7 @@ pub fn record(n_cores: u32) -> Record {
             organisation: "uma".to_owned(),
             flynn_class: if cores == 1 { "SISD" } else { "MIMD" }.to_owned(),
             config: config(&name, cores),
+            protocol: None,
         },
         workload: workload(cores),
         time_ps,

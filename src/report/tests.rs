@@ -6,6 +6,7 @@ fn input<'a>(records: &'a [Record], validation: &'a [ValidationCase]) -> ReportI
     ReportInput {
         title: "A tour of three machines",
         records,
+        labels: Vec::new(),
         record_files: (1..=records.len()).map(|i| format!("output/run-{i}/record.json")).collect(),
         validation,
         host: Some(HostFacts {

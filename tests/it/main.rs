@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod compare;
 mod floors;
 mod machine;
 mod notation;

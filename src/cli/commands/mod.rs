@@ -1,6 +1,7 @@
 //! The commands, one a file: its arguments, its help, and what it does.
 
 pub mod check;
+pub mod compare;
 pub mod completions;
 pub mod host_child;
 pub mod list;

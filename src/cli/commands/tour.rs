@@ -180,6 +180,7 @@ impl Tour<'_> {
             title: "A tour of Flynn",
             predictions: false,
             records: &self.records,
+            labels: &[],
             validation: &self.cases,
             host: Some(this_computer::facts(&self.host)),
             commands: NEXT.iter().map(|(command, _)| (*command).to_owned()).collect(),

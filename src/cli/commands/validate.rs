@@ -237,6 +237,7 @@ fn write(
         title: "Predicted and measured on this computer",
         predictions: true,
         records,
+        labels: &[],
         validation: cases,
         host: Some(this_computer::facts(host)),
         commands: vec!["flynn validate triad --budget 5".to_owned()],

@@ -64,6 +64,7 @@ impl Node {
             self.report_core(number, core, begin, &lines, &mut report);
         }
         self.report_shared(end, &mut report);
+        self.report_rows(&mut report);
         Ok(report)
     }
 

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod check;
+mod compare;
 mod run;
 mod streams;
 mod trace;

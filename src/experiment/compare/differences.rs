@@ -1,14 +1,15 @@
 //! In what two or more machines differ: their resolved configurations compared key by key.
 
+use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::facts::scalar;
+use crate::experiment::record::{Record, Start};
 
 /// At most so many differences are listed.
 const MOST: usize = 60;
 
 /// A key that is not the same everywhere.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
     /// As one would write it after `--set`: `node.cache.L1d.size`.
     pub key: String,
@@ -16,9 +17,38 @@ pub struct Difference {
     pub values: Vec<Option<String>>,
 }
 
+/// What runs differ in: their machines, what their run-times had in force beyond that, and how they were run.
+pub fn of_records(records: &[&Record]) -> Vec<Difference> {
+    let machines: Vec<&Json> = records.iter().map(|record| &record.machine.config).collect();
+    let runtimes: Vec<&Json> = records.iter().map(|record| &record.workload.runtime).collect();
+    let mut found = differences(&machines);
+    let of_runtime = differences(&runtimes).into_iter().map(|d| Difference { key: format!("runtime.{}", d.key), ..d });
+    for difference in of_runtime {
+        // What was in force counts, not what the machine left to be worked out.
+        match found.iter_mut().find(|known| known.key == difference.key) {
+            Some(known) => *known = difference,
+            None => found.push(difference),
+        }
+    }
+    let start = |record: &Record| match record.start {
+        Start::Warm => "warm",
+        Start::Cold => "cold",
+    };
+    let mut run = |key: &str, value: &dyn Fn(&Record) -> String| {
+        let values: Vec<String> = records.iter().map(|record| value(record)).collect();
+        if values.windows(2).any(|pair| pair[0] != pair[1]) {
+            found.push(Difference { key: key.to_owned(), values: values.into_iter().map(Some).collect() });
+        }
+    };
+    run("seed", &|record| record.seed.to_string());
+    run("start", &|record| start(record).to_owned());
+    run("made by Flynn", &|record| record.flynn.clone());
+    found
+}
+
 /// What differs between configurations, in the order of their keys. The name of a machine and what
 /// it says of itself are no differences.
-pub fn differences(configs: &[&Json]) -> Vec<Difference> {
+fn differences(configs: &[&Json]) -> Vec<Difference> {
     let mut found = Vec::new();
     let values: Vec<Option<&Json>> = configs.iter().map(|config| Some(*config)).collect();
     compare("", &values, &mut found);
@@ -70,6 +100,14 @@ fn table_name(tables: &[Option<&Json>], position: usize) -> String {
     match names.next() {
         Some(first) if names.all(|name| name == first) => first.to_owned(),
         _ => position.to_string(),
+    }
+}
+
+/// A scalar as text, without quotation marks.
+pub fn scalar(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

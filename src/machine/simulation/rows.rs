@@ -1,0 +1,44 @@
+//! How often each row of the coherence protocol was taken in a phase.
+
+use super::{Node, PhaseReport};
+use crate::coherence::protocol::{Actions, AgentAction, Row, State, Table, Vocabulary};
+
+/// Whether a row is counted each time it is taken: not where an access hits, nor where nothing happens.
+fn is_counted(state: State, row: Row) -> bool {
+    row.next != state || row.actions.without(AgentAction::Perform) != Actions::NONE
+}
+
+fn count<E: Vocabulary>(
+    path: &str,
+    table: &Table<E>,
+    taken: &[u64],
+    counted: impl Fn(State, Row) -> bool,
+    report: &mut PhaseReport,
+) {
+    for (number, info) in table.states.iter().enumerate() {
+        let state = State(number as u8);
+        for &(name, event) in E::ALL {
+            if table.row(state, event).is_some_and(|row| counted(state, row)) {
+                let times = taken.get(table.row_number(state, event)).copied().unwrap_or(0);
+                report.metrics.insert(format!("{path}.{}.{name}", info.name), times);
+            }
+        }
+    }
+}
+
+impl Node {
+    /// The rows taken since [`Node::forget_rows`].
+    pub(super) fn report_rows(&self, report: &mut PhaseReport) {
+        let Some(protocol) = &self.spec.protocol else { return };
+        let shared = self.shared.borrow();
+        count("node[0].protocol", &protocol.agent, &shared.agent_rows, is_counted, report);
+        count("node[0].protocol.memory", &protocol.memory, &shared.memory_rows, |_, _| true, report);
+    }
+
+    /// Rows are counted anew.
+    pub(super) fn forget_rows(&self) {
+        let mut shared = self.shared.borrow_mut();
+        shared.agent_rows.fill(0);
+        shared.memory_rows.fill(0);
+    }
+}
