@@ -4,6 +4,7 @@
 //! and that of the time, at the average number. Both add up to the whole.
 
 use super::RowDifference;
+use super::figures::cache_name;
 use super::reasons::{Pair, percent, time};
 use crate::components::owner::Owner;
 use crate::experiment::record::Reason;
@@ -63,19 +64,15 @@ impl Pair<'_> {
         } else {
             format!(", {} {}", percent(a.abs_diff(b) as f64 / a as f64), if b > a { "more" } else { "less" })
         };
-        let sentence = format!(
-            "“{}” misses {} {} times instead of {}{change}.",
-            self.labels[1],
-            name.replacen('l', "L", 1),
-            count(b),
-            count(a)
-        );
+        let sentence =
+            format!("“{}” misses {} {} times instead of {}{change}.", self.labels[1], cache_name(name), count(b), count(a));
         Some(Reason { sentence, evidence: vec![format!("{name}.misses")] })
     }
 
     /// Sentences on what changed, the largest part of the difference first.
     pub(super) fn behind(&self) -> Vec<Reason> {
-        let kinds: [(&[Group], fn(&Self) -> Option<Reason>); 4] = [
+        type Sentence<'a> = fn(&Pair<'a>) -> Option<Reason>;
+        let kinds: [(&[Group], Sentence<'_>); 4] = [
             (&[Group::MemorySystem, Group::Coherence], Pair::requests),
             (&[Group::L2, Group::Llc], Pair::outer_caches),
             (&[Group::L1d], Pair::first_cache),
@@ -218,7 +215,7 @@ impl Pair<'_> {
     fn outer_caches(&self) -> Option<Reason> {
         ["l2", "llc"]
             .iter()
-            .find_map(|name| self.lookups(name, &format!("{} is asked", name.to_uppercase()), &[Group::L2, Group::Llc]))
+            .find_map(|name| self.lookups(name, &format!("{} is asked", cache_name(name)), &[Group::L2, Group::Llc]))
     }
 
     fn first_cache(&self) -> Option<Reason> {
@@ -233,7 +230,7 @@ impl Pair<'_> {
         }
         let volume = self.volume(n, groups);
         let evidence = vec![format!("{name}.accesses"), format!("stack.{name}_ps")];
-        self.often_or_long(&volume, asked, &format!("A lookup in {} takes the core", name.replacen('l', "L", 1)), evidence)
+        self.often_or_long(&volume, asked, &format!("A lookup in {} takes the core", cache_name(name)), evidence)
     }
 
     fn instructions(&self) -> Option<Reason> {

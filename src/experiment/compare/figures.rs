@@ -113,7 +113,7 @@ fn caches(records: &[&Record]) -> Vec<Figure> {
     let counted = |name: &str, counter: &str, title: &str| {
         let counter = format!("{name}.{counter}");
         let value = |record: &&Record| has(record, &counter).then(|| total(&record.metrics, &counter) as f64);
-        Figure::new(format!("{} {title}", name.replacen('l', "L", 1)), Unit::Count, records.iter().map(value))
+        Figure::new(format!("{} {title}", cache_name(name)), Unit::Count, records.iter().map(value))
     };
     let mut figures: Vec<Figure> = names.iter().map(|name| counted(name, "misses", "misses")).collect();
     figures.extend(names.first().map(|name| counted(name, "invalidations", "lines taken by others")));
@@ -124,4 +124,9 @@ fn caches(records: &[&Record]) -> Vec<Figure> {
 fn cache_of(path: &str) -> Option<&str> {
     let (whole, counter) = path.rsplit_once('.')?;
     (counter == "misses").then(|| whole.rsplit('.').next())?
+}
+
+/// `L1d` of the metrics' `l1d`.
+pub(super) fn cache_name(name: &str) -> String {
+    if name == "llc" { "LLC".to_owned() } else { name.replacen('l', "L", 1) }
 }
