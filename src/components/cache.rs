@@ -108,6 +108,16 @@ impl CacheArray {
         (slot as Slot, Some(self.words[slot] >> 8))
     }
 
+    /// The slots that a line can be in.
+    pub fn set_of(&self, line: Line) -> impl Iterator<Item = Slot> + use<> {
+        self.set(line).map(|slot| slot as Slot)
+    }
+
+    /// The line in a slot; of an empty one, no line's number.
+    pub fn line(&self, slot: Slot) -> Line {
+        self.words[slot as usize] >> 8
+    }
+
     /// Puts a line into a slot, in place of what is there.
     pub fn fill(&mut self, slot: Slot, line: Line, state: State) {
         self.words[slot as usize] = line << 8 | u64::from(state.0);

@@ -32,6 +32,7 @@ use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, Command, TransactionId};
 use crate::components::block::BlockTable;
 use crate::components::hierarchy::{Observer, PrivateCaches};
+use crate::components::lookups::Lookups;
 use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
 use crate::components::plain::PlainCaches;
@@ -123,8 +124,6 @@ struct Costs {
     integer: u64,
     /// Lookup in the first level.
     inner: u64,
-    /// Lookup in the second level.
-    outer: u64,
 }
 
 /// The core and its private caches.
@@ -136,6 +135,8 @@ pub struct Core {
     costs: Costs,
     path: Path,
     watched: bool,
+    /// What lookups in the caches take.
+    levels: Lookups,
     /// From the lookup of an access to its request: in picoseconds, never more than the clock's edges say.
     lookups: Time,
     program: Rc<Loaded>,
@@ -178,14 +179,12 @@ pub struct CorePorts {
 impl Core {
     /// A core without a thread, its caches empty.
     pub fn new(number: AgentNumber, spec: &NodeSpec, program: Rc<Loaded>, shared: SharedHandle) -> Core {
-        let latency = |level: usize| spec.caches.get(level).map_or(0, |cache| u64::from(cache.latency_cycles));
         let cost = |class: OperationClass| u64::from(spec.core.costs[class as usize]);
         let costs = Costs {
             atomic: cost(OperationClass::Atomic),
             branch: cost(OperationClass::Branch),
             integer: cost(OperationClass::Integer),
             inner: spec.first_data_latency(),
-            outer: latency(1),
         };
         let caches = match &spec.protocol {
             Some(protocol) if !spec.caches.is_empty() => {
@@ -203,8 +202,7 @@ impl Core {
         };
         let account = CoreAccount::new(program.table.blocks.len());
         let out_of_order = spec.core.out_of_order.as_ref().map(|own| {
-            let lookups = [costs.inner, costs.outer];
-            Box::new(OutOfOrder::new(&spec.core, own, lookups, &program))
+            Box::new(OutOfOrder::new(&spec.core, own, &Lookups::new(&spec.caches), &program))
         });
         let nowhere = Function { phase: crate::program::code::Phase::Main, entry: 0, blocks: 0..0, parallel: false };
         let context = program.interpreter.context(u32::from(number), &nowhere);
@@ -214,6 +212,7 @@ impl Core {
             costs,
             path,
             watched: spec.checks && caches.is_some(),
+            levels: Lookups::new(&spec.caches),
             lookups: spec.lookups(),
             program,
             shared,
@@ -372,13 +371,17 @@ impl Core {
                 pause
             }
         };
-        let asked = matches!(pause, Pause::Ask { .. });
+        let goes_on = matches!(pause, Pause::Ask { .. } | Pause::Leave { .. });
         shared.spend(std::mem::take(&mut self.account.unspent));
         match pause {
             // What the core does at that cycle reaches no one before its lookups are over.
             Pause::Until(cycle) => self.plan(self.clock.edge(cycle).saturating_add(self.lag()), &mut shared, port),
             Pause::At(cycle) => self.plan(self.clock.edge(cycle), &mut shared, port),
-            Pause::Ask { command, line, write_back, cycle } => self.ask(command, line, write_back, cycle, &mut shared, port),
+            Pause::Ask { command, line, cycle } => {
+                self.ask(command, line, cycle, &mut shared, port);
+                self.send_leaving(self.clock.edge(cycle), port);
+            }
+            Pause::Leave { cycle } => self.send_leaving(self.clock.edge(cycle), port),
             Pause::Wrote(address) => {
                 let time = self.clock.edge(self.cycle);
                 if let Some(channel) = self.requests {
@@ -398,7 +401,7 @@ impl Core {
             port.stop();
             return false;
         }
-        asked && self.is_runnable()
+        goes_on && self.is_runnable()
     }
 
     /// How much later than its local time the core may be woken: the request of a miss then still leaves in time.
@@ -419,15 +422,7 @@ impl Core {
     }
 
     /// Sends a request that leaves when the lookups are over, at a cycle.
-    fn ask(
-        &mut self,
-        command: Command,
-        line: Line,
-        write_back: Option<Line>,
-        cycle: u64,
-        shared: &mut Shared,
-        port: &mut Port<'_, Message>,
-    ) {
+    fn ask(&mut self, command: Command, line: Line, cycle: u64, shared: &mut Shared, port: &mut Port<'_, Message>) {
         let time = self.clock.edge(cycle);
         if time >= LATEST {
             shared.interrupt(Interruption::TimeLimit);
@@ -435,14 +430,28 @@ impl Core {
         }
         shared.timelines[usize::from(self.number)].begin(line, time);
         let Some(channel) = self.requests else { return };
-        let agent = self.number;
+        let departure = self.departure(time, port);
+        port.send(channel, Message::Request { agent: self.number, command, line, time }, departure);
+    }
+
+    /// When a message is to be sent that means to be there at an instant.
+    fn departure(&self, time: Time, port: &Port<'_, Message>) -> Time {
         // A lookup takes longer than a picosecond, or no time at all: then the message comes a picosecond late and says so.
         let early = Time(u64::from(self.lookups > Time(1)));
-        let departure = time.saturating_sub(early).max(port.now());
-        port.send(channel, Message::Request { agent, command, line, time }, departure);
-        if let Some(line) = write_back {
+        time.saturating_sub(early).max(port.now())
+    }
+
+    /// Asks the interconnect to take back lines that left the caches at an instant.
+    fn send_leaving(&mut self, time: Time, port: &mut Port<'_, Message>) {
+        let (Some(caches), Some(channel)) = (&mut self.caches, self.requests) else { return };
+        if !caches.is_leaving() {
+            return;
+        }
+        let leaving = caches.take_leaving();
+        let departure = self.departure(time, port);
+        for line in leaving {
             let command = Command::Coherent(Transaction::BusWb);
-            port.send(channel, Message::Request { agent, command, line, time }, departure);
+            port.send(channel, Message::Request { agent: self.number, command, line, time }, departure);
         }
     }
 
@@ -579,23 +588,24 @@ impl Core {
                 Ok(None) => {}
                 Ok(Some(next)) => {
                     let cycle = self.clock.cycle_at_or_after(time);
-                    self.ask(Command::Coherent(next), line, None, cycle, shared, port);
+                    self.ask(Command::Coherent(next), line, cycle, shared, port);
                 }
                 Err(broken) => {
                     shared.broken(time, self.number, &broken);
                     port.stop();
                 }
             }
+            self.send_leaving(time, port);
             return;
         }
         let Stage::Waiting(pending) = self.stage else { return };
         if let (Some(caches), Some(transaction)) = (&mut self.caches, transaction) {
             let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
-            match caches.complete(line, transaction, is_shared, version, pending.write, &mut observer) {
+            match caches.complete(line, transaction, is_shared, version, &mut observer) {
                 Ok(None) => {}
                 Ok(Some(next)) => {
                     self.charge_wait(line, time, shared);
-                    self.ask(Command::Coherent(next), line, None, self.cycle, shared, port);
+                    self.ask(Command::Coherent(next), line, self.cycle, shared, port);
                     return;
                 }
                 Err(broken) => {
@@ -606,6 +616,7 @@ impl Core {
             }
         }
         self.charge_wait(line, time, shared);
+        self.send_leaving(time, port);
         match pending.request {
             None => {
                 self.next += 1;

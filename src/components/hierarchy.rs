@@ -1,77 +1,33 @@
-//! One core's private caches: one or two inclusive levels, kept coherent as one agent with one state per line.
+//! One core's private caches, kept coherent as one agent with one state per line: any number of levels, for data, for instructions or for
+//! both, inclusive, exclusive or neither, replaced and written as specified.
 //!
 //! ```text
-//!   core --touch--> inner (L1d) --miss--> outer (L2) --miss--> requests to the bus
-//!                   state, dirty          state, version       <-- snoops, completions
+//!   data --touch--> L1d --miss--> L2 --miss--> ... --miss--> requests to the interconnect
+//!   instructions -> L1i --miss--/                            <-- snoops, completions
 //! ```
 //!
-//! The outer level holds every line of the inner one (inclusion; Baer and Wang, ISCA 1988), so a line that leaves it leaves both. The
-//! state is the line's: both levels show it. Time is the core's business; this file says what happens, and counts it.
+//! The state is the line's: every level that holds the line shows it. An inclusive level holds every line of those inside it, so a line
+//! that leaves it leaves them (Baer and Wang, ISCA 1988); an exclusive one takes what they drop and gives up what they fetch (Jouppi
+//! and Wilton, ISCA 1994); how lines move is in `moves`. Time is the core's business; this file says what happens, and counts it.
+
+mod level;
+mod moves;
 
 use std::sync::Arc;
 
 use crate::base::address::Line;
 use crate::base::random::Stream;
 use crate::base::time::Time;
-use crate::coherence::agent::{Access, Agent, Answer, Copies};
+use crate::coherence::agent::{Access, Agent, Answer};
 use crate::coherence::controller::{Impossible, Transaction, Transition};
 use crate::coherence::protocol::{AgentAction, AgentEvent, Permission, Protocol, State, Vocabulary};
-use crate::components::cache::{CacheArray, DIRTY, Permissions, READ, Slot, WRITE};
+use crate::components::cache::{DIRTY, Permissions, READ, WRITE};
 use crate::components::spec::CacheSpec;
+use crate::components::trace::Kind;
 use crate::components::versions::{Happened, Versions};
 
-/// What one level counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CacheCounters {
-    /// Accesses that found the line here, permission or not.
-    pub hits: u64,
-    pub read_misses: u64,
-    pub write_misses: u64,
-    /// Lines that made room for another (or for inclusion's sake).
-    pub evictions: u64,
-    /// Evicted lines that were written to the next level.
-    pub writebacks: u64,
-    /// Bytes of lines that came in.
-    pub bytes_read: u64,
-    /// Bytes of lines that went out.
-    pub bytes_written: u64,
-    /// Lines lost to another core's write.
-    pub invalidations: u64,
-    /// Stores that found the line here, without the permission to write it.
-    pub upgrades: u64,
-    /// Secondary misses: accesses that found their line on its way already.
-    pub merged: u64,
-}
-
-impl CacheCounters {
-    /// Misses of either kind.
-    pub fn misses(&self) -> u64 {
-        self.read_misses + self.write_misses
-    }
-
-    fn miss(&mut self, write: bool) {
-        if write {
-            self.write_misses += 1;
-        } else {
-            self.read_misses += 1;
-        }
-    }
-}
-
-/// One level: an array and what it counted.
-#[derive(Clone, Debug)]
-pub struct Level {
-    pub array: CacheArray,
-    pub counters: CacheCounters,
-}
-
-#[derive(Clone, Debug)]
-struct Levels {
-    inner: Level,
-    outer: Option<Level>,
-    /// Bit `s`: a line in state `s` is newer than memory's.
-    dirty_states: u64,
-}
+pub use level::{CacheCounters, Level};
+use level::{Levels, Place};
 
 /// Sees every transition: counts rows, and keeps the versions where there are any.
 pub struct Observer<'a> {
@@ -94,14 +50,26 @@ pub enum Broken {
 /// How a lookup ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// The first level had it.
-    Inner,
-    /// The second level had it.
-    Outer,
-    /// It has to be asked for; the victim's write-back, if there is one, goes along.
-    Ask { transaction: Transaction, write_back: Option<Line> },
+    /// A level had it: the first one on the way is 0.
+    Hit(usize),
+    /// It has to be asked for.
+    Ask(Transaction),
     /// It has to be tried again once a write-back has left.
     Stall,
+}
+
+/// An access that waits for its line.
+#[derive(Clone, Copy, Debug)]
+struct Awaited {
+    line: Line,
+    kind: Kind,
+}
+
+/// Bytes of lines between an agent and the interconnect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub read: u64,
+    pub written: u64,
 }
 
 /// One core's private caches.
@@ -113,87 +81,13 @@ pub struct PrivateCaches {
     permissions: Permissions,
     line_bytes: u64,
     line_shift: u32,
-    /// Where the lines are that accesses wait for. They keep their ways in the outermost level.
-    awaited: Vec<Place>,
-}
-
-impl Levels {
-    fn outermost(&self) -> &Level {
-        self.outer.as_ref().unwrap_or(&self.inner)
-    }
-
-    fn outermost_mut(&mut self) -> &mut Level {
-        self.outer.as_mut().unwrap_or(&mut self.inner)
-    }
-
-    fn each(&mut self) -> impl Iterator<Item = &mut Level> {
-        std::iter::once(&mut self.inner).chain(&mut self.outer)
-    }
-}
-
-/// Where a line is: looked for once, used by everything that happens to the line in one go.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    line: Line,
-    inner: Option<Slot>,
-    /// In the second level; where there is none, as `inner`.
-    outermost: Option<Slot>,
-}
-
-/// The copies of one line.
-struct Held<'a> {
-    levels: &'a mut Levels,
-    place: Place,
-}
-
-impl Levels {
-    fn find(&self, line: Line) -> Place {
-        let inner = self.inner.array.find(line);
-        let outermost = match &self.outer {
-            // What the inner level has, the outer one has, but it has yet to be found there.
-            Some(outer) => outer.array.find(line),
-            None => inner,
-        };
-        Place { line, inner, outermost }
-    }
-
-    fn hold(&mut self, place: Place) -> Held<'_> {
-        Held { levels: self, place }
-    }
-}
-
-fn change(array: &mut CacheArray, slot: Slot, state: State, keeps_dirty: bool) {
-    if state == State::INVALID {
-        array.clear(slot);
-    } else {
-        array.set_state(slot, state);
-        if !keeps_dirty {
-            array.set_dirty(slot, false);
-        }
-    }
-}
-
-impl Copies for Held<'_> {
-    fn state(&self, line: Line) -> State {
-        debug_assert_eq!(line, self.place.line, "one line at a time");
-        self.place.outermost.map_or(State::INVALID, |slot| self.levels.outermost().array.state(slot))
-    }
-
-    fn set_state(&mut self, line: Line, state: State) {
-        debug_assert_eq!(line, self.place.line, "one line at a time");
-        let keeps_dirty = self.levels.dirty_states & 1 << state.0 != 0;
-        if let Some(slot) = self.place.inner {
-            change(&mut self.levels.inner.array, slot, state, keeps_dirty);
-        }
-        if let (Some(outer), Some(slot)) = (&mut self.levels.outer, self.place.outermost) {
-            change(&mut outer.array, slot, state, keeps_dirty);
-        }
-    }
-
-    fn version(&self, line: Line) -> u64 {
-        debug_assert_eq!(line, self.place.line, "one line at a time");
-        self.place.outermost.map_or(0, |slot| self.levels.outermost().array.version(slot))
-    }
+    /// Each line waits in a slot that it has already.
+    awaited: Vec<Awaited>,
+    /// Lines that are being moved between levels.
+    moving: Vec<Line>,
+    /// Lines that left, whose write-backs are still to be asked for.
+    leaving: Vec<Line>,
+    traffic: Traffic,
 }
 
 impl Observer<'_> {
@@ -216,23 +110,19 @@ impl PrivateCaches {
     /// Empty caches; `random` is what the cache of a name draws from.
     ///
     /// # Panics
-    /// Where there are none.
+    /// Where none holds data.
     pub fn new(specs: &[CacheSpec], protocol: Arc<Protocol>, versions: bool, random: impl Fn(&str) -> Stream) -> PrivateCaches {
-        let outermost = specs.len() - 1;
-        let level = |number: usize| Level {
-            array: CacheArray::new(&specs[number], versions && number == outermost, random(&specs[number].name)),
-            counters: CacheCounters::default(),
-        };
-        let dirty_states =
-            protocol.agent.states.iter().enumerate().fold(0, |set, (number, state)| set | u64::from(state.dirty) << number);
         PrivateCaches {
-            levels: Levels { inner: level(0), outer: (outermost > 0).then(|| level(1)), dirty_states },
+            levels: Levels::new(specs, &protocol, versions, random),
             agent: Agent::default(),
             permissions: permissions(&protocol),
             protocol,
             line_bytes: u64::from(specs[0].line_bytes),
             line_shift: specs[0].line_bytes.ilog2(),
             awaited: Vec::new(),
+            moving: Vec::new(),
+            leaving: Vec::new(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -247,99 +137,102 @@ impl PrivateCaches {
     #[inline(always)]
     pub fn touch(&mut self, line: Line, write: bool) -> bool {
         let needed = if write { WRITE } else { READ };
-        let hit = self.levels.inner.array.touch(line, needed, &self.permissions);
-        self.levels.inner.counters.hits += u64::from(hit);
+        let first = self.levels.first();
+        let hit = first.array.touch(line, needed, &self.permissions);
+        first.counters.hits += u64::from(hit);
         hit
     }
 
     /// An access that [`PrivateCaches::touch`] did not let go on.
     pub fn access(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
+        self.access_as(line, if write { Kind::Write } else { Kind::Read }, observer)
+    }
+
+    /// Instructions of a line are fetched.
+    pub fn fetch(&mut self, line: Line, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
+        self.access_as(line, Kind::Fetch, observer)
+    }
+
+    fn access_as(&mut self, line: Line, kind: Kind, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
         let mut place = self.levels.find(line);
-        if self.agent.is_leaving(line) || self.stalls(place, write) {
-            self.agent_access(place, write, observer)?;
+        if self.awaited.iter().any(|awaited| awaited.line == line) {
             return Ok(Lookup::Stall);
         }
-        let lookup = match (place.inner, &mut self.levels.outer, place.outermost) {
-            (Some(slot), ..) => {
-                let level = &mut self.levels.inner;
-                level.counters.hits += 1;
-                level.array.accessed(slot);
-                self.held(place, write, observer, Lookup::Inner)?
-            }
-            (None, Some(level), Some(slot)) => {
-                self.levels.inner.counters.miss(write);
-                level.counters.hits += 1;
-                level.array.accessed(slot);
-                self.held(place, write, observer, Lookup::Outer)?
-            }
-            _ => self.missing(line, write, observer)?,
-        };
-        match lookup {
-            Lookup::Inner => self.take_effect(place, write, observer)?,
-            Lookup::Outer => {
-                self.fill_inner(&mut place);
-                self.take_effect(place, write, observer)?;
-            }
-            _ => {}
+        if self.agent.is_leaving(line) || self.stalls(&place, kind) {
+            self.agent_access(place, kind, observer)?;
+            return Ok(Lookup::Stall);
         }
-        Ok(lookup)
+        if !place.is_held() {
+            return self.missing(line, kind, observer);
+        }
+        // A line that only levels on the other way hold is found behind the last level.
+        let n_levels = self.levels.depth(kind);
+        let depth = (0..n_levels).find(|&depth| place.slot(self.levels.on_way(kind, depth)).is_some());
+        if depth != Some(0) && !self.levels.all_inclusive && !self.has_room_for_victim(None) {
+            return Ok(Lookup::Stall);
+        }
+        for passed in 0..depth.unwrap_or(n_levels) {
+            let level = self.levels.on_way(kind, passed);
+            self.levels.get_mut(level).counters.miss(kind);
+        }
+        if let Some(depth) = depth {
+            let number = self.levels.on_way(kind, depth);
+            let level = self.levels.get_mut(number);
+            level.counters.hits += 1;
+            if let Some(slot) = place.slot(number) {
+                level.array.accessed(slot);
+            }
+        }
+        match self.agent_access(place, kind, observer)? {
+            Access::Asked(transaction) => {
+                self.awaited.push(Awaited { line, kind });
+                let level = self.levels.on_way(kind, depth.unwrap_or(n_levels - 1));
+                self.levels.get_mut(level).counters.upgrades += 1;
+                Ok(Lookup::Ask(transaction))
+            }
+            Access::Performed => {
+                self.bring_inwards(&mut place, kind, observer)?;
+                self.take_effect(&place, kind, observer)?;
+                Ok(Lookup::Hit(depth.unwrap_or(n_levels - 1)))
+            }
+            Access::Stalled => Ok(Lookup::Stall),
+        }
     }
 
     /// Whether an access has to wait for something on its way to the copy.
-    fn stalls(&mut self, place: Place, write: bool) -> bool {
-        let state = self.levels.hold(place).state(place.line);
-        let event = if write { AgentEvent::Store } else { AgentEvent::Load };
-        self.protocol.agent.row(state, event).is_some_and(|row| row.actions.has(AgentAction::Stall))
+    fn stalls(&mut self, place: &Place, kind: Kind) -> bool {
+        let state = self.levels.state(place);
+        self.protocol.agent.row(state, event(kind)).is_some_and(|row| row.actions.has(AgentAction::Stall))
     }
 
-    fn agent_access(&mut self, place: Place, write: bool, observer: &mut Observer<'_>) -> Result<Access, Broken> {
+    fn agent_access(&mut self, place: Place, kind: Kind, observer: &mut Observer<'_>) -> Result<Access, Broken> {
         let (access, taken) = self
             .agent
-            .access(&self.protocol.agent, &mut self.levels.hold(place), place.line, write)
+            .access(&self.protocol.agent, &mut self.levels.hold(place), place.line, kind == Kind::Write)
             .map_err(|impossible| Broken::Impossible(place.line, impossible))?;
         observer.transition(&self.protocol, place.line, &taken)?;
         Ok(access)
     }
 
-    /// An access to a line that a level holds.
-    fn held(&mut self, place: Place, write: bool, observer: &mut Observer<'_>, level: Lookup) -> Result<Lookup, Broken> {
-        let access = self.agent_access(place, write, observer)?;
-        match access {
-            Access::Asked(transaction) => {
-                self.awaited.push(place);
-                match (level, &mut self.levels.outer) {
-                    (Lookup::Outer, Some(outer)) => outer.counters.upgrades += 1,
-                    _ => self.levels.inner.counters.upgrades += 1,
-                }
-                Ok(Lookup::Ask { transaction, write_back: None })
-            }
-            Access::Performed => Ok(level),
-            Access::Stalled => Ok(Lookup::Stall),
-        }
-    }
-
     /// An access to a line that no level holds.
-    fn missing(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
-        let (slot, victim) = self.levels.outermost_mut().array.victim(line);
-        let state = self.levels.outermost().array.state(slot);
-        let is_awaited = self.awaited.iter().any(|place| place.outermost == Some(slot));
-        if is_awaited || victim.is_some() && !self.agent.can_evict(&self.protocol.agent, state) {
+    fn missing(&mut self, line: Line, kind: Kind, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
+        let anchor = self.levels.anchor(kind);
+        let Some((slot, victim)) = self.choose(anchor, line) else { return Ok(Lookup::Stall) };
+        if !self.has_room_for_victim(victim.map(|_| (slot, anchor))) {
             return Ok(Lookup::Stall);
         }
-        for level in self.levels.each() {
-            level.counters.miss(write);
+        for depth in 0..self.levels.depth(kind) {
+            let level = self.levels.on_way(kind, depth);
+            self.levels.get_mut(level).counters.miss(kind);
         }
-        let write_back = match victim {
-            Some(victim) => self.evict(victim, slot, observer)?.then_some(victim),
-            None => None,
-        };
-        self.levels.outermost_mut().array.fill(slot, line, State::INVALID);
-        let inner = self.levels.outer.is_none().then_some(slot);
-        let place = Place { line, inner, outermost: Some(slot) };
-        match self.agent_access(place, write, observer)? {
+        if let Some(victim) = victim {
+            self.displace(anchor, slot, victim, observer)?;
+        }
+        self.levels.get_mut(anchor).array.fill(slot, line, State::INVALID);
+        match self.agent_access(self.levels.find(line), kind, observer)? {
             Access::Asked(transaction) => {
-                self.awaited.push(place);
-                Ok(Lookup::Ask { transaction, write_back })
+                self.awaited.push(Awaited { line, kind });
+                Ok(Lookup::Ask(transaction))
             }
             Access::Performed | Access::Stalled => {
                 Err(Broken::Incoherent(line, format!("core {} used a line it does not hold", observer.core)))
@@ -347,77 +240,37 @@ impl PrivateCaches {
         }
     }
 
-    /// A line leaves all levels. Returns whether the bus is to be asked to take it back.
-    fn evict(&mut self, line: Line, slot: Slot, observer: &mut Observer<'_>) -> Result<bool, Broken> {
-        let in_inner = if self.levels.outer.is_some() { self.levels.inner.array.find(line) } else { Some(slot) };
-        let place = Place { line, inner: in_inner, outermost: Some(slot) };
-        if self.levels.outer.is_some() {
-            let inner = &mut self.levels.inner;
-            if let Some(slot) = place.inner {
-                inner.counters.evictions += 1;
-                if inner.array.is_dirty(slot) {
-                    inner.counters.writebacks += 1;
-                    inner.counters.bytes_written += self.line_bytes;
-                }
-            }
-        }
-        let (request, taken) = self
-            .agent
-            .evict(&self.protocol.agent, &mut self.levels.hold(place), line)
-            .map_err(|impossible| Broken::Impossible(line, impossible))?;
-        observer.transition(&self.protocol, line, &taken)?;
-        let counters = &mut self.levels.outermost_mut().counters;
-        counters.evictions += 1;
-        counters.writebacks += u64::from(request.is_some());
-        Ok(request.is_some())
-    }
-
-    /// Copies a line of the outer level into the inner one.
-    fn fill_inner(&mut self, place: &mut Place) {
-        let (Some(outer), None, Some(source)) = (&mut self.levels.outer, place.inner, place.outermost) else { return };
-        let inner = &mut self.levels.inner;
-        let (slot, victim) = inner.array.victim(place.line);
-        if let Some(victim) = victim {
-            inner.counters.evictions += 1;
-            if inner.array.is_dirty(slot) {
-                inner.counters.writebacks += 1;
-                inner.counters.bytes_written += self.line_bytes;
-                if let Some(slot) = outer.array.find(victim) {
-                    outer.array.set_dirty(slot, true);
-                }
-            }
-        }
-        inner.counters.bytes_read += self.line_bytes;
-        inner.array.fill(slot, place.line, outer.array.state(source));
-        place.inner = Some(slot);
-    }
-
     /// An access takes effect.
-    fn take_effect(&mut self, place: Place, write: bool, observer: &mut Observer<'_>) -> Result<(), Broken> {
-        if write && let Some(slot) = place.inner {
-            self.levels.inner.array.set_dirty(slot, true);
+    fn take_effect(&mut self, place: &Place, kind: Kind, observer: &mut Observer<'_>) -> Result<(), Broken> {
+        if kind == Kind::Write {
+            self.mark_written(place);
         }
-        self.watch(place.line, write, observer)
+        self.watch_at(place, kind == Kind::Write, observer)
     }
 
     /// Where versions are kept: an access takes effect on the newest version, or the caches are broken.
     #[inline]
     pub fn watch(&mut self, line: Line, write: bool, observer: &mut Observer<'_>) -> Result<(), Broken> {
-        let Some(versions) = &mut observer.versions else { return Ok(()) };
-        let array = &mut self.levels.outermost_mut().array;
-        let Some(slot) = array.find(line) else {
-            return Err(Broken::Incoherent(line, format!("core {} used a line it does not hold", observer.core)));
-        };
-        let version = array.version(slot);
-        if write {
-            match versions.write(observer.time, observer.core, line, version) {
-                Ok(next) => array.set_version(slot, next),
-                Err(what) => return Err(Broken::Incoherent(line, what)),
-            }
-            Ok(())
-        } else {
-            versions.read(observer.core, line, version).map_err(|what| Broken::Incoherent(line, what))
+        if observer.versions.is_none() {
+            return Ok(());
         }
+        let place = self.levels.find(line);
+        self.watch_at(&place, write, observer)
+    }
+
+    fn watch_at(&mut self, place: &Place, write: bool, observer: &mut Observer<'_>) -> Result<(), Broken> {
+        let Some(versions) = &mut observer.versions else { return Ok(()) };
+        let line = place.line;
+        if !place.is_held() {
+            return Err(Broken::Incoherent(line, format!("core {} used a line it does not hold", observer.core)));
+        }
+        let version = self.levels.version(place);
+        if !write {
+            return versions.read(observer.core, line, version).map_err(|what| Broken::Incoherent(line, what));
+        }
+        let next = versions.write(observer.time, observer.core, line, version).map_err(|what| Broken::Incoherent(line, what))?;
+        self.levels.set_version(place, next);
+        Ok(())
     }
 
     /// A transaction of some agent is on the bus; `own` where it is this one's. The answer, and whether a readable copy went.
@@ -437,17 +290,16 @@ impl PrivateCaches {
             return Ok((answer, false));
         }
         observer.transition(&self.protocol, line, &taken)?;
-        let gone = (place.outermost.is_some() && taken.next == State::INVALID) || taken.actions.has(AgentAction::Amend);
+        let gone = (place.is_held() && taken.next == State::INVALID) || taken.actions.has(AgentAction::Amend);
         if gone {
-            if place.inner.is_some() {
-                self.levels.inner.counters.invalidations += 1;
-            }
-            if let Some(outer) = &mut self.levels.outer {
-                outer.counters.invalidations += 1;
+            for (level, _) in place.all() {
+                self.levels.get_mut(level).counters.invalidations += 1;
             }
         }
         if answer.sends() && !answer.send_word {
-            self.levels.outermost_mut().counters.bytes_written += self.line_bytes;
+            self.traffic.written += self.line_bytes;
+            let sender = place.all().last().map_or_else(|| self.levels.anchor(Kind::Read), |(level, _)| self.levels.outermost(level));
+            self.levels.get_mut(sender).counters.bytes_written += self.line_bytes;
         }
         Ok((answer, gone))
     }
@@ -460,15 +312,13 @@ impl PrivateCaches {
             .take_word(&self.protocol.agent, &mut self.levels.hold(place), line)
             .map_err(|impossible| Broken::Impossible(line, impossible))?;
         observer.transition(&self.protocol, line, &taken)?;
-        self.received(place, version, observer);
+        self.received(&place, version, observer);
         Ok(())
     }
 
     /// A copy has a version now that came over the bus.
-    fn received(&mut self, place: Place, version: u64, observer: &mut Observer<'_>) {
-        if let Some(slot) = place.outermost {
-            self.levels.outermost_mut().array.set_version(slot, version);
-        }
+    fn received(&mut self, place: &Place, version: u64, observer: &mut Observer<'_>) {
+        self.levels.set_version(place, version);
         if let Some(versions) = &mut observer.versions {
             versions.note(observer.time, place.line, Happened::Filled { core: observer.core, version });
         }
@@ -482,15 +332,13 @@ impl PrivateCaches {
         transaction: Transaction,
         shared: bool,
         version: u64,
-        write: bool,
         observer: &mut Observer<'_>,
     ) -> Result<Option<Transaction>, Broken> {
-        let Some(number) = self.awaited.iter().position(|place| place.line == line) else {
+        let Some(number) = self.awaited.iter().position(|awaited| awaited.line == line) else {
             return Err(Broken::Incoherent(line, format!("core {} received a line it did not wait for", observer.core)));
         };
-        let mut place = self.awaited.swap_remove(number);
-        // Other lines may have moved it out of the first level meanwhile.
-        place.inner = self.levels.inner.array.find(line);
+        let kind = self.awaited[number].kind;
+        let mut place = self.levels.find(line);
         let mut held = self.levels.hold(place);
         // Its own transaction had its place in the order before; nothing of the line could be seen in between.
         if !transaction.is_shown_to_requestor() {
@@ -506,45 +354,65 @@ impl PrivateCaches {
             .map_err(|impossible| Broken::Impossible(line, impossible))?;
         observer.transition(&self.protocol, line, &taken)?;
         if transaction.brings_line() {
-            self.levels.outermost_mut().counters.bytes_read += self.line_bytes;
-            self.received(place, version, observer);
+            self.traffic.read += self.line_bytes;
+            for (level, _) in place.all() {
+                self.levels.get_mut(level).counters.bytes_read += self.line_bytes;
+            }
+            self.received(&place, version, observer);
         }
         if let Access::Asked(next) = access {
-            self.awaited.push(place);
             return Ok(Some(next));
         }
-        self.fill_inner(&mut place);
-        self.take_effect(place, write, observer)?;
+        self.bring_inwards(&mut place, kind, observer)?;
+        self.awaited.swap_remove(number);
+        self.take_effect(&place, kind, observer)?;
         Ok(None)
     }
 
     /// Whether an access could go on without asking anyone.
     pub fn is_permitted(&self, line: Line, write: bool) -> bool {
         let place = self.levels.find(line);
-        let Some(slot) = place.outermost else { return false };
-        let state = self.levels.outermost().array.state(slot);
+        if !place.is_held() {
+            return false;
+        }
         let event = if write { AgentEvent::Store } else { AgentEvent::Load };
         !self.agent.is_leaving(line)
-            && self.protocol.agent.row(state, event).is_some_and(|row| row.actions.has(AgentAction::Perform))
+            && self.protocol.agent.row(self.levels.state(&place), event).is_some_and(|row| row.actions.has(AgentAction::Perform))
+    }
+
+    /// Lines that left since the last call: the bus is to be asked to take them back.
+    pub fn take_leaving(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.leaving)
+    }
+
+    /// Whether lines have left whose write-backs are still to be asked for.
+    pub fn is_leaving(&self) -> bool {
+        !self.leaving.is_empty()
     }
 
     /// A lookup in the first level found its line on the way.
     pub fn count_merged(&mut self) {
-        self.levels.inner.counters.merged += 1;
+        self.levels.first().counters.merged += 1;
     }
 
     /// Lookups in the first level that hit and were not made one by one: the spins of an `await`.
     pub fn count_hits(&mut self, n: u64) {
-        self.levels.inner.counters.hits += n;
+        self.levels.first().counters.hits += n;
     }
 
     /// The levels, innermost first.
     pub fn levels(&self) -> impl Iterator<Item = &Level> {
-        std::iter::once(&self.levels.inner).chain(&self.levels.outer)
+        self.levels.in_order()
+    }
+
+    /// Bytes of lines that came and went.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     /// Sets all counters to zero; what is cached stays.
     pub fn reset_counters(&mut self) {
+        self.traffic = Traffic::default();
         for level in self.levels.each() {
             level.counters = CacheCounters::default();
         }
@@ -552,7 +420,14 @@ impl PrivateCaches {
 
     /// Bytes of the host's memory they take.
     pub fn footprint(&self) -> usize {
-        self.levels().map(|level| level.array.footprint()).sum::<usize>() + std::mem::size_of::<PrivateCaches>()
+        self.levels.footprint() + std::mem::size_of::<PrivateCaches>()
+    }
+}
+
+fn event(kind: Kind) -> AgentEvent {
+    match kind {
+        Kind::Write => AgentEvent::Store,
+        Kind::Read | Kind::Fetch => AgentEvent::Load,
     }
 }
 

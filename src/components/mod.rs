@@ -21,6 +21,7 @@ pub mod core;
 pub mod hierarchy;
 pub mod ideal;
 pub mod llc;
+pub mod lookups;
 pub mod memory;
 pub mod memory_side;
 pub mod message;

@@ -21,7 +21,6 @@ use crate::base::address::{Address, Line};
 use crate::base::random::Stream;
 use crate::coherence::protocol::State;
 use crate::components::cache::{CacheArray, Slot};
-use crate::components::owner::Owner;
 use crate::components::spec::{CacheSpec, Holds, Inclusion, WritePolicy};
 use crate::components::trace::Kind;
 
@@ -372,47 +371,6 @@ impl PlainCaches {
     /// Bytes of the host's memory they take.
     pub fn footprint(&self) -> usize {
         self.levels.iter().map(|level| level.array.footprint() + std::mem::size_of::<Level>()).sum()
-    }
-}
-
-/// What looking into plain caches takes, in cycles of the core's clock.
-#[derive(Clone, Debug)]
-pub struct Lookups {
-    /// What an access pays in any case, by [`Kind`]: for an instruction its own cycle, during which the first level is looked into; for
-    /// data the latency of the first level that holds data.
-    pub first: [u64; 3],
-    /// The latencies of the further levels on the way, by [`Kind`].
-    further: [Vec<u64>; 3],
-}
-
-impl Lookups {
-    /// The latencies of caches as specified.
-    pub fn new(specs: &[CacheSpec], caches: &PlainCaches) -> Lookups {
-        let way = |kind: Kind| -> Vec<u64> {
-            let mut way = Vec::new();
-            let mut at = caches.first[kind as usize];
-            while let Some(level) = at {
-                way.push(u64::from(specs[level].latency_cycles));
-                at = caches.levels[level].next;
-            }
-            way
-        };
-        let further = |kind| way(kind).into_iter().skip(1).collect::<Vec<u64>>();
-        let data = way(Kind::Read).first().copied().unwrap_or(0);
-        let (instructions, others) = (further(Kind::Fetch), further(Kind::Read));
-        Lookups { first: [1, data, data], further: [instructions, others.clone(), others] }
-    }
-
-    /// The lookups beyond the first of an access that looked into `depth` levels, each with its owner.
-    pub fn further(&self, kind: Kind, depth: usize) -> impl Iterator<Item = (Owner, u64)> + '_ {
-        let owners = std::iter::once(Owner::L2).chain(std::iter::repeat(Owner::Llc));
-        owners.zip(self.further[kind as usize].iter().copied()).take(depth.saturating_sub(1))
-    }
-
-    /// Cycles of lookups in the levels that an access did not wait for, of those on the way to memory: what it left behind passes them
-    /// by itself.
-    pub fn behind(&self, kind: Kind, depth: usize) -> u64 {
-        self.further[kind as usize].iter().skip(depth.saturating_sub(1)).sum()
     }
 }
 

@@ -11,9 +11,10 @@
 use std::rc::Rc;
 
 use crate::base::time::{Clock, Time};
+use crate::components::lookups::Lookups;
 use crate::components::message::Message;
 use crate::components::owner::{Owner, Stack};
-use crate::components::plain::{Lookups, Outbox, PlainCaches};
+use crate::components::plain::{Outbox, PlainCaches};
 use crate::components::shared::{Interruption, LATEST, Shared, SharedHandle};
 use crate::components::spec::NodeSpec;
 use crate::components::trace::{BATCH, Entries, Entry, Kind};
@@ -67,7 +68,7 @@ impl Replay {
             clock: spec.core.clock,
             requests,
             shared,
-            lookups: Lookups::new(&spec.caches, &caches),
+            lookups: Lookups::new(&spec.caches),
             limit,
             entries,
             batch: Vec::with_capacity(BATCH + 1),

@@ -20,7 +20,9 @@ use crate::base::quantity::ByteSize;
 use crate::base::random::{Stream, stream};
 use crate::base::time::{Clock, Time};
 use crate::coherence::protocol::Protocol;
+use crate::components::lookups::Lookups;
 use crate::components::predictor::PredictorSpec;
+use crate::components::trace::Kind;
 use crate::program::code::OperationClass;
 
 /// Addresses of a node's memory end below this: 256 TiB.
@@ -151,6 +153,14 @@ pub struct CacheSpec {
     pub inclusion: Inclusion,
 }
 
+/// The most private caches of a core: a first and a second level for instructions and for data, a third and a fourth.
+pub const MOST_LEVELS: usize = 6;
+
+/// The caches that an access to data or to instructions passes, innermost first, as places in the list.
+pub fn way(caches: &[CacheSpec], what: Holds) -> Vec<usize> {
+    (0..caches.len()).filter(|&level| caches[level].holds.includes(what)).collect()
+}
+
 /// Which of several requests a shared wire takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Arbitration {
@@ -232,7 +242,8 @@ pub struct NodeSpec {
     /// From 1 to [`MOST_CORES`].
     pub cores: u32,
     pub core: CoreSpec,
-    /// The private caches, innermost first. Coherent ones: one or two levels, write-back, write-allocate, inclusive.
+    /// The private caches, innermost first. Coherent ones have lines of one length, and the outermost that is not exclusive writes back
+    /// and allocates on writes.
     pub caches: Vec<CacheSpec>,
     pub interconnect: InterconnectSpec,
     /// The cache that all cores share, where there is one.
@@ -360,7 +371,18 @@ impl NodeSpec {
         if self.is_plain() {
             return Time::ZERO;
         }
-        self.core.clock.edge(self.caches.iter().map(|cache| u64::from(cache.latency_cycles)).sum())
+        let lookups = Lookups::new(&self.caches);
+        let data = lookups.all(Kind::Read);
+        // The first lookup of instructions is hidden in the cycles before.
+        let cycles = if self.fetches() { data.min(lookups.behind(Kind::Fetch, 1)) } else { data };
+        self.core.clock.edge(cycles)
+    }
+
+    /// Whether the cores fetch their instructions: where the first level for instructions, or the first of all, holds them. Elsewhere
+    /// their supply is taken for perfect.
+    pub fn fetches(&self) -> bool {
+        self.caches.iter().any(|cache| cache.holds == Holds::Instructions)
+            || self.caches.first().is_some_and(|cache| cache.holds == Holds::Both)
     }
 
     /// The protocol, where there is anything to keep coherent.
@@ -447,35 +469,24 @@ impl NodeSpec {
 
     /// What coherent caches cannot be: one agent with one state per line.
     fn coherent_faults(&self, faults: &mut Vec<SpecFault>) {
-        const HELP: &str = "caches of this make need `protocol = \"none\"` and a single core";
-        for cache in &self.caches {
-            let wrong = [
-                (!cache.holds.includes(Holds::Data), "holds", "instruction caches"),
-                (cache.write != WritePolicy::Back, "write", "write-through caches"),
-                (!cache.write_allocate, "write_allocate", "caches that do not allocate on writes"),
-                (cache.inclusion != Inclusion::Inclusive, "inclusion", "levels that are not inclusive"),
-            ];
-            for (_, key, what) in wrong.into_iter().filter(|&(is_wrong, ..)| is_wrong) {
-                let message = format!("{what} with a coherence protocol are not built yet");
-                faults.push(SpecFault::new(format!("cache.{}.{key}", cache.name), message, HELP));
-            }
-        }
-        if let [_, _, third, ..] = &self.caches[..] {
+        let data = way(&self.caches, Holds::Data);
+        let Some(&first) = data.first() else {
+            let key = format!("cache.{}.holds", self.caches[0].name);
+            faults.push(SpecFault::new(key, "no cache holds data", "add a `[node.cache.L1d]`"));
+            return;
+        };
+        for cache in self.caches.iter().filter(|cache| cache.line_bytes != self.caches[first].line_bytes) {
+            let inner = &self.caches[first];
             faults.push(SpecFault::new(
-                format!("cache.{}", third.name),
-                format!("{} is a third private level", third.name),
-                "with a coherence protocol a core has at most two private levels of cache",
+                format!("cache.{}.line", cache.name),
+                format!("{} has lines of {} bytes and {} of {}", inner.name, inner.line_bytes, cache.name, cache.line_bytes),
+                "a core's private levels share one coherence state per line, so their lines are equally long",
             ));
         }
-        if let [inner, outer] = &self.caches[..] {
-            if inner.line_bytes != outer.line_bytes {
-                faults.push(SpecFault::new(
-                    format!("cache.{}.line", outer.name),
-                    format!("{} has lines of {} bytes and {} of {}", inner.name, inner.line_bytes, outer.name, outer.line_bytes),
-                    "a core's private levels share one coherence state per line, so their lines are equally long",
-                ));
-            }
-            outer.faults_around(inner, faults);
+        self.level_faults(faults);
+        for (place, &level) in data.iter().enumerate() {
+            let next = data.get(place + 1).map(|&outer| &self.caches[outer]);
+            self.caches[level].coherent_write_faults(next, faults);
         }
     }
 
@@ -484,6 +495,11 @@ impl NodeSpec {
         if !self.caches.is_empty() && self.cores > 1 {
             faults.push(SpecFault::new("protocol", "the caches of several cores need a coherence protocol", "MESI is a usual one"));
         }
+        self.level_faults(faults);
+    }
+
+    /// What levels cannot be to each other.
+    fn level_faults(&self, faults: &mut Vec<SpecFault>) {
         for (number, outer) in self.caches.iter().enumerate() {
             let inside =
                 self.caches[..number].iter().filter(|inner| inner.holds == Holds::Both || outer.holds.includes(inner.holds));
@@ -521,6 +537,25 @@ impl CacheSpec {
                 format!("cache.{}.line", self.name),
                 format!("a line of {} is shorter than one of {}", self.name, inner.name),
                 "a level that includes another has lines as long or longer",
+            ));
+        }
+    }
+
+    /// What coherent caches cannot do with writes; `next` is the level that its data pass next. What a level does not keep the next one
+    /// has to: a line that one core writes has one place where it is newer than memory's.
+    fn coherent_write_faults(&self, next: Option<&CacheSpec>, faults: &mut Vec<SpecFault>) {
+        if self.write == WritePolicy::Through && next.is_none_or(|next| next.inclusion != Inclusion::Inclusive) {
+            faults.push(SpecFault::new(
+                format!("cache.{}.write", self.name),
+                format!("{} writes through, and no inclusive level outside it takes what it writes", self.name),
+                "with a coherence protocol the outermost level writes back; add an inclusive one, or let this one write back",
+            ));
+        }
+        if !self.write_allocate && next.is_none_or(|next| next.inclusion == Inclusion::Exclusive) {
+            faults.push(SpecFault::new(
+                format!("cache.{}.write_allocate", self.name),
+                format!("{} does not allocate on writes, and no level outside it does", self.name),
+                "with a coherence protocol a core that writes a line holds it: the outermost level allocates on writes",
             ));
         }
     }

@@ -333,10 +333,10 @@ section! {
 }
 
 section! {
-    /// The private caches of a core, innermost first. With a coherence protocol there are `L1d` and `L2`. With `protocol = "none"`, on a
-    /// machine with one core, there can be any of these: a level may be split into one for instructions and one for data, and levels
-    /// may be left out. An access that misses in a level goes to the next one that holds what it wants, at last to memory; where no
-    /// level holds instructions, their supply is taken for perfect.
+    /// The private caches of a core, innermost first: any of these. A level may be split into one for instructions and one for data, and
+    /// levels may be left out. An access that misses in a level goes to the next one that holds what it wants, at last to memory. Where
+    /// a first level holds instructions, a core fetches those of a program, a line at a time (an instruction is 4 bytes long);
+    /// elsewhere their supply is taken for perfect.
     pub struct CacheLevelKeys {
         /// The first level, for instructions.
         l1i as "L1i": Option<CacheKeys>,
@@ -406,15 +406,14 @@ section! {
         latency: CycleCount,
         /// Which line of a full set makes room.
         replacement: ReplacementKey = ReplacementKey::Lru,
-        /// What becomes of a write. Caches with a coherence protocol write back.
+        /// What becomes of a write. With a coherence protocol, a level that writes through lies inside an inclusive one.
         write: WriteKey = WriteKey::Back,
-        /// Whether a write that misses brings the line; if not, it passes on to the next level and leaves this one as it was. Caches
-        /// with a coherence protocol allocate.
+        /// Whether a write that misses brings the line; if not, it passes on to the next level and leaves this one as it was. With a
+        /// coherence protocol some level outside it allocates.
         write_allocate: bool = true,
         /// What it holds; absent, what its name says: an `i` instructions, a `d` data, neither both.
         holds: Option<HoldsKey>,
-        /// What it holds of the lines that the levels inside it hold; absent, it is inclusive where there are any. Caches with a
-        /// coherence protocol are inclusive.
+        /// What it holds of the lines that the levels inside it hold; absent, it is inclusive where there are any.
         inclusion: Option<InclusionKey>,
     }
     later {

@@ -25,15 +25,13 @@ use crate::components::message::SETTLE;
 use crate::components::part::Part;
 use crate::components::replay::Replay;
 use crate::components::shared::SharedHandle;
-use crate::components::spec::{InterconnectSpec, LlcSpec, NodeSpec, TrafficSpec};
+use crate::components::spec::{Inclusion, InterconnectSpec, LlcSpec, NodeSpec, TrafficSpec};
 use crate::components::trace::Entries;
 use crate::components::traffic::TrafficSource;
 use crate::engine::{ChannelId, Engine, PartId};
 
 /// Every message takes at least this long; what it means by its arrival it says itself.
 const HOP: Time = Time(1);
-/// Write-backs of a core that can be on their way or waiting, each with its predecessor withdrawn but still on its way.
-const LEAVING_PLACES: u32 = 2 * WRITE_BACK_PLACES as u32;
 /// Messages of the interconnect that can be on their way to one agent beyond a transaction each.
 const SPARE_PLACES: u32 = 4;
 
@@ -111,7 +109,8 @@ pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: 
     let mut parts = Vec::new();
     let mut agents = Vec::new();
     // Requests of a core that can be on their way or waiting: its misses, and write-backs.
-    let request_places = spec.core.out_of_order.as_ref().map_or(1, |own| own.mshrs) + LEAVING_PLACES;
+    let misses = spec.core.out_of_order.as_ref().map_or(1, |own| own.mshrs);
+    let request_places = misses + leaving_places(spec, misses);
     let under_way = match &spec.interconnect {
         InterconnectSpec::Ideal => (spec.cores + places.sources) * request_places,
         InterconnectSpec::Bus(bus) => bus.outstanding,
@@ -184,6 +183,14 @@ pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: 
 fn unit_bytes(spec: &NodeSpec, llc: &LlcSpec, traffic: &[TrafficSpec]) -> u32 {
     let longest = traffic.iter().map(|source| source.bytes.next_multiple_of(llc.cache.line_bytes)).max();
     longest.unwrap_or(spec.outermost_line_bytes())
+}
+
+/// Write-backs of a core that can be on their way or waiting, each with its predecessor withdrawn but still on its way. Each line that
+/// comes into a level that is not inclusive may drive out one more.
+fn leaving_places(spec: &NodeSpec, misses: u32) -> u32 {
+    let loose = spec.caches.iter().skip(1).any(|cache| cache.inclusion != Inclusion::Inclusive);
+    let fills = if loose { misses * spec.caches.len() as u32 } else { 0 };
+    2 * (WRITE_BACK_PLACES as u32 + fills)
 }
 
 /// How soon anything that happens can reach a core that runs: it becomes a transaction, which agents see an address phase later.

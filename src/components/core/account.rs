@@ -101,10 +101,7 @@ impl CoreAccount {
         cost.lookups += u64::from(has_place);
     }
 
-    pub(super) fn second_lookup(&mut self, line: u32, cycles: u64) {
-        self.line(line).outer += cycles;
-    }
-
+    /// A lookup in a level behind the first.
     pub(super) fn further_lookup(&mut self, line: u32, owner: Owner, cycles: u64) {
         match owner {
             Owner::L2 => self.line(line).outer += cycles,

@@ -20,6 +20,7 @@ use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::Command;
 use crate::components::hierarchy::{Broken, Lookup as Found};
+use crate::components::lookups::Lookups;
 use crate::components::owner::Owner;
 use crate::components::predictor::Predictor;
 use crate::components::shared::Shared;
@@ -50,7 +51,7 @@ pub(super) struct OutOfOrder {
 }
 
 impl OutOfOrder {
-    pub(super) fn new(core: &CoreSpec, spec: &OutOfOrderSpec, lookups: [u64; 2], program: &Loaded) -> OutOfOrder {
+    pub(super) fn new(core: &CoreSpec, spec: &OutOfOrderSpec, lookups: &Lookups, program: &Loaded) -> OutOfOrder {
         OutOfOrder {
             window: Window::new(core, spec, lookups, program.code.registers.len(), program.table.n_lines),
             predictor: Predictor::new(spec.predictor),
@@ -218,7 +219,7 @@ impl Core {
             return None;
         }
         if !self.watched && caches.touch(line, write) {
-            own.window.hit(lookup, cycle, false);
+            own.window.hit(lookup, cycle, 0);
             return None;
         }
         if own.misses.len() == own.n_mshrs && !caches.is_permitted(line, write) {
@@ -228,19 +229,23 @@ impl Core {
         let time = if self.watched { self.clock.edge(cycle) } else { Time::ZERO };
         let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
         let found = if self.watched && caches.touch(line, write) {
-            caches.watch(line, write, &mut observer).map(|()| Found::Inner)
+            caches.watch(line, write, &mut observer).map(|()| Found::Hit(0))
         } else {
             caches.access(line, write, &mut observer)
         };
         match found {
-            Ok(Found::Inner) => own.window.hit(lookup, cycle, false),
-            Ok(Found::Outer) => own.window.hit(lookup, cycle, true),
+            Ok(Found::Hit(depth)) => {
+                own.window.hit(lookup, cycle, depth);
+                if caches.is_leaving() {
+                    return Some(Pause::Leave { cycle: cycle + own.window.all_lookups() });
+                }
+            }
             Ok(Found::Stall) => own.blocked.push(lookup),
-            Ok(Found::Ask { transaction, write_back }) => {
+            Ok(Found::Ask(transaction)) => {
                 own.window.missed(lookup, cycle);
                 own.misses.push(Miss { line, write, waiters: vec![lookup] });
-                let cycle = cycle + self.costs.inner + self.costs.outer;
-                return Some(Pause::Ask { command: Command::Coherent(transaction), line, write_back, cycle });
+                let cycle = cycle + own.window.all_lookups();
+                return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
             }
             Err(broken) => {
                 shared.broken(self.clock.edge(cycle), self.number, &broken);
@@ -263,7 +268,7 @@ impl Core {
         };
         let write = own.misses[place].write;
         let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
-        if let Some(next) = caches.complete(line, transaction, is_shared, version, write, &mut observer)? {
+        if let Some(next) = caches.complete(line, transaction, is_shared, version, &mut observer)? {
             return Ok(Some(next));
         }
         let (cycle, edge) = self.clock.first_edge(time);

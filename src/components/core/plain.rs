@@ -8,8 +8,9 @@ use crate::base::address::Address;
 use crate::base::time::Time;
 use crate::coherence::order::AgentNumber;
 use crate::components::core::run::Pause;
+use crate::components::lookups::Lookups;
 use crate::components::message::{Message, WORD_BYTES};
-use crate::components::plain::{Lookups, Outbox, PlainCaches};
+use crate::components::plain::{Outbox, PlainCaches};
 use crate::components::shared::Shared;
 use crate::components::spec::NodeSpec;
 use crate::components::trace::Kind;
@@ -36,7 +37,7 @@ enum Ended {
 impl Plain {
     pub fn new(number: AgentNumber, spec: &NodeSpec) -> Plain {
         let caches = PlainCaches::new(&spec.caches, |cache| spec.cache_stream(number, cache));
-        let lookups = Lookups::new(&spec.caches, &caches);
+        let lookups = Lookups::new(&spec.caches);
         Plain { caches, outbox: Outbox::new(number, spec.outermost_line_bytes()), lookups }
     }
 }

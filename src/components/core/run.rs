@@ -9,6 +9,7 @@ use crate::coherence::order::Command;
 use crate::components::hierarchy::Lookup;
 use crate::components::message::WORD_BYTES;
 use crate::components::shared::{Interruption, Shared};
+use crate::components::trace::Kind;
 use crate::program::code::SynchronisationKind;
 use crate::program::interpret::{Request, Step, perform};
 use crate::program::tree::{Comparison, Type};
@@ -23,7 +24,9 @@ pub(super) enum Pause {
     /// It wants to be woken at this cycle, no later.
     At(u64),
     /// It has to ask for something; the request leaves at this cycle.
-    Ask { command: Command, line: Line, write_back: Option<Line>, cycle: u64 },
+    Ask { command: Command, line: Line, cycle: u64 },
+    /// An access that hit drove lines out, whose write-backs leave at this cycle.
+    Leave { cycle: u64 },
     /// It wrote a word that others sleep on.
     Wrote(Address),
     /// What its plain caches ask of memory may go on its way; the core goes on at its local time.
@@ -123,6 +126,7 @@ impl Core {
                     let line = caches.line(address);
                     if self.watched || !caches.touch(line, reference.write) {
                         if let Some(pause) = self.look_up(line, reference.write, at, None, shared) {
+                            self.next += u32::from(matches!(pause, Pause::Leave { .. }));
                             return Some(pause);
                         }
                     } else {
@@ -179,7 +183,7 @@ impl Core {
         let time = if self.watched { self.clock.edge(at) } else { Time::ZERO };
         let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
         let result = if self.watched && caches.touch(line, write) {
-            caches.watch(line, write, &mut observer).map(|()| Lookup::Inner)
+            caches.watch(line, write, &mut observer).map(|()| Lookup::Hit(0))
         } else {
             caches.access(line, write, &mut observer)
         };
@@ -190,17 +194,21 @@ impl Core {
                 return Some(Pause::Interrupted);
             }
         };
+        let leaves = caches.is_leaving();
         match lookup {
-            Lookup::Inner => self.cycle = at + self.costs.inner,
-            Lookup::Outer => {
-                self.account.second_lookup(self.source_line_of(request), self.costs.outer);
-                self.cycle = at + self.costs.inner + self.costs.outer;
+            Lookup::Hit(0) => self.cycle = at + self.costs.inner,
+            Lookup::Hit(depth) => {
+                self.cycle = at + self.costs.inner;
+                self.look_further(depth, request);
+                if leaves {
+                    return Some(Pause::Leave { cycle: self.cycle + self.levels.behind(Kind::Read, depth + 1) });
+                }
             }
-            Lookup::Ask { transaction, write_back } => {
-                self.account.second_lookup(self.source_line_of(request), self.costs.outer);
-                self.cycle = at + self.costs.inner + self.costs.outer;
+            Lookup::Ask(transaction) => {
+                self.cycle = at + self.costs.inner;
+                self.look_further(usize::MAX - 1, request);
                 self.stage = Stage::Waiting(Pending { line, write, request });
-                return Some(Pause::Ask { command: Command::Coherent(transaction), line, write_back, cycle: self.cycle });
+                return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle: self.cycle });
             }
             Lookup::Stall => {
                 self.cycle = at;
@@ -209,6 +217,15 @@ impl Core {
             }
         }
         None
+    }
+
+    /// Lookups in the levels behind the first, down to the one at a depth.
+    fn look_further(&mut self, depth: usize, request: Option<Request>) {
+        let source_line = self.source_line_of(request);
+        for (owner, cycles) in self.levels.further(Kind::Read, depth + 1) {
+            self.account.further_lookup(source_line, owner, cycles);
+            self.cycle += cycles;
+        }
     }
 
     pub(super) fn source_line_of(&self, request: Option<Request>) -> u32 {
@@ -224,7 +241,7 @@ impl Core {
         self.cycle = at;
         self.stage = Stage::Waiting(Pending { line, write, request });
         let command = if write { Command::Write(WORD_BYTES) } else { Command::Read(WORD_BYTES) };
-        Pause::Ask { command, line, write_back: None, cycle: at }
+        Pause::Ask { command, line, cycle: at }
     }
 
     /// Makes a synchronising operation, or says why it has to wait.
@@ -242,10 +259,12 @@ impl Core {
                     return Some(Pause::Until(at));
                 }
                 let line = self.caches.as_ref()?.line(request.address);
-                if let Some(pause) = self.look_up(line, write, at, Some(request), shared) {
-                    return Some(pause);
+                let pause = self.look_up(line, write, at, Some(request), shared);
+                if !matches!(pause, None | Some(Pause::Leave { .. })) {
+                    return pause;
                 }
                 self.perform(request, shared);
+                return pause;
             }
             Path::Plain => return self.plain_synchronise(request, write, at, shared),
             Path::Uncached => return Some(self.transact(request.address, at, write, Some(request))),

@@ -22,6 +22,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::units::Units;
 use crate::base::address::Address;
 use crate::base::time::{Clock, Time};
+use crate::components::lookups::Lookups;
 use crate::components::owner::{Owner, Stack, Timeline};
 use crate::components::spec::{CoreSpec, OutOfOrderSpec};
 use crate::program::code::{BlockId, Code, Instruction, OperationClass, Register, ZERO};
@@ -140,8 +141,8 @@ enum Answer {
     /// It has not, or it is no load.
     #[default]
     Nothing,
-    Inner,
-    Outer,
+    /// In a store before it, or in a level of the caches: the first is 0.
+    Found(u8),
     /// Its request's timeline is kept.
     Missed,
 }
@@ -308,9 +309,8 @@ pub struct Window {
     spec: OutOfOrderSpec,
     latencies: [u64; OperationClass::ALL.len()],
     clock: Clock,
-    /// Cycles of lookups in the first and in the second level.
-    inner: u64,
-    outer: u64,
+    /// Cycles from a lookup to the answer of each level, the first one's first.
+    reach: Vec<u64>,
 
     units: Vec<Units>,
     registers: Vec<Value>,
@@ -348,14 +348,13 @@ pub struct Window {
 
 impl Window {
     /// An empty window for a program with so many registers and source lines.
-    pub fn new(core: &CoreSpec, spec: &OutOfOrderSpec, lookups: [u64; 2], n_registers: usize, n_lines: u32) -> Window {
+    pub fn new(core: &CoreSpec, spec: &OutOfOrderSpec, lookups: &Lookups, n_registers: usize, n_lines: u32) -> Window {
         let size = (spec.window as usize).next_power_of_two();
         Window {
             spec: spec.clone(),
             latencies: core.costs.map(u64::from),
             clock: core.clock,
-            inner: lookups[0],
-            outer: lookups[1],
+            reach: lookups.reach(),
             units: spec.units.iter().map(|class| Units::new(class.units, u64::from(class.interval))).collect(),
             registers: vec![Value::At(0); n_registers],
             entries: vec![EMPTY; size].into(),
@@ -483,7 +482,7 @@ impl Window {
             Kind::Load if self.filter[bucket(address)] > 0 => {
                 let Some(store) = self.pending_stores.iter().rev().find(|store| store.address == address).copied() else { return };
                 self.account.forwarded += 1;
-                self.entries[place].answer = Answer::Inner;
+                self.entries[place].answer = Answer::Found(0);
                 if store.ready == UNKNOWN {
                     self.depend(id, OPERANDS - 1, store.id);
                 } else {
@@ -528,7 +527,7 @@ impl Window {
             Kind::Load if answer == Answer::Nothing => self.lookups.push(Reverse((executed, Lookup::Load(id)))),
             Kind::Load => {
                 self.entries[place].looked = executed;
-                self.resolve(id, executed + self.inner);
+                self.resolve(id, executed + self.reach[0]);
             }
             Kind::Store => {
                 let index = (number - self.first_store) as usize;
@@ -608,7 +607,7 @@ impl Window {
     /// the cycle on in which its request set out, what the request met.
     fn charge(&mut self, place: usize, before: u64, cycle: u64) {
         let entry = &self.entries[place];
-        let looked_up = entry.looked + self.inner + self.outer;
+        let looked_up = entry.looked + self.all_lookups();
         let request = match entry.answer {
             Answer::Missed => Some((looked_up, &self.timelines[place])),
             _ if entry.kind == Kind::Store => self.last_left.as_ref().map(|timeline| (entry.ready.max(entry.front), &**timeline)),
@@ -625,10 +624,16 @@ impl Window {
         // The front end stood still before the operation was dispatched, so these do not overlap.
         give(Owner::Branch, before, entry.front);
         if entry.answer != Answer::Nothing {
-            give(Owner::L1d, entry.looked, entry.looked + self.inner);
+            give(Owner::L1d, entry.looked, entry.looked + self.reach[0]);
         }
-        if let Answer::Outer | Answer::Missed = entry.answer {
-            give(Owner::L2, entry.looked + self.inner, looked_up);
+        let depth = match entry.answer {
+            Answer::Nothing => 0,
+            Answer::Found(depth) => usize::from(depth),
+            Answer::Missed => self.reach.len() - 1,
+        };
+        if depth > 0 {
+            give(Owner::L2, entry.looked + self.reach[0], entry.looked + self.reach[1]);
+            give(Owner::Llc, entry.looked + self.reach[1], entry.looked + self.reach[depth]);
         }
         let base = rest.min(1);
         worked[Owner::Base as usize] += base;
@@ -667,18 +672,23 @@ impl Window {
         }
     }
 
-    /// A lookup at a cycle hit, in the second level where `outer` says so.
-    pub fn hit(&mut self, lookup: Lookup, cycle: u64, outer: bool) {
+    /// Cycles of a lookup in every level.
+    pub fn all_lookups(&self) -> u64 {
+        self.reach[self.reach.len() - 1]
+    }
+
+    /// A lookup at a cycle hit, in the level at a depth: the first is 0.
+    pub fn hit(&mut self, lookup: Lookup, cycle: u64, depth: usize) {
         match lookup {
             Lookup::Load(id) => {
                 let place = self.place(id);
                 let entry = &mut self.entries[place];
                 entry.looked = cycle;
-                entry.answer = if outer { Answer::Outer } else { Answer::Inner };
-                self.resolve(id, cycle + self.inner + if outer { self.outer } else { 0 });
+                entry.answer = Answer::Found(depth as u8);
+                self.resolve(id, cycle + self.reach[depth]);
             }
             // The pipelined write port takes the next store a cycle later.
-            Lookup::Store(number) => self.perform(number, cycle + 1 + if outer { self.outer } else { 0 }, None),
+            Lookup::Store(number) => self.perform(number, cycle + 1 + self.reach[depth] - self.reach[0], None),
         }
         self.settle();
     }

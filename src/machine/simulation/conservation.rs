@@ -7,7 +7,7 @@ use crate::components::bus::BusCounters;
 use crate::components::message::WORD_BYTES;
 use crate::components::part::Part;
 use crate::components::plain::PlainCounters;
-use crate::components::spec::Holds;
+use crate::components::spec::{Holds, way};
 
 fn same(what: &str, left: u64, right: u64) -> Result<(), PhaseError> {
     if left == right { Ok(()) } else { Err(PhaseError::NotConserved(format!("{what}: {left} and {right}"))) }
@@ -28,11 +28,19 @@ impl Node {
             }
             let Some(caches) = core.caches() else { continue };
             // A load that takes its value from a store before it looks nowhere.
-            let mut accesses = self.core_totals(core).accesses - core.window().map_or(0, |window| window.forwarded);
-            for (level, spec) in caches.levels().zip(&self.spec.caches) {
-                let counted = level.counters.hits + level.counters.misses() + level.counters.merged;
-                same(&format!("hits and misses of core {number}'s {}, and accesses", spec.name), counted, accesses)?;
-                accesses = level.counters.misses();
+            let accesses = self.core_totals(core).accesses - core.window().map_or(0, |window| window.forwarded);
+            let levels: Vec<_> = caches.levels().map(|level| &level.counters).zip(&self.spec.caches).collect();
+            for (place, (counters, spec)) in levels.iter().enumerate() {
+                // What a level is asked for is what those inside it lack, and what they pass on.
+                let next = |inner: usize| (inner + 1..levels.len()).find(|&outer| levels[outer].1.holds.includes(levels[inner].1.holds));
+                let inside = (0..place).filter(|&inner| next(inner) == Some(place));
+                let asked: u64 = inside.map(|inner| levels[inner].0.misses() + levels[inner].0.passed_on).sum();
+                let own = match Some(place) {
+                    first if first == way(&self.spec.caches, Holds::Data).first().copied() => accesses,
+                    _ => 0,
+                };
+                let counted = counters.hits + counters.misses() + counters.merged;
+                same(&format!("hits and misses of core {number}'s {}, and accesses", spec.name), counted, asked + own)?;
             }
         }
         self.check_bytes()
@@ -59,9 +67,9 @@ impl Node {
     fn check_bytes(&self) -> Result<(), PhaseError> {
         let line = u64::from(self.spec.line_bytes());
         let (mut read, mut written) = (0, 0);
-        for level in self.cores().filter_map(|core| core.caches()?.levels().last()) {
-            read += level.counters.bytes_read;
-            written += level.counters.bytes_written;
+        for traffic in self.cores().filter_map(|core| Some(core.caches()?.traffic())) {
+            read += traffic.read;
+            written += traffic.written;
         }
         let mut interconnect: Option<&BusCounters> = None;
         let mut memory = None;

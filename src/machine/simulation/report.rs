@@ -188,7 +188,7 @@ impl PhaseReport {
                 ("misses", counters.misses()),
                 ("read_misses", counters.read_misses),
                 ("write_misses", counters.write_misses),
-                ("fetch_misses", 0),
+                ("fetch_misses", counters.fetch_misses),
                 ("evictions", counters.evictions),
                 ("writebacks", counters.writebacks),
                 ("bytes_read", counters.bytes_read),

@@ -29,7 +29,7 @@ fn window(spec: &OutOfOrderSpec) -> Window {
         costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1],
         out_of_order: Some(spec.clone()),
     };
-    Window::new(&core, spec, [INNER, OUTER], 32, 10)
+    Window::new(&core, spec, &Lookups::of_data(&[INNER, OUTER]), 32, 10)
 }
 
 fn operation(kind: Kind, class: OperationClass, sources: [Register; 3], to: Register) -> Operation {
@@ -52,7 +52,7 @@ fn store(from: Register) -> Operation {
 fn hit_all(window: &mut Window) {
     while let Some((cycle, lookup)) = window.next_lookup() {
         window.take_lookup();
-        window.hit(lookup, cycle, false);
+        window.hit(lookup, cycle, 0);
     }
 }
 
@@ -193,7 +193,7 @@ fn stores_leave_in_order_and_a_full_buffer_stops_their_commit() {
     })
     .collect();
     assert_eq!(lookups, [(2, Lookup::Store(0)), (3, Lookup::Store(1))]);
-    window.hit(Lookup::Store(1), 3, false);
+    window.hit(Lookup::Store(1), 3, 0);
     assert_eq!(window.head, 2, "the second is done, but the first is not");
     window.arrived(Lookup::Store(0), 90, &Timeline::default());
     assert_eq!(window.next_lookup(), Some((90, Lookup::Store(2))), "both places are free in cycle 90");

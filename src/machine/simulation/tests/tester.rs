@@ -16,6 +16,7 @@ use crate::components::ideal::Ideal;
 use crate::components::llc::{Llc, LlcPorts};
 use crate::components::memory::Memory;
 use crate::components::message::Message;
+use crate::components::trace::Kind;
 use crate::components::shared::{Interruption, Shared, SharedHandle};
 use crate::components::versions::Violation;
 use crate::engine::{ChannelId, Component, Engine, Outcome, PartId, Port, Wait, Wake};
@@ -30,7 +31,8 @@ struct Tester {
     requests: ChannelId,
     answers: ChannelId,
     /// The access in progress, and whether it waits for a transaction.
-    access: Option<(u64, bool)>,
+    access: Option<(u64, Kind)>,
+    fetches: bool,
     waiting: bool,
     left: u32,
     lines: u64,
@@ -52,32 +54,52 @@ impl Tester {
         }
     }
 
+    fn choose(&mut self) -> (u64, Kind) {
+        let line = self.random.below(self.lines);
+        let kind = match self.random.chance(0.4) {
+            true => Kind::Write,
+            false if self.fetches && self.random.chance(0.3) => Kind::Fetch,
+            false => Kind::Read,
+        };
+        (line, kind)
+    }
+
     fn attempt(&mut self, port: &mut Port<'_, Message>) {
-        let (line, write) = *self.access.get_or_insert_with(|| (self.random.below(self.lines), self.random.chance(0.4)));
+        let (line, kind) = match self.access {
+            Some(access) => access,
+            None => self.choose(),
+        };
+        self.access = Some((line, kind));
         let handle = Rc::clone(&self.shared);
         let shared = &mut *handle.borrow_mut();
         let time = port.now();
         let versions = shared.versions.as_mut();
         let mut observer = Observer { time, core: self.number, rows: &mut shared.agent_rows, versions };
-        let result = if self.caches.touch(line, write) {
-            self.caches.watch(line, write, &mut observer).map(|()| Lookup::Inner)
-        } else {
-            self.caches.access(line, write, &mut observer)
+        let write = kind == Kind::Write;
+        let result = match kind {
+            Kind::Fetch => self.caches.fetch(line, &mut observer),
+            _ if self.caches.touch(line, write) => self.caches.watch(line, write, &mut observer).map(|()| Lookup::Hit(0)),
+            _ => self.caches.access(line, write, &mut observer),
         };
         match result {
-            Ok(Lookup::Inner | Lookup::Outer) => self.done(port),
-            Ok(Lookup::Ask { transaction, write_back }) => {
+            Ok(Lookup::Hit(_)) => self.done(port),
+            Ok(Lookup::Ask(transaction)) => {
                 self.waiting = true;
                 let agent = self.number;
                 let command = Command::Coherent(transaction);
                 port.send(self.requests, Message::Request { agent, command, line, time }, time);
-                if let Some(line) = write_back {
-                    let command = Command::Coherent(Transaction::BusWb);
-                    port.send(self.requests, Message::Request { agent, command, line, time }, time);
-                }
             }
             Ok(Lookup::Stall) => {}
             Err(broken) => fail(shared, time, self.number, &broken, port),
+        }
+        self.send_leaving(port);
+    }
+
+    fn send_leaving(&mut self, port: &mut Port<'_, Message>) {
+        let (agent, time) = (self.number, port.now());
+        for line in self.caches.take_leaving() {
+            let command = Command::Coherent(Transaction::BusWb);
+            port.send(self.requests, Message::Request { agent, command, line, time }, time);
         }
     }
 
@@ -111,8 +133,9 @@ impl Tester {
                 }
             }
             Message::Complete { transaction: Some(transaction), line, shared: is_shared, version, .. } => {
-                let write = self.access.is_some_and(|(_, write)| write);
-                match self.caches.complete(line, transaction, is_shared, version, write, &mut observer) {
+                let completed = self.caches.complete(line, transaction, is_shared, version, &mut observer);
+                self.send_leaving(port);
+                match completed {
                     Ok(None) => self.done(port),
                     Ok(Some(next)) => {
                         let (agent, command) = (self.number, Command::Coherent(next));
@@ -202,7 +225,7 @@ fn test(setting: &Setting) -> Result<Vec<u64>, Box<Violation>> {
         ChannelId(channels.len() as u32 - 1)
     };
     for number in 0..TESTERS {
-        let requests = channel(PartId(number), hub, 5);
+        let requests = channel(PartId(number), hub, 40);
         let answers = channel(PartId(number), hub, 100);
         agents.push(AgentPort { requests, to: channel(hub, PartId(number), 100), snoops: true });
         parts.push(Part::Tester(Box::new(Tester {
@@ -213,6 +236,7 @@ fn test(setting: &Setting) -> Result<Vec<u64>, Box<Violation>> {
             requests,
             answers,
             access: None,
+            fetches: setting.caches.iter().any(|cache| cache.holds == Holds::Instructions),
             waiting: false,
             left: setting.accesses / TESTERS,
             lines: setting.lines,
@@ -277,6 +301,62 @@ fn a_million_random_accesses_are_coherent() {
             setting.bus = None;
             setting.caches.truncate(1);
             test(&setting).unwrap_or_else(|violation| panic!("{protocol}, ideal, seed {seed}: {violation}"));
+        }
+    }
+}
+
+/// Small caches of every make, by name.
+fn hierarchies() -> Vec<(&'static str, Vec<CacheSpec>)> {
+    let with = |cache: CacheSpec, inclusion| CacheSpec { inclusion, ..cache };
+    let holding = |cache: CacheSpec, holds| CacheSpec { holds, ..cache };
+    let (exclusive, neither) = (Inclusion::Exclusive, Inclusion::Neither);
+    let l1 = |ways| cache("L1d", 1, ways, 1);
+    let l2 = |ways| cache("L2", 1, ways, 1);
+    let l3 = |ways| cache("L3", 1, ways, 1);
+    let both = |ways| holding(l2(ways), Holds::Both);
+    let split = |ways| [holding(cache("L1i", 1, ways, 1), Holds::Instructions), holding(l1(ways), Holds::Data)];
+    let through = |write_allocate| CacheSpec { write: WritePolicy::Through, write_allocate, ..l1(2) };
+    vec![
+        ("exclusive", vec![l1(1), with(l2(3), exclusive)]),
+        ("exclusive and smaller", vec![l1(3), with(l2(1), exclusive)]),
+        ("neither", vec![l1(2), with(l2(2), neither)]),
+        ("three inclusive", vec![l1(1), l2(2), l3(3)]),
+        ("exclusive in inclusive", vec![l1(1), with(l2(1), exclusive), l3(3)]),
+        ("inclusive in exclusive", vec![l1(1), l2(2), with(l3(2), exclusive)]),
+        ("three that do not care", vec![l1(1), with(l2(2), neither), with(l3(2), neither)]),
+        ("exclusive in one that does not care", vec![l1(1), with(l2(1), exclusive), with(l3(2), neither)]),
+        ("write-through", vec![through(true), l2(3)]),
+        ("write-through without allocation", vec![through(false), l2(3)]),
+        ("write-back without allocation", vec![CacheSpec { write_allocate: false, ..l1(1) }, with(l2(2), neither)]),
+        ("split", split(1).into_iter().chain([both(3)]).collect()),
+        ("split before exclusive", split(1).into_iter().chain([with(both(3), exclusive)]).collect()),
+        ("split before one that does not care", split(2).into_iter().chain([with(both(2), neither)]).collect()),
+        ("split alone", split(2).into()),
+    ]
+}
+
+#[test]
+fn caches_of_every_make_are_coherent() {
+    for (number, protocol) in (0..).zip(protocols()) {
+        for (name, caches) in hierarchies() {
+            for (seed, lines, pace) in [(number, 6, 5_000), (number + 10, 4, 1)] {
+                let mut setting = Setting { caches: caches.clone(), ..setting(Arc::clone(&protocol), seed, 10_000) };
+                (setting.lines, setting.pace) = (lines, pace);
+                test(&setting).unwrap_or_else(|violation| panic!("{protocol}, {name}, seed {seed}: {violation}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn caches_of_every_replacement_are_coherent() {
+    use Replacement::{Fifo, Lru, Random, Srrip, TreePlru};
+    for (number, protocol) in (0..).zip(protocols()) {
+        for replacement in [Lru, Fifo, TreePlru, Random, Srrip] {
+            let of = |cache: CacheSpec| CacheSpec { replacement, ..cache };
+            let caches = vec![of(cache("L1d", 1, 2, 1)), of(cache("L2", 1, 4, 1))];
+            let setting = Setting { caches, lines: 9, ..setting(Arc::clone(&protocol), number, 20_000) };
+            test(&setting).unwrap_or_else(|violation| panic!("{protocol}, {replacement:?}: {violation}"));
         }
     }
 }
