@@ -18,15 +18,18 @@
 //! as long as its copy lives, and is charged with the spins it would have made: a load that hits and a branch.
 
 mod account;
+mod fetch;
 mod out_of_order;
 mod plain;
 mod run;
+mod supply;
 mod units;
 pub mod window;
 
+use std::ops::Range;
 use std::rc::Rc;
 
-use crate::base::address::Line;
+use crate::base::address::{Address, Line};
 use crate::base::time::{Clock, Time};
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, Command, TransactionId};
@@ -37,11 +40,13 @@ use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
 use crate::components::plain::PlainCaches;
 use crate::components::shared::{Interruption, LATEST, Shared, SharedHandle};
-use crate::components::spec::NodeSpec;
+use crate::components::spec::{Holds, NodeSpec};
 use crate::engine::{ChannelId, Port, Wait};
 use crate::program::code::{Code, Function, OperationClass, SynchronisationKind};
 use crate::program::interpret::{Context, Interpreter, Request};
 use std::sync::Arc;
+
+pub use fetch::text;
 
 pub use account::{CoreAccount, LineStacks, NotConserved, Totals};
 use out_of_order::OutOfOrder;
@@ -58,6 +63,8 @@ pub struct Loaded {
     pub table: BlockTable,
     /// For out-of-order cores.
     pub operations: OperationTable,
+    /// Where its instructions lie.
+    pub text: Range<Address>,
 }
 
 /// How accesses reach memory.
@@ -160,6 +167,11 @@ pub struct Core {
     first: u32,
     /// The block in progress.
     block: u32,
+    /// Whether instructions are fetched, in lines of this many bytes as a power of two; those of the block in progress that are still to
+    /// be fetched.
+    fetches: bool,
+    text_shift: u32,
+    fetching: Range<Line>,
     /// When the core is to be woken.
     planned: Option<Time>,
     /// Whether the pending transaction polls: an `await` on a machine without caches.
@@ -201,9 +213,11 @@ impl Core {
             (None, None, false) => Path::Uncached,
         };
         let account = CoreAccount::new(program.table.blocks.len());
-        let out_of_order = spec.core.out_of_order.as_ref().map(|own| {
-            Box::new(OutOfOrder::new(&spec.core, own, &Lookups::new(&spec.caches), &program))
-        });
+        let out_of_order = spec
+            .core
+            .out_of_order
+            .as_ref()
+            .map(|own| Box::new(OutOfOrder::new(&spec.core, own, &Lookups::new(&spec.caches), &program)));
         let nowhere = Function { phase: crate::program::code::Phase::Main, entry: 0, blocks: 0..0, parallel: false };
         let context = program.interpreter.context(u32::from(number), &nowhere);
         Core {
@@ -229,6 +243,9 @@ impl Core {
             end: 0,
             first: 0,
             block: 0,
+            fetches: spec.fetches(),
+            text_shift: spec.first_line_bytes_of(Holds::Instructions).ilog2(),
+            fetching: 0..0,
             planned: None,
             polling: false,
             closes: None,
@@ -257,6 +274,7 @@ impl Core {
         self.cycle = cycle;
         self.planned = None;
         self.polling = false;
+        self.fetching = 0..0;
         self.stage = match function {
             Some(function) => {
                 self.program.interpreter.enter(&mut self.context, function);
@@ -541,7 +559,7 @@ impl Core {
         // What the operation costs was paid before it stalled.
         self.cycle = cycle.wrapping_sub(self.cost_in_progress());
         self.stage = match self.then {
-            Then::Synchronise(request) if self.next == self.end => Stage::Synchronise(request),
+            Then::Synchronise(request) if self.next == self.end && self.fetching.is_empty() => Stage::Synchronise(request),
             _ => Stage::References,
         };
     }
@@ -618,12 +636,19 @@ impl Core {
         self.charge_wait(line, time, shared);
         self.send_leaving(time, port);
         match pending.request {
-            None => {
-                self.next += 1;
-                self.stage = Stage::References;
-            }
+            None => self.pass_reference(),
             Some(request) => self.perform(request, shared),
         }
+    }
+
+    /// The reference at the cursor, or the line of instructions that was waited for, is there.
+    fn pass_reference(&mut self) {
+        if self.fetching.is_empty() {
+            self.next += 1;
+        } else {
+            self.fetched();
+        }
+        self.stage = Stage::References;
     }
 
     /// The time from a request to the core's next cycle after its answer belongs to whom it passed on its way.
@@ -645,6 +670,9 @@ impl Core {
 
     /// The line of the program's text of the operation in progress.
     fn line_in_progress(&self) -> u32 {
+        if !self.fetching.is_empty() && self.out_of_order.is_none() {
+            return self.line_of_block();
+        }
         let code = &self.program.code;
         let request = match (self.stage, self.then) {
             (Stage::Synchronise(request) | Stage::Sleeping { request, .. }, _) => Some(request),
@@ -669,6 +697,9 @@ impl Core {
 
     /// What the stalled operation cost before its lookup.
     fn cost_in_progress(&self) -> u64 {
+        if !self.fetching.is_empty() {
+            return 0;
+        }
         match self.program.table.references[..self.end as usize].get(self.next as usize) {
             Some(reference) => u64::from(reference.cycles),
             None => self.costs.atomic,

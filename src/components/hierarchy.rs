@@ -298,7 +298,8 @@ impl PrivateCaches {
         }
         if answer.sends() && !answer.send_word {
             self.traffic.written += self.line_bytes;
-            let sender = place.all().last().map_or_else(|| self.levels.anchor(Kind::Read), |(level, _)| self.levels.outermost(level));
+            let sender =
+                place.all().last().map_or_else(|| self.levels.anchor(Kind::Read), |(level, _)| self.levels.outermost(level));
             self.levels.get_mut(sender).counters.bytes_written += self.line_bytes;
         }
         Ok((answer, gone))

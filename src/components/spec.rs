@@ -355,6 +355,11 @@ impl NodeSpec {
         self.caches.first().map_or(8, |cache| cache.line_bytes)
     }
 
+    /// Bytes of a line of the first cache that holds something; of a word where none does.
+    pub fn first_line_bytes_of(&self, what: Holds) -> u32 {
+        way(&self.caches, what).first().map_or(8, |&level| self.caches[level].line_bytes)
+    }
+
     /// Bytes of a line of the outermost cache, or a word where there are none.
     pub fn outermost_line_bytes(&self) -> u32 {
         self.caches.last().map_or(8, |cache| cache.line_bytes)

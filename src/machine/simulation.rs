@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::base::time::Time;
 use crate::components::block::BlockTable;
 use crate::components::core::window::OperationTable;
-use crate::components::core::{Core, Loaded, NotConserved};
+use crate::components::core::{Core, Loaded, NotConserved, text};
 use crate::components::message::SETTLE;
 use crate::components::part::Part;
 use crate::components::shared::{Interruption, Shared, SharedHandle};
@@ -114,10 +114,11 @@ impl Node {
                 help: Some("each thread needs a core of its own: run fewer threads, or give the node more cores".to_string()),
             });
         }
-        if code.arena.size > spec.memory_bytes {
+        let needed = if spec.fetches() { text(&code).end } else { code.arena.size };
+        if needed > spec.memory_bytes {
             faults.push(SpecFault {
                 key: "memory.size".to_string(),
-                message: format!("the program needs {} bytes and the memory has {}", code.arena.size, spec.memory_bytes),
+                message: format!("the program needs {needed} bytes and the memory has {}", spec.memory_bytes),
                 help: Some("make the memory larger, or the program's arrays smaller".to_string()),
             });
         }
@@ -151,7 +152,7 @@ impl Node {
         let shared = Rc::new(RefCell::new(Shared::new(memory, n_agents, protocol, spec.checks)));
         let table = BlockTable::new(&code, &spec.core);
         let operations = spec.core.out_of_order.as_ref().map_or_else(OperationTable::default, |_| OperationTable::new(&code));
-        let program = Rc::new(Loaded { interpreter: Interpreter::new(&code), table, operations, code });
+        let program = Rc::new(Loaded { interpreter: Interpreter::new(&code), table, operations, text: text(&code), code });
         let (engine, places) = wire(spec, &program, &shared, load);
         Node {
             engine,

@@ -78,6 +78,7 @@ fn every_shipped_machine_resolves_to_what_it_says() {
             ("uma-bus-2", 2, "MIMD"),
             ("uma-bus-4", 4, "MIMD"),
             ("uma-bus-16", 16, "MIMD"),
+            ("uma-bus-4-exclusive", 4, "MIMD"),
             ("uma-bus-4-llc", 4, "MIMD"),
             ("uniprocessor", 1, "SISD"),
             ("uniprocessor-out-of-order", 1, "SISD"),
@@ -218,13 +219,19 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
         ("L2 without L1", &[("[node.cache.L1d]\nsize = \"32 KiB\"\nways = 8\nlatency = \"2 cycles\"", "")]),
         ("caches of several cores that nothing keeps coherent", &[("\"mesi\"", "\"none\"")]),
         (
-            "makes of caches that are not coherent",
-            &[("ways = 8", "ways = 8\nwrite = \"through\"\nwrite_allocate = false\ninclusion = \"neither\"")],
+            "an outermost level that passes writes on",
+            &[("\"10 cycles\"", "\"10 cycles\"\nwrite = \"through\"\nwrite_allocate = false")],
         ),
-        ("an instruction cache with a protocol", &[("[node.cache.L1d]", "[node.cache.L1i]")]),
         (
-            "a third level with a protocol",
-            &[("[node.cache.L1d]", "[node.cache.L3]\nsize = \"1 MiB\"\nways = 8\nlatency = \"1 cycle\"\n[node.cache.L1d]")],
+            "words passed on to a level that may lack the line",
+            &[("ways = 8", "ways = 8\nwrite = \"through\""), ("\"10 cycles\"", "\"10 cycles\"\ninclusion = \"neither\"")],
+        ),
+        (
+            "no cache for data",
+            &[
+                ("\"2 cycles\"", "\"2 cycles\"\nholds = \"instructions\""),
+                ("\"10 cycles\"", "\"10 cycles\"\nholds = \"instructions\""),
+            ],
         ),
         ("a tree of six ways", &[("\"32 KiB\"", "\"24 KiB\""), ("ways = 8", "ways = 6\nreplacement = \"tree-plru\"")]),
         (

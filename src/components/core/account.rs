@@ -37,6 +37,8 @@ pub struct CoreAccount {
     pub blocks: Vec<u64>,
     /// Operations of `busy` and of spins.
     pub extra_operations: u64,
+    /// Lines of instructions looked up.
+    pub fetches: u64,
     /// Accesses of spins, by block: each is one more of its synchronising operation.
     extra_accesses: FxHashMap<u32, u64>,
     lines: FxHashMap<u32, LineCost>,
@@ -69,6 +71,7 @@ impl CoreAccount {
         CoreAccount {
             blocks: vec![0; n_blocks],
             extra_operations: 0,
+            fetches: 0,
             extra_accesses: FxHashMap::default(),
             lines: FxHashMap::default(),
             stalled_cycles: 0,

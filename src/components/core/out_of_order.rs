@@ -25,12 +25,15 @@ use crate::components::owner::Owner;
 use crate::components::predictor::Predictor;
 use crate::components::shared::Shared;
 use crate::components::spec::{CoreSpec, OutOfOrderSpec};
+use crate::components::trace::Kind::Fetch as FetchKind;
 
 /// A line that is on its way, and the lookups that wait for it (an MSHR: Kroft, ISCA 1981).
 #[derive(Clone, Debug)]
 struct Miss {
     line: Line,
     write: bool,
+    /// Asked for by the front end.
+    fetch: bool,
     waiters: Vec<Lookup>,
 }
 
@@ -42,6 +45,8 @@ pub(super) struct OutOfOrder {
     /// Operations of the block in progress that are still to be dispatched, and which of its addresses is next.
     position: Range<u32>,
     access: usize,
+    /// Instructions of the block in progress are still to be fetched.
+    fetching: bool,
     /// The block in progress ends with what waits for an empty window.
     draining: bool,
     misses: Vec<Miss>,
@@ -57,6 +62,7 @@ impl OutOfOrder {
             predictor: Predictor::new(spec.predictor),
             position: 0..0,
             access: 0,
+            fetching: false,
             draining: false,
             misses: Vec::new(),
             n_mshrs: spec.mshrs as usize,
@@ -67,7 +73,7 @@ impl OutOfOrder {
     /// Counters start anew; what the predictor has learnt stays.
     pub(super) fn begin(&mut self) {
         self.window.reset_account();
-        (self.position, self.draining) = (0..0, false);
+        (self.position, self.draining, self.fetching) = (0..0, false, false);
     }
 
     pub(super) fn account(&self) -> &WindowAccount {
@@ -148,14 +154,20 @@ impl Core {
             }
             match own.window.next_lookup() {
                 Some((cycle, _)) if cycle >= limit => return Some(Pause::Until(cycle)),
+                Some((cycle, Lookup::Fetch)) => {
+                    own.window.take_lookup();
+                    if let Some(pause) = self.fetch_out_of_order(own, cycle, shared) {
+                        return Some(pause);
+                    }
+                }
                 Some((cycle, lookup)) => {
                     own.window.take_lookup();
                     if let Some(pause) = self.look_up_out_of_order(own, lookup, cycle, shared) {
                         return Some(pause);
                     }
                 }
-                None if own.draining && own.position.is_empty() && own.window.is_empty() => {
-                    self.cycle = own.window.drain();
+                None if own.draining && own.position.is_empty() && own.window.is_empty() && !own.fetching => {
+                    self.cycle = own.window.drain(self.line_of_block());
                     self.next = self.end;
                     own.draining = false;
                     return None;
@@ -168,6 +180,9 @@ impl Core {
     /// Dispatches as long as there is room and nothing has to wait for an empty window.
     fn dispatch(&mut self, own: &mut OutOfOrder, program: &Loaded, shared: &mut Shared, slice: &mut u32) -> Option<Pause> {
         loop {
+            if own.fetching {
+                return None;
+            }
             if own.position.is_empty() {
                 if own.draining {
                     return None;
@@ -183,6 +198,10 @@ impl Core {
                 own.position = program.operations.block(self.block);
                 own.access = 0;
                 own.draining = !matches!(self.then, Then::Step);
+                own.fetching = !self.fetching.is_empty();
+                if own.fetching {
+                    own.window.fetch();
+                }
                 continue;
             }
             let operation = program.operations.get(own.position.start);
@@ -203,6 +222,52 @@ impl Core {
             own.window.dispatch(operation, address, foretold);
             own.position.start += 1;
         }
+    }
+
+    /// The front end looks up the lines of the block that is to be dispatched, at a cycle.
+    fn fetch_out_of_order(&mut self, own: &mut OutOfOrder, cycle: u64, shared: &mut Shared) -> Option<Pause> {
+        while !self.fetching.is_empty() {
+            let line = self.fetching.start;
+            let caches = self.caches.as_mut()?;
+            if let Some(miss) = own.misses.iter_mut().find(|miss| miss.line == line) {
+                miss.waiters.push(Lookup::Fetch);
+                own.window.instructions_found(cycle, std::iter::empty());
+                return None;
+            }
+            if own.misses.len() == own.n_mshrs && !caches.is_permitted(line, false) {
+                own.blocked.push(Lookup::Fetch);
+                return None;
+            }
+            let time = self.clock.edge(cycle);
+            let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+            match caches.fetch(line, &mut observer) {
+                Ok(Found::Hit(0)) => self.fetched(),
+                Ok(Found::Hit(depth)) => {
+                    let until = own.window.instructions_found(cycle, self.levels.further(FetchKind, depth + 1));
+                    let leaves = caches.is_leaving();
+                    self.fetched();
+                    own.window.look_again(Lookup::Fetch, until);
+                    let cycle = until + self.levels.behind(FetchKind, depth + 1);
+                    return leaves.then_some(Pause::Leave { cycle });
+                }
+                Ok(Found::Ask(transaction)) => {
+                    let cycle = own.window.instructions_found(cycle, self.levels.further(FetchKind, usize::MAX));
+                    own.misses.push(Miss { line, write: false, fetch: true, waiters: vec![Lookup::Fetch] });
+                    return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
+                }
+                Ok(Found::Stall) => {
+                    own.blocked.push(Lookup::Fetch);
+                    return None;
+                }
+                Err(broken) => {
+                    shared.broken(time, self.number, &broken);
+                    return Some(Pause::Interrupted);
+                }
+            }
+        }
+        own.fetching = false;
+        own.window.instructions_supplied(cycle);
+        None
     }
 
     /// A lookup at a cycle.
@@ -243,7 +308,7 @@ impl Core {
             Ok(Found::Stall) => own.blocked.push(lookup),
             Ok(Found::Ask(transaction)) => {
                 own.window.missed(lookup, cycle);
-                own.misses.push(Miss { line, write, waiters: vec![lookup] });
+                own.misses.push(Miss { line, write, fetch: false, waiters: vec![lookup] });
                 let cycle = cycle + own.window.all_lookups();
                 return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
             }
@@ -274,8 +339,16 @@ impl Core {
         let (cycle, edge) = self.clock.first_edge(time);
         let mut timeline = shared.timelines[usize::from(self.number)].end(line);
         timeline.mark(Owner::Network, edge);
-        for waiter in own.misses.remove(place).waiters {
+        let miss = own.misses.remove(place);
+        if miss.fetch {
+            self.fetched();
+        }
+        for waiter in miss.waiters {
             match waiter {
+                Lookup::Fetch => {
+                    own.window.instructions_arrived(cycle, &timeline);
+                    own.window.look_again(waiter, cycle);
+                }
                 Lookup::Store(_) if !write => own.window.look_again(waiter, cycle),
                 _ => own.window.arrived(waiter, cycle, &timeline),
             }

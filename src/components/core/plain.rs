@@ -78,13 +78,27 @@ impl Core {
         let word = address & !u64::from(WORD_BYTES - 1);
         let kind = if write { Kind::Write } else { Kind::Read };
         self.cycle = at.wrapping_add(self.costs.inner);
-        if plain.caches.touch(kind, word, WORD_BYTES as u16) { Ended::Over } else { self.plain_miss(word, kind, request) }
+        if plain.caches.touch(kind, word, WORD_BYTES as u16) {
+            return Ended::Over;
+        }
+        self.plain_miss((word, WORD_BYTES as u16), kind, request, self.source_line_of(request))
     }
 
-    fn plain_miss(&mut self, word: Address, kind: Kind, request: Option<Request>) -> Ended {
-        let source_line = self.source_line_of(request);
+    /// Instructions are fetched that the first level does not have.
+    pub(super) fn plain_fetch(&mut self, address: Address, bytes: u16) -> Option<Pause> {
+        match self.plain_miss((address, bytes), Kind::Fetch, None, self.line_of_block()) {
+            Ended::Over => None,
+            Ended::Posted => {
+                self.fetched();
+                Some(Pause::Posted)
+            }
+            Ended::Waits => Some(Pause::Blocked),
+        }
+    }
+
+    fn plain_miss(&mut self, (word, bytes): (Address, u16), kind: Kind, request: Option<Request>, source_line: u32) -> Ended {
         let Some(plain) = &mut self.plain else { return Ended::Over };
-        let depth = plain.caches.access(kind, word, WORD_BYTES as u16);
+        let depth = plain.caches.access(kind, word, bytes);
         for (owner, cycles) in plain.lookups.further(kind, depth) {
             self.account.further_lookup(source_line, owner, cycles);
             self.cycle += cycles;
@@ -124,10 +138,7 @@ impl Core {
             self.account.stall(line, cycle - self.cycle, |charged| charged.merge(&stack));
             self.cycle = cycle;
             match pending.request {
-                None => {
-                    self.next += 1;
-                    self.stage = Stage::References;
-                }
+                None => self.pass_reference(),
                 Some(request) => self.perform(request, shared),
             }
         }

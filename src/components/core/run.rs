@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Core, Path, Pending, Stage, Then, observe};
+use super::{Core, Path, Pending, Stage, Then, fetch, observe};
 use crate::base::address::{Address, Line};
 use crate::base::time::Time;
 use crate::coherence::order::Command;
@@ -94,12 +94,20 @@ impl Core {
         self.account.unspent += u64::from(cost.operations);
         (self.block, self.first, self.next, self.end, self.then) = (block, cost.first, cost.first, cost.end, then);
         self.stage = Stage::References;
+        if self.fetches {
+            self.fetching = fetch::lines(program, block, self.text_shift);
+        }
         true
     }
 
     /// Makes the references of the block in progress that are still to be made, and what follows them.
     #[inline(always)]
     fn finish_block(&mut self, program: &super::Loaded, shared: &mut Shared, limit: u64) -> Option<Pause> {
+        if !self.fetching.is_empty()
+            && let Some(pause) = self.fetch_block(shared, limit)
+        {
+            return Some(pause);
+        }
         if let Some(pause) = self.walk(program, shared, limit) {
             return Some(pause);
         }

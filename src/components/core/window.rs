@@ -19,6 +19,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::supply::{Late, Source, Supply};
 use super::units::Units;
 use crate::base::address::Address;
 use crate::base::time::{Clock, Time};
@@ -133,6 +134,8 @@ pub enum Lookup {
     Load(u64),
     /// A store of the store buffer: its number among stores.
     Store(u64),
+    /// Instructions that are to be dispatched next.
+    Fetch,
 }
 
 /// How a load got its data.
@@ -303,6 +306,24 @@ impl WindowAccount {
     }
 }
 
+impl WindowAccount {
+    /// Charges what of a wait for instructions lies between two cycles to a source line. Returns how many cycles that is.
+    fn late(&mut self, line: usize, late: &Late, (begin, end): (u64, u64), clock: Clock) -> u64 {
+        let (from, until) = (late.from.clamp(begin, end), late.until.clamp(begin, end));
+        match &late.source {
+            Source::Level(owner) => self.worked[line][*owner as usize] += until - from,
+            Source::Request(timeline) => {
+                let stack = &mut self.waited[line];
+                let (first, last) = (clock.edge(from), clock.edge(until));
+                let known = timeline.overlap(first, last, stack);
+                stack.add(Owner::Dependency, (last - first).saturating_sub(known));
+                self.waited_cycles += until - from;
+            }
+        }
+        until - from
+    }
+}
+
 /// The window.
 #[derive(Clone, Debug)]
 pub struct Window {
@@ -329,6 +350,9 @@ pub struct Window {
     /// No dispatch before this cycle, and the mispredicted branch that says until when.
     front: u64,
     redirect: Option<u64>,
+    supply: Supply,
+    /// When the last lookup of instructions in all levels was over.
+    asked: u64,
     lookups: BinaryHeap<Reverse<(u64, Lookup)>>,
     /// Stores not yet performed, oldest first: the first is number `first_store`.
     pending_stores: VecDeque<Store>,
@@ -369,6 +393,8 @@ impl Window {
             commit: Pace { cycle: 0, count: 0 },
             front: 0,
             redirect: None,
+            supply: Supply::default(),
+            asked: 0,
             lookups: BinaryHeap::new(),
             pending_stores: VecDeque::new(),
             first_store: 0,
@@ -425,8 +451,9 @@ impl Window {
     pub fn dispatch(&mut self, operation: &Operation, address: Address, foretold: bool) {
         let earliest = self.room(operation.kind);
         let front = if self.front > self.dispatch.cycle { self.front } else { 0 };
-        let cycle = self.dispatch.take(earliest.max(front), self.spec.width);
+        let cycle = self.dispatch.take(earliest.max(front).max(self.supply.until()), self.spec.width);
         let id = self.window.take();
+        self.supply.dispatched(id);
         debug_assert_eq!(id, self.tail, "operations are numbered by their places in the window");
         self.tail += 1;
         let number = match operation.kind {
@@ -614,8 +641,11 @@ impl Window {
             _ => None,
         };
         let own_until = request.map_or(cycle, |(from, _)| from.clamp(before, cycle));
-        let worked = &mut self.account.worked[entry.line as usize];
-        let mut rest = own_until - before;
+        let (line, mut rest) = (entry.line as usize, own_until - before);
+        while let Some(late) = self.supply.take(self.head) {
+            rest -= self.account.late(line, &late, (before, own_until), self.clock);
+        }
+        let worked = &mut self.account.worked[line];
         let mut give = |owner: Owner, from: u64, until: u64| {
             let cycles = until.min(own_until).saturating_sub(from.max(before));
             worked[owner as usize] += cycles;
@@ -667,6 +697,7 @@ impl Window {
     /// The address that is looked up.
     pub fn address(&self, lookup: Lookup) -> Address {
         match lookup {
+            Lookup::Fetch => 0,
             Lookup::Load(id) => self.entries[self.place(id)].address,
             Lookup::Store(number) => self.pending_stores[(number - self.first_store) as usize].address,
         }
@@ -687,10 +718,39 @@ impl Window {
                 entry.answer = Answer::Found(depth as u8);
                 self.resolve(id, cycle + self.reach[depth]);
             }
+            Lookup::Fetch => {}
             // The pipelined write port takes the next store a cycle later.
             Lookup::Store(number) => self.perform(number, cycle + 1 + self.reach[depth] - self.reach[0], None),
         }
         self.settle();
+    }
+
+    /// Instructions that are to be dispatched next are to be looked up.
+    pub fn fetch(&mut self) {
+        let cycle = self.dispatch.cycle.max(self.front).max(self.supply.until());
+        self.lookups.push(Reverse((cycle, Lookup::Fetch)));
+    }
+
+    /// Instructions looked up at a cycle were not in the first level: the lookups in further ones, by owner. Returns when these are over.
+    pub(super) fn instructions_found(&mut self, cycle: u64, lookups: impl Iterator<Item = (Owner, u64)>) -> u64 {
+        let mut at = cycle;
+        for (owner, cycles) in lookups {
+            self.supply.wait(Late { from: at, until: at + cycles, source: Source::Level(owner) });
+            at += cycles;
+        }
+        self.asked = at;
+        at
+    }
+
+    /// Instructions that are to be dispatched next are there at a cycle.
+    pub(super) fn instructions_supplied(&mut self, cycle: u64) {
+        self.supply.not_before(cycle);
+    }
+
+    /// Instructions that had to be asked for are there at a cycle.
+    pub(super) fn instructions_arrived(&mut self, cycle: u64, timeline: &Timeline) {
+        let from = self.asked.min(cycle);
+        self.supply.wait(Late { from, until: cycle, source: Source::Request(Box::new(*timeline)) });
     }
 
     /// A lookup missed at a cycle: the load's timeline will be that of the request.
@@ -710,6 +770,7 @@ impl Window {
                 self.entries[place].answer = Answer::Missed;
                 self.resolve(id, cycle);
             }
+            Lookup::Fetch => {}
             Lookup::Store(number) => self.perform(number, cycle, Some(timeline)),
         }
         self.settle();
@@ -737,8 +798,9 @@ impl Window {
         self.head == self.tail && self.pending_stores.is_empty()
     }
 
-    /// The cycle at which the window came to be empty; what was left to wait for was the last store.
-    pub fn drain(&mut self) -> u64 {
+    /// The cycle at which the window came to be empty; what was left to wait for was the last store, then instructions, for which a source
+    /// line waits.
+    pub fn drain(&mut self, line: u32) -> u64 {
         let (before, cycle) = (self.commit.cycle, self.commit.cycle.max(self.last_store_left));
         if cycle > before {
             let line = self.entries[self.place(self.tail.wrapping_sub(1))].line;
@@ -748,8 +810,13 @@ impl Window {
             stack.add(Owner::L1d, (end - begin).saturating_sub(known));
             self.account.waited_cycles += cycle - before;
         }
-        self.resume(cycle);
-        cycle
+        let (mut at, until) = (cycle, cycle.max(self.supply.until()));
+        for late in self.supply.take_next() {
+            at += self.account.late(line as usize, &late, (cycle, until), self.clock);
+        }
+        self.account.worked[line as usize][Owner::Dependency as usize] += until - at;
+        self.resume(until);
+        until
     }
 
     /// The source line of the oldest operation that has not been committed.

@@ -202,7 +202,8 @@ impl PrivateCaches {
         if wanted == 0 {
             return Ok(());
         }
-        let mut moved = Moved { line: place.line, state: self.levels.state(place), version: self.levels.version(place), dirty: false };
+        let mut moved =
+            Moved { line: place.line, state: self.levels.state(place), version: self.levels.version(place), dirty: false };
         if let Some(depth) = depth {
             let from = self.levels.on_way(kind, depth);
             let source = self.levels.get_mut(from);

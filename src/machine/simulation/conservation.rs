@@ -6,7 +6,6 @@ use crate::base::time::Time;
 use crate::components::bus::BusCounters;
 use crate::components::message::WORD_BYTES;
 use crate::components::part::Part;
-use crate::components::plain::PlainCounters;
 use crate::components::spec::{Holds, way};
 
 fn same(what: &str, left: u64, right: u64) -> Result<(), PhaseError> {
@@ -23,8 +22,11 @@ impl Node {
             same(&format!("the stack of core {number} and the phase's time, in ps"), stack.total().0, report.time.0)?;
             let first = self.spec.caches.iter().position(|cache| cache.holds.includes(Holds::Data));
             if let (Some(caches), Some(first)) = (core.plain_caches(), first) {
-                let counted = caches.counters().nth(first).map_or(0, PlainCounters::all_accesses);
-                same("accesses of the core and of its first cache", self.core_totals(core).accesses, counted)?;
+                let [fetches, reads, writes] = caches.counters().nth(first).map_or([0; 3], |counters| counters.accesses);
+                same("accesses of the core and of its first cache", self.core_totals(core).accesses, reads + writes)?;
+                if self.spec.caches[first].holds == Holds::Both {
+                    same("fetches of the core and of its first cache", core.account().fetches, fetches)?;
+                }
             }
             let Some(caches) = core.caches() else { continue };
             // A load that takes its value from a store before it looks nowhere.
@@ -32,13 +34,13 @@ impl Node {
             let levels: Vec<_> = caches.levels().map(|level| &level.counters).zip(&self.spec.caches).collect();
             for (place, (counters, spec)) in levels.iter().enumerate() {
                 // What a level is asked for is what those inside it lack, and what they pass on.
-                let next = |inner: usize| (inner + 1..levels.len()).find(|&outer| levels[outer].1.holds.includes(levels[inner].1.holds));
+                let next =
+                    |inner: usize| (inner + 1..levels.len()).find(|&outer| levels[outer].1.holds.includes(levels[inner].1.holds));
                 let inside = (0..place).filter(|&inner| next(inner) == Some(place));
                 let asked: u64 = inside.map(|inner| levels[inner].0.misses() + levels[inner].0.passed_on).sum();
-                let own = match Some(place) {
-                    first if first == way(&self.spec.caches, Holds::Data).first().copied() => accesses,
-                    _ => 0,
-                };
+                let is_first = |what| way(&self.spec.caches, what).first() == Some(&place);
+                let fetches = if self.spec.fetches() && is_first(Holds::Instructions) { core.account().fetches } else { 0 };
+                let own = fetches + if is_first(Holds::Data) { accesses } else { 0 };
                 let counted = counters.hits + counters.misses() + counters.merged;
                 same(&format!("hits and misses of core {number}'s {}, and accesses", spec.name), counted, asked + own)?;
             }

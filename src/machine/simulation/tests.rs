@@ -1,6 +1,7 @@
 //! Nodes run small programs written by hand, so that a test knows every access and every cycle.
 
 mod assembly;
+mod levels;
 mod programs;
 mod replay;
 mod tester;
@@ -108,4 +109,34 @@ pub fn node(cores: u32) -> NodeSpec {
         checks: true,
         seed: 1,
     }
+}
+
+/// Small caches of every make, by name.
+pub fn hierarchies() -> Vec<(&'static str, Vec<CacheSpec>)> {
+    let with = |cache: CacheSpec, inclusion| CacheSpec { inclusion, ..cache };
+    let holding = |cache: CacheSpec, holds| CacheSpec { holds, ..cache };
+    let (exclusive, neither) = (Inclusion::Exclusive, Inclusion::Neither);
+    let l1 = |ways| cache("L1d", 1, ways, 1);
+    let l2 = |ways| cache("L2", 1, ways, 1);
+    let l3 = |ways| cache("L3", 1, ways, 1);
+    let both = |ways| holding(l2(ways), Holds::Both);
+    let split = |ways| [holding(cache("L1i", 1, ways, 1), Holds::Instructions), holding(l1(ways), Holds::Data)];
+    let through = |write_allocate| CacheSpec { write: WritePolicy::Through, write_allocate, ..l1(2) };
+    vec![
+        ("exclusive", vec![l1(1), with(l2(3), exclusive)]),
+        ("exclusive and smaller", vec![l1(3), with(l2(1), exclusive)]),
+        ("neither", vec![l1(2), with(l2(2), neither)]),
+        ("three inclusive", vec![l1(1), l2(2), l3(3)]),
+        ("exclusive in inclusive", vec![l1(1), with(l2(1), exclusive), l3(3)]),
+        ("inclusive in exclusive", vec![l1(1), l2(2), with(l3(2), exclusive)]),
+        ("three that do not care", vec![l1(1), with(l2(2), neither), with(l3(2), neither)]),
+        ("exclusive in one that does not care", vec![l1(1), with(l2(1), exclusive), with(l3(2), neither)]),
+        ("write-through", vec![through(true), l2(3)]),
+        ("write-through without allocation", vec![through(false), l2(3)]),
+        ("write-back without allocation", vec![CacheSpec { write_allocate: false, ..l1(1) }, with(l2(2), neither)]),
+        ("split", split(1).into_iter().chain([both(3)]).collect()),
+        ("split before exclusive", split(1).into_iter().chain([with(both(3), exclusive)]).collect()),
+        ("split before one that does not care", split(2).into_iter().chain([with(both(2), neither)]).collect()),
+        ("split alone", split(2).into()),
+    ]
 }

@@ -67,7 +67,7 @@ fn run(window: &mut Window, operations: &[Operation]) -> u64 {
     }
     hit_all(window);
     assert!(window.is_empty());
-    window.drain()
+    window.drain(1)
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn operations_pass_one_that_waits_but_do_not_commit_before_it() {
     timeline.mark(Owner::Queue, Time(40_000));
     timeline.mark(Owner::MemoryLocal, Time(100_000));
     window.arrived(lookup, 100, &timeline);
-    assert_eq!(window.drain(), 102, "4 a cycle from cycle 100 on: the load and 3 additions, 4, 1");
+    assert_eq!(window.drain(1), 102, "4 a cycle from cycle 100 on: the load and 3 additions, 4, 1");
     let account = window.account();
     let cycles = |owner: Owner| account.worked[1][owner as usize] + account.waited[1].of(owner).0 / 1000;
     let of_load = [Owner::L1d, Owner::L2, Owner::Queue, Owner::MemoryLocal].map(cycles);
@@ -126,7 +126,7 @@ fn a_full_window_stops_dispatch_until_its_oldest_operation_is_done() {
     window.arrived(lookup, 50, &Timeline::default());
     assert!(window.has_room(Kind::Compute));
     window.dispatch(&add(4, 5), 0, true);
-    assert_eq!(window.drain(), 50 + 1 + 4, "dispatched as the load commits, in cycle 50");
+    assert_eq!(window.drain(1), 50 + 1 + 4, "dispatched as the load commits, in cycle 50");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_mispredicted_branch_stops_dispatch_until_it_is_decided() {
     hit_all(&mut window);
     // The load's value is there in cycle 5, the branch is decided in 6; 15 cycles later dispatch goes on, in 21.
     window.dispatch(&add(2, 3), 0, true);
-    assert_eq!(window.drain(), 21 + 1 + 4);
+    assert_eq!(window.drain(1), 21 + 1 + 4);
     assert_eq!(window.account().worked[1][Owner::Branch as usize], 15);
     assert_eq!((window.account().branches, window.account().mispredictions), (1, 1));
 }
@@ -198,5 +198,5 @@ fn stores_leave_in_order_and_a_full_buffer_stops_their_commit() {
     window.arrived(Lookup::Store(0), 90, &Timeline::default());
     assert_eq!(window.next_lookup(), Some((90, Lookup::Store(2))), "both places are free in cycle 90");
     hit_all(&mut window);
-    assert_eq!(window.drain(), 91);
+    assert_eq!(window.drain(1), 91);
 }

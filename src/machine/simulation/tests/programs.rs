@@ -46,6 +46,7 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
         Just(vec![cache("L1d", 2, 2, 4)]),
         Just(vec![cache("L1d", 2, 1, 3), cache("L2", 2, 3, 10)]),
         Just(vec![cache("L1d", 1, 2, 0)]),
+        proptest::sample::select(hierarchies()).prop_map(|(_, caches)| caches),
     ];
     let interconnect = prop_oneof![
         Just(InterconnectSpec::Ideal),

@@ -63,7 +63,10 @@ impl Figures {
     fn spec(&self, cores: u32) -> NodeSpec {
         let mut spec = node(cores);
         spec.core.clock = megahertz(self.core.megahertz);
-        spec.caches = (0..).zip(&self.caches).map(|(level, &latency)| cache(["L1d", "L2"][level], 8, 4, latency as u32)).collect();
+        spec.caches = (0..)
+            .zip(&self.caches)
+            .map(|(level, &latency)| cache(["L1d", "L2", "L3", "L4"][level], 8, 4, latency as u32))
+            .collect();
         spec.interconnect = InterconnectSpec::Bus(BusSpec {
             width_bytes: self.width as u32,
             address_cycles: self.address as u32,
@@ -117,7 +120,7 @@ impl Figures {
 }
 
 fn figures() -> impl Strategy<Value = Figures> {
-    let caches = prop::collection::vec(1..20_u64, 1..=2);
+    let caches = prop::collection::vec(1..20_u64, 1..=4);
     let clock =
         || prop_oneof![Just(1000_u64), Just(2600), Just(3000), Just(1300), 100..5000_u64].prop_map(|megahertz| Beat { megahertz });
     let width = prop_oneof![Just(8_u64), Just(16), Just(24), Just(64), Just(128)];
