@@ -4,8 +4,17 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 8] =
-    ["ideal", "split-caches", "uma-bus-2", "uma-bus-4", "uma-bus-16", "uma-bus-4-llc", "uniprocessor", "uniprocessor-out-of-order"];
+const MACHINES: [&str; 8] = [
+    "ideal",
+    "split-caches",
+    "uma-bus-2",
+    "uma-bus-4",
+    "uma-bus-16",
+    "uma-bus-4-exclusive",
+    "uma-bus-4-llc",
+    "uniprocessor",
+    "uniprocessor-out-of-order",
+];
 
 #[test]
 fn everything_listed_has_a_sentence_and_can_be_shown_and_checked() {
