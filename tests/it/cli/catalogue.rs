@@ -4,7 +4,7 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 8] = [
+const MACHINES: [&str; 9] = [
     "ideal",
     "split-caches",
     "uma-bus-2",
