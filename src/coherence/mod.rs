@@ -12,6 +12,7 @@
 
 pub mod agent;
 pub mod check;
+pub mod consistency;
 pub mod controller;
 pub mod explore;
 pub mod load;

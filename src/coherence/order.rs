@@ -165,12 +165,16 @@ impl BusOrder {
 
     /// What an agent could be granted now: its oldest access that may go, or else its oldest write-back.
     pub fn candidate(&self, agent: AgentNumber) -> Option<Request> {
-        if self.n_under_way == self.capacity {
-            return None;
-        }
+        self.candidates(agent).next()
+    }
+
+    /// All of an agent's requests that may go now.
+    pub(super) fn candidates(&self, agent: AgentNumber) -> impl Iterator<Item = Request> + '_ {
+        let is_full = self.n_under_way == self.capacity;
         let agent = &self.agents[usize::from(agent)];
-        let may_go = |request: &Request| !matches!(request.command, Command::Coherent(_)) || !self.is_busy(request.line);
-        agent.accesses.iter().chain(&agent.write_backs).copied().find(may_go)
+        let may_go =
+            move |request: &Request| !is_full && (!matches!(request.command, Command::Coherent(_)) || !self.is_busy(request.line));
+        agent.accesses.iter().chain(&agent.write_backs).copied().filter(may_go)
     }
 
     /// A request that [`BusOrder::candidate`] offered goes on the bus.

@@ -22,6 +22,7 @@
 mod chart;
 mod counterexample;
 mod encode;
+pub mod litmus;
 mod search;
 #[cfg(test)]
 mod tests;

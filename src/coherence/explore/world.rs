@@ -22,6 +22,9 @@ use crate::coherence::protocol::{AgentAction, AgentEvent, MemoryAction, MemoryEv
 /// Lines that are explored at most.
 pub const MOST_LINES: usize = 2;
 
+/// Lines that a world has room for: of litmus tests there can be more.
+pub(super) const ROOM: usize = 4;
+
 /// An agent's number as an index.
 pub(super) type Number = usize;
 
@@ -88,7 +91,7 @@ pub(super) struct Completion {
 #[derive(Clone, Debug)]
 pub(super) struct AgentWorld {
     pub agent: Agent,
-    pub held: [Held; MOST_LINES],
+    pub held: [Held; ROOM],
     /// Requests on their way to the bus, the earliest first.
     pub requests: Vec<(Transaction, usize)>,
 }
@@ -118,6 +121,20 @@ pub(super) struct World {
     pub agents: Vec<AgentWorld>,
     pub lines: Vec<LineWorld>,
     pub order: BusOrder,
+    /// The access that took effect last; whoever wants to know takes it out.
+    pub performed: Option<Performed>,
+    /// Whether an access may take effect on an old version: for those who look at values instead.
+    pub lenient: bool,
+}
+
+/// An access that took effect.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Performed {
+    pub agent: Number,
+    pub line: usize,
+    pub write: bool,
+    /// The version it found.
+    pub found: u64,
 }
 
 /// A row that was taken.
@@ -133,7 +150,7 @@ pub enum Taken {
 pub(super) type Rows = Vec<Taken>;
 
 /// The copies of one agent, as the agent's code wants them.
-struct Lines<'a>(&'a mut [Held; MOST_LINES]);
+struct Lines<'a>(&'a mut [Held; ROOM]);
 
 impl Copies for Lines<'_> {
     fn state(&self, line: Line) -> State {
@@ -162,10 +179,10 @@ impl World {
     /// Nothing cached, nothing under way; memory has the newest version of each line.
     pub fn new(agents: usize, lines: usize) -> World {
         let held = Held { state: State::INVALID, version: 0, word: None, access: None, completion: None };
-        let agent = AgentWorld { agent: Agent::default(), held: [held; MOST_LINES], requests: Vec::new() };
+        let agent = AgentWorld { agent: Agent::default(), held: [held; ROOM], requests: Vec::new() };
         // Versions begin at 1, so that 0 is older than any.
         let line = LineWorld { newest: 1, memory_state: State::INVALID, memory_version: 1, store: None, transaction: None };
-        World { agents: vec![agent; agents], lines: vec![line; lines], order: BusOrder::new(agents, usize::MAX) }
+        World { agents: vec![agent; agents], lines: vec![line; lines], order: BusOrder::new(agents, usize::MAX), performed: None, lenient: false }
     }
 
     /// Calls back with each step that can be made, cores' own first.
@@ -230,6 +247,11 @@ impl World {
         self.agents.iter().any(|world| world.held[line].completion.is_some_and(is_update))
     }
 
+    /// What a transaction under way is.
+    pub fn transaction_under_way(&self, id: TransactionId) -> Transaction {
+        transaction_of(&self.order.under_way(id).request)
+    }
+
     /// Whether memory could do its part of a transaction: it takes what comes in the order in which the bus sends it.
     fn memory_is_ready(&self, line: usize, id: TransactionId) -> bool {
         let under_way = self.order.under_way(id);
@@ -249,7 +271,9 @@ impl World {
                 Ok(())
             }
             Step::Grant { agent } => {
-                self.grant(agent);
+                if let Some(request) = self.order.candidate(agent as AgentNumber) {
+                    self.grant(request);
+                }
                 Ok(())
             }
             Step::See { agent, line } => self.see(agent, line, protocol, rows),
@@ -287,9 +311,10 @@ impl World {
     /// An access takes effect, on the newest version or not.
     fn perform(&mut self, agent: Number, line: usize, write: bool) -> Result<(), Wrong> {
         let (held, world) = (&mut self.agents[agent].held[line], &mut self.lines[line]);
-        if held.version != world.newest {
+        if held.version != world.newest && !self.lenient {
             return Err(Wrong::Old { agent, line, write });
         }
+        self.performed = Some(Performed { agent, line, write, found: held.version });
         if write {
             world.newest += 1;
             held.version = world.newest;
@@ -313,9 +338,9 @@ impl World {
         Ok(())
     }
 
-    fn grant(&mut self, agent: Number) {
-        let Some(request) = self.order.candidate(agent as AgentNumber) else { return };
-        let id = self.order.grant(request);
+    /// The bus takes a request.
+    pub fn grant(&mut self, request: Request) {
+        let (id, agent) = (self.order.grant(request), request.agent);
         let all = (1 << self.agents.len()) - 1;
         let own = if transaction_of(&request).is_shown_to_requestor() { 0 } else { 1 << agent };
         self.lines[request.line as usize].transaction = Some(UnderWay { id, unseen: all & !own });
