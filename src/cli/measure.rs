@@ -9,14 +9,14 @@ use super::answer::Failure;
 use super::case::{Case, RunSettings};
 use super::names::Library;
 use crate::base::diagnostic::SourceText;
-use crate::experiment::record::{Record, ValidationCase};
+use crate::experiment::record::{Record, Start, ValidationCase};
 use crate::experiment::result::{checksum, equal};
 use crate::experiment::run::prepare;
 use crate::experiment::validate::{Measurement, case};
 use crate::experiment::workload::Workload;
 use crate::host::child::{Job, Measured, Report, measure, own_executable, serve};
 use crate::host::run::Repetition;
-use crate::program::code::Code;
+use crate::program::code::{Code, Plan};
 use crate::program::tree::{Type, Value};
 
 /// What a child may take beyond ten times the seconds it is given to measure in: to start, to compile, to warm up.
@@ -54,6 +54,34 @@ pub fn measured(
         (None, Report::Measured(measured)) => Ok(case(record, threads, &measurement(record, &measured))),
         (trouble, _) => Err(trouble.unwrap_or_default()),
     }))
+}
+
+/// How often this computer's threads give each results' bits, in `runs` runs of a program or, where `seconds` are over, fewer.
+pub fn histogram(
+    library: &Library,
+    source: &SourceText,
+    parameters: &[(String, String)],
+    plan: &Plan,
+    (runs, seconds): (usize, f64),
+) -> Result<Vec<(Vec<u64>, u64)>, Failure> {
+    let (program, _) = prepare(source, parameters, plan, &library.catalogue)?;
+    // Sampling ends after four times the budget.
+    let repetition =
+        Repetition { minimum: runs, maximum: runs, budget_seconds: seconds / 4.0, outcomes: true, ..Repetition::default() };
+    let job = Job {
+        source_name: source.name.to_string(),
+        text: source.text.to_string(),
+        parameters: program.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.value)).collect(),
+        plan: plan.clone(),
+        start: Start::Warm,
+        repetition,
+        deadline_seconds: 2.0 * seconds + PATIENCE.as_secs_f64(),
+    };
+    let report = own_executable().and_then(|command| measure(command, &job)).map_err(|error| Failure::input(error.to_string()))?;
+    match (report.trouble(), report) {
+        (None, Report::Measured(measured)) => Ok(measured.outcomes),
+        (trouble, _) => Err(Failure::input(trouble.unwrap_or_default())),
+    }
 }
 
 fn measurement(record: &Record, measured: &Measured) -> Measurement {

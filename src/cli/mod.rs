@@ -22,6 +22,7 @@ mod help;
 mod layout;
 mod measure;
 mod names;
+mod outcomes;
 mod output;
 mod pages;
 mod parallel;

@@ -86,6 +86,9 @@ pub struct Measured {
     pub samples_seconds: Vec<f64>,
     /// In the order of the text, NaNs canonical.
     pub results: Vec<ResultValue>,
+    /// The bits of the results that passes gave, and how many did, where that was asked for.
+    #[serde(default)]
+    pub outcomes: Vec<(Vec<u64>, u64)>,
     /// Whether every thread was pinned to a hardware thread.
     pub pinned: bool,
     /// Which, in the order of the threads; empty where they could not be chosen.
@@ -382,6 +385,7 @@ fn measured(outcome: Outcome) -> Report {
     Report::Measured(Measured {
         samples_seconds: outcome.samples_seconds,
         results: outcome.results.into_iter().map(|(r#type, bits)| ResultValue { r#type, bits }).collect(),
+        outcomes: outcome.outcomes.into_iter().collect(),
         pinned: outcome.pinned,
         hardware_threads: outcome.hardware_threads,
         oversubscribed: outcome.oversubscribed,

@@ -11,6 +11,7 @@
 //! lower quartile is known well enough: it is what a quiet computer repeats, where the mean also holds what other processes took
 //! (Chen and Revels 2016, "Robust benchmarking in noisy environments", argue for the minimum; the quartile forgives timers).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -41,11 +42,14 @@ pub struct Repetition {
     pub budget_seconds: f64,
     /// Wanted width of the confidence interval of the lower quartile, relative to it.
     pub tolerance: f64,
+    /// Whether the results of every pass are counted, instead of its seconds.
+    #[serde(default)]
+    pub outcomes: bool,
 }
 
 impl Default for Repetition {
     fn default() -> Repetition {
-        Repetition { minimum: 5, maximum: 1000, budget_seconds: 2.0, tolerance: 0.02 }
+        Repetition { minimum: 5, maximum: 1000, budget_seconds: 2.0, tolerance: 0.02, outcomes: false }
     }
 }
 
@@ -86,6 +90,8 @@ pub struct Outcome {
     pub samples_seconds: Vec<f64>,
     /// Types and canonical register bits of the results, in the order of the text.
     pub results: Vec<(Type, u64)>,
+    /// How often passes gave each results' bits, where that is asked for.
+    pub outcomes: BTreeMap<Vec<u64>, u64>,
     /// Whether every thread was pinned.
     pub pinned: bool,
     /// The hardware thread of each thread, where they could be chosen.
@@ -186,10 +192,14 @@ pub fn run(compiled: &Compiled, host: &HostDescription, options: &Options, watch
     // SAFETY: the threads have ended.
     let result = |slot| Ok((slot_type(slot), unsafe { arena.result(slot) }?));
     let results = code.results.iter().map(result).collect::<Result<_, _>>().map_err(RunError::Arena)?;
-    let samples_seconds = std::mem::take(&mut *team.samples.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut samples_seconds = std::mem::take(&mut *team.samples.lock().unwrap_or_else(PoisonError::into_inner));
+    if options.repetition.outcomes {
+        samples_seconds.clear();
+    }
     Ok(Outcome {
         samples_seconds,
         results,
+        outcomes: std::mem::take(&mut *team.outcomes.lock().unwrap_or_else(PoisonError::into_inner)),
         pinned: team.unpinned.load(Ordering::Relaxed) == 0,
         hardware_threads: team.placement,
         oversubscribed: team.oversubscribed,
@@ -222,6 +232,7 @@ struct Team<'a> {
     epoch: Instant,
     saved: OnceLock<Saved>,
     samples: Mutex<Vec<f64>>,
+    outcomes: Mutex<BTreeMap<Vec<u64>, u64>>,
     /// Whether thread 0 wants another sample.
     again: AtomicBool,
 }
@@ -242,6 +253,7 @@ impl<'a> Team<'a> {
             epoch: Instant::now(),
             saved: OnceLock::new(),
             samples: Mutex::new(Vec::new()),
+            outcomes: Mutex::new(BTreeMap::new()),
             again: AtomicBool::new(false),
         }
     }
@@ -318,7 +330,11 @@ impl Member<'_> {
         let begin = Instant::now();
         loop {
             let seconds = self.phase(Phase::Main)?;
+            if self.team.options.repetition.outcomes {
+                self.phase(Phase::Results)?;
+            }
             if self.thread == 0 {
+                self.count_outcome();
                 let mut samples = self.team.samples.lock().unwrap_or_else(PoisonError::into_inner);
                 samples.push(seconds);
                 let enough = self.team.options.repetition.is_enough(&samples, begin.elapsed().as_secs_f64());
@@ -331,6 +347,17 @@ impl Member<'_> {
             self.restore()?;
             self.phase(Phase::Setup)?;
         }
+    }
+
+    /// Counts the results of the pass that is over, where that is asked for.
+    fn count_outcome(&self) {
+        if !self.team.options.repetition.outcomes {
+            return;
+        }
+        let slots = &self.team.compiled.code().results;
+        // SAFETY: the others wait at the next barrier.
+        let outcome = slots.iter().map(|slot| unsafe { self.team.arena.result(slot) }.unwrap_or_default()).collect();
+        *self.team.outcomes.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
     }
 
     /// Puts this thread's share of what passes change back.

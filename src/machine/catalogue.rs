@@ -92,6 +92,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it is a litmus test, whose results differ from run to run as the memory consistency model allows.
+    pub fn is_litmus(&self) -> bool {
+        self.kind == Kind::Workload && self.name.starts_with("litmus-")
+    }
+
     /// A sentence that says what it is: the `description` of a TOML, or the first sentence of the comment that a text begins with.
     pub fn summary(&self) -> String {
         let described = if self.source.name.ends_with(".toml") {

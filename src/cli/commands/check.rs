@@ -11,8 +11,10 @@ use crate::cli::arguments::{FormatArguments, ProgramArguments, SetArguments};
 use crate::cli::case::read_workload;
 use crate::cli::console::Console;
 use crate::cli::names::Library;
+use crate::cli::outcomes::{Asked, LitmusAnswer, seen};
 use crate::cli::output::{OutputFile, file_name, write_directory};
 use crate::cli::proof::Proof;
+use crate::coherence::consistency::Consistency;
 use crate::coherence::explore::{MOST_AGENTS, MOST_LINES};
 use crate::experiment::run::prepare;
 use crate::experiment::workload::Workload;
@@ -20,12 +22,14 @@ use crate::machine::Machine;
 use crate::machine::catalogue::{Entry, Kind};
 use crate::program::check::{RuntimeBindings, check_runtime};
 use crate::program::code::{Code, Plan};
-use crate::program::tree::{ReduceOperator, Type};
+use crate::program::tree::{Program, ReduceOperator, Type};
 
 /// What programs are lowered for and parts are put into where no machine is named.
 const USUAL_MACHINE: &str = "uma-bus-4";
 /// As many states of a protocol are explored at most: more take more memory than most computers have.
 const MOST_STATES: i64 = 4_000_000;
+/// Runs of a litmus test on this computer at most.
+const MOST_RUNS: i64 = 100_000_000;
 /// The name under which a part that is checked is known.
 const PART_UNDER_TEST: &str = "part-under-test";
 
@@ -41,6 +45,9 @@ Examples:
   flynn check my-machine.toml --format json
   flynn check my-protocol.toml              every state of 2 agents and 1 line, and of 3 agents and 1 line
   flynn check mesi --agents 2 --lines 2
+  flynn check litmus-sb --outcomes          every outcome that sequential consistency and total store order allow
+  flynn check litmus-mp --outcomes --protocol my-protocol.toml
+  flynn check litmus-sb --outcomes --host 100000    and what 100,000 runs on this computer's threads give
   flynn check my-protocol.toml --output .   and, if it is refuted, the chart as my-protocol-counterexample/counterexample.svg
 
 What a file is meant to be is read off its content. Exit code 1: something is wrong with one of them.
@@ -48,7 +55,10 @@ What a file is meant to be is read off its content. Exit code 1: something is wr
 A coherence protocol is explored: every order in which a few cores can read, write and evict, requests can reach the bus and be
 answered, and data can move, with the code that simulates them. If some order leads to an impossible event, to a writer beside
 another reader or writer, to an old value read, to a write lost, or to a state that never comes to rest, the shortest way there
-is shown as a sequence chart: agents, bus and memory side by side, a step a line; (old) marks copies that miss a write.")]
+is shown as a sequence chart: agents, bus and memory side by side, a step a line; (old) marks copies that miss a write.
+
+With --outcomes a program is explored as a litmus test: one team of up to 4 threads that share a few places by `atomic` accesses,
+each on a core of its own, without store buffers (sc) and with (tso), on the caches of a protocol.")]
 pub struct Arguments {
     /// Files, or names of `flynn list`
     #[arg(value_name = "FILE", required = true)]
@@ -62,6 +72,22 @@ pub struct Arguments {
     #[arg(long, value_name = "MACHINE")]
     machine: Option<String>,
 
+    /// Print all results that a small program can have, under each consistency model
+    #[arg(long)]
+    outcomes: bool,
+
+    /// The consistency model of --outcomes, sc or tso [default: both, side by side]
+    #[arg(long, value_name = "MODEL", requires = "outcomes", value_parser = consistency)]
+    consistency: Option<Consistency>,
+
+    /// The protocol of --outcomes, a name or a file
+    #[arg(long, value_name = "PROTOCOL", requires = "outcomes", default_value = "mesi")]
+    protocol: String,
+
+    /// With --outcomes: run the program so often on this computer's threads, too, and say whether all results are allowed
+    #[arg(long, value_name = "RUNS", requires = "outcomes", value_parser = clap::value_parser!(u32).range(1..=MOST_RUNS))]
+    host: Option<u32>,
+
     /// Explore protocols with so many agents (caches), up to 4 [default: 2 and 3 in turn]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MOST_AGENTS as i64))]
     agents: Option<u8>,
@@ -74,7 +100,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MOST_LINES as i64))]
     misses: u8,
 
-    /// End the exploration of a protocol at so many states; a million take up to 600 MB [default: 1000000]
+    /// End an exploration at so many states; a million take up to 600 MB [default: 1000000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_STATES))]
     states: Option<u32>,
 
@@ -175,6 +201,10 @@ impl Checker {
         if self.arguments.code && entry.kind != Kind::Workload {
             return Err(Failure::input(format!("{} is a {}: only programs become Code", entry.source.name, entry.kind.noun())));
         }
+        if self.arguments.outcomes && entry.kind != Kind::Workload {
+            let sentence = format!("{} is a {}: only programs have outcomes", entry.source.name, entry.kind.noun());
+            return Err(Failure::input(sentence));
+        }
         match entry.kind {
             Kind::Machine => self.machine(&entry.source),
             Kind::Workload => self.workload(entry),
@@ -200,6 +230,9 @@ impl Checker {
     fn workload(&self, entry: &Entry) -> Result<Verdict, Failure> {
         let workload = match read_workload(&self.library, entry)? {
             Workload::Program(program) => program,
+            Workload::Traffic(_) | Workload::Trace(_) if self.arguments.outcomes => {
+                return Err(Failure::input(format!("{} is no program: only programs have outcomes", entry.source.name)));
+            }
             Workload::Traffic(_) if self.arguments.code => {
                 return Err(Failure::input(format!("{} is traffic: only programs become Code", entry.source.name)));
             }
@@ -214,7 +247,11 @@ impl Checker {
             }
         };
         let parameters = [&workload.parameters[..], &self.arguments.program.parameters].concat();
-        let (program, code) = prepare(&workload.source, &parameters, &self.plan(&workload.runtime)?, &self.library.catalogue)?;
+        let plan = self.plan(&workload.runtime)?;
+        let (program, code) = prepare(&workload.source, &parameters, &plan, &self.library.catalogue)?;
+        if self.arguments.outcomes {
+            return self.litmus(&program, code, &parameters, &plan);
+        }
         let instructions = code.instructions.len();
         let sentence = format!("a program; {instructions} instructions of Code for {}", threads(code.threads));
         let named: Map<String, Json> =
@@ -230,6 +267,25 @@ impl Checker {
             None => verdict,
         };
         Ok(Verdict { code, ..verdict })
+    }
+
+    /// All outcomes of a program.
+    fn litmus(&self, program: &Program, code: Code, parameters: &[(String, String)], plan: &Plan) -> Result<Verdict, Failure> {
+        let Arguments { consistency, protocol, states, .. } = &self.arguments;
+        let protocol = self.library.find(Kind::Protocol, protocol)?;
+        let asked = Asked {
+            consistency: *consistency,
+            line_bytes: u64::from(plan.padding),
+            most_states: states.map(|states| states as usize),
+        };
+        let mut answer = LitmusAnswer::new(program, &code, &protocol.source, asked)?;
+        if let Some(runs) = self.arguments.host {
+            let plan = Plan { threads: answer.threads(), ..plan.clone() };
+            answer = answer.with_seen(seen(&self.library, program, parameters, &plan, runs as usize)?);
+        }
+        let verdict = Verdict::new(answer.sentence());
+        let code = self.arguments.code.then_some(code);
+        Ok(Verdict { facts: answer.facts(), faults: answer.faults(), code, ..verdict })
     }
 
     /// How a program is lowered: for `--machine`, or for the usual one with as many cores as there are threads.
@@ -285,6 +341,12 @@ impl Checker {
         Machine::resolve(&machine.source, &set, &catalogue)?;
         Ok(Verdict::new(format!("a {}", entry.kind.noun())))
     }
+}
+
+/// `sc`, `tso`.
+fn consistency(text: &str) -> Result<Consistency, String> {
+    let known = Consistency::ALL.into_iter().find(|(name, _)| *name == text);
+    known.map(|(_, model)| model).ok_or_else(|| "it is `sc` (sequential consistency) or `tso` (total store order)".to_owned())
 }
 
 fn threads(threads: u32) -> String {

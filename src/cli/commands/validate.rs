@@ -183,8 +183,12 @@ fn workloads(arguments: &Arguments, library: &Library) -> Result<Vec<Workload>, 
         let named = arguments.workloads.iter().map(|name| read_workload(library, &library.find(Kind::Workload, name)?));
         return named.collect();
     }
-    let all: Result<Vec<Workload>, Failure> =
-        library.catalogue.entries(Kind::Workload).map(|entry| read_workload(library, entry)).collect();
+    let all: Result<Vec<Workload>, Failure> = library
+        .catalogue
+        .entries(Kind::Workload)
+        .filter(|entry| !entry.is_litmus())
+        .map(|entry| read_workload(library, entry))
+        .collect();
     Ok(all?.into_iter().filter(|workload| matches!(workload, Workload::Program(_))).collect())
 }
 

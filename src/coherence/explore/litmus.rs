@@ -32,7 +32,7 @@ use crate::coherence::explore::wrong::Wrong;
 use crate::coherence::protocol::Protocol;
 use crate::program::code::Code;
 use crate::program::interpret::Request;
-use composed::{Composed, ContentId, CoreState, StoreId, ignores_without_copy};
+use composed::{Composed, ContentId, CoreState, Move, StoreId, ignores_without_copy};
 use threads::{NodeId, Threads};
 
 /// Lines of a litmus test at most.
@@ -74,29 +74,25 @@ pub struct Outcomes {
     pub states: usize,
     /// Whether there may be more outcomes, because there are more states than the scope allows.
     pub cut_short: bool,
+    /// What is wrong with the protocol, where some order met it; what follows in that order is not explored.
+    pub broken: Option<String>,
 }
 
 /// Explores a litmus test. The same for the same program, protocol and scope.
 ///
 /// # Errors
-/// Where the program is no litmus test, or the protocol is broken.
+/// Where the program is no litmus test.
 pub fn outcomes(code: &Code, protocol: &Protocol, scope: LitmusScope) -> Result<Outcomes, Diagnostic> {
     let (threads, roots) = Threads::new(code)?;
-    let mut explorer = Explorer::new(code, threads, protocol, scope)?;
-    explorer.run(roots).map_err(|stop| match stop {
-        Stop::Program(diagnostic) => *diagnostic,
-        Stop::Broken(wrong) => {
-            let what = wrong.describe(protocol, explorer.lines.len());
-            let message = format!("the protocol {} is broken: {what}", protocol.name);
-            Diagnostic::at(&code.texts[0], None, message).help("flynn check of the protocol shows the shortest way there")
-        }
-    })
+    Explorer::new(code, threads, protocol, scope)?.run(roots)
 }
 
-/// Why there are no outcomes.
+/// Why an order is not followed further.
 #[derive(Clone, Debug)]
 enum Stop {
+    /// The program is wrong: there are no outcomes.
     Program(Box<Diagnostic>),
+    /// The protocol is.
     Broken(Wrong),
 }
 
@@ -128,6 +124,7 @@ struct Explorer<'a> {
     contents: Vec<Box<[u64]>>,
     content_numbers: FxHashMap<Box<[u64]>, ContentId>,
     rows: Rows,
+    broken: Option<Wrong>,
 }
 
 impl<'a> Explorer<'a> {
@@ -145,23 +142,27 @@ impl<'a> Explorer<'a> {
             contents: Vec::new(),
             content_numbers: FxHashMap::default(),
             rows: Rows::new(),
+            broken: None,
         })
     }
 
-    fn run(&mut self, mut roots: Vec<NodeId>) -> Result<Outcomes, Stop> {
+    fn run(&mut self, roots: Vec<NodeId>) -> Result<Outcomes, Diagnostic> {
         // Threads that have nothing to do with the others come last, and need no core.
-        let (mut active, idle): (Vec<NodeId>, Vec<NodeId>) = roots.drain(..).partition(|&node| !self.threads.is_idle(node));
+        let (active, idle): (Vec<NodeId>, Vec<NodeId>) = roots.into_iter().partition(|&node| !self.threads.is_idle(node));
+        if active.is_empty() {
+            return Err(Diagnostic::at(&self.code.texts[0], None, "no threads share anything by atomic accesses here")
+                .help("the outcomes of a litmus test are asked for: `flynn list workloads` names some"));
+        }
         if active.len() > MOST_AGENTS {
             let message = format!("{} threads share data; the outcomes of {MOST_AGENTS} can be explored", active.len());
-            return Err(Diagnostic::at(&self.code.texts[0], None, message).into());
+            return Err(Diagnostic::at(&self.code.texts[0], None, message));
         }
         let first = self.initial(&active);
-        active.clear();
         let (mut seen, mut bytes) = (FxHashSet::<Box<[u8]>>::default(), Vec::new());
         let mut ends = FxHashSet::<(Vec<NodeId>, Vec<ContentId>)>::default();
         let (threads, lines) = (first.cores.len(), self.lines.len());
         let (mut stack, mut moves, mut cut_short) = (Vec::new(), Vec::new(), false);
-        self.enter(first, &mut stack, &mut seen, &mut bytes)?;
+        self.enter(first, None, &mut stack, &mut seen, &mut bytes)?;
         while let Some(state) = stack.pop() {
             if self.is_over(&state) {
                 let newest = |line: usize| state.values[line][state.world.lines[line].newest as usize];
@@ -175,21 +176,22 @@ impl<'a> Explorer<'a> {
             moves.clear();
             self.each_move(&state, |chosen| moves.push(chosen));
             for &chosen in &moves {
-                let mut after = state.clone();
-                self.make(&mut after, chosen)?;
-                self.enter(after, &mut stack, &mut seen, &mut bytes)?;
+                self.enter(state.clone(), Some(chosen), &mut stack, &mut seen, &mut bytes)?;
             }
         }
         let mut set = BTreeSet::new();
         for (mut nodes, contents) in ends {
             nodes.extend(&idle);
-            let words = self.lines.iter().zip(contents).flat_map(|(line, contents)| {
-                line.words.iter().copied().zip(self.contents[contents as usize].iter().copied())
-            });
+            let words = self
+                .lines
+                .iter()
+                .zip(contents)
+                .flat_map(|(line, contents)| line.words.iter().copied().zip(self.contents[contents as usize].iter().copied()));
             let words: Vec<(Address, u64)> = words.collect();
             set.insert(self.threads.results(&nodes, &words)?);
         }
-        Ok(Outcomes { set, threads, lines, states: seen.len(), cut_short })
+        let broken = self.broken.map(|wrong| wrong.describe(self.protocol, lines));
+        Ok(Outcomes { set, threads, lines, states: seen.len(), cut_short, broken })
     }
 
     /// Threads at the beginning of their parts; nothing cached.
@@ -206,16 +208,28 @@ impl<'a> Explorer<'a> {
         Composed { world, values, cores: active.iter().map(core).collect() }
     }
 
-    /// Makes the moves that can be made before all others; then keeps the state, if it is new.
+    /// Makes a move, and those that can be made before all others; then keeps the state, if it is new.
     fn enter(
         &mut self,
         mut state: Composed,
+        mut chosen: Option<Move>,
         stack: &mut Vec<Composed>,
         seen: &mut FxHashSet<Box<[u8]>>,
         bytes: &mut Vec<u8>,
-    ) -> Result<(), Stop> {
-        while let Some(eager) = self.eager(&state) {
-            self.make(&mut state, eager)?;
+    ) -> Result<(), Diagnostic> {
+        loop {
+            match chosen.map_or(Ok(()), |chosen| self.make(&mut state, chosen)) {
+                Ok(()) => {}
+                Err(Stop::Program(diagnostic)) => return Err(*diagnostic),
+                Err(Stop::Broken(wrong)) => {
+                    self.broken.get_or_insert(wrong);
+                    return Ok(());
+                }
+            }
+            chosen = self.eager(&state);
+            if chosen.is_none() {
+                break;
+            }
         }
         encode::encode(&state, bytes);
         if !seen.contains(bytes.as_slice()) {

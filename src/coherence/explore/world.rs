@@ -182,7 +182,13 @@ impl World {
         let agent = AgentWorld { agent: Agent::default(), held: [held; ROOM], requests: Vec::new() };
         // Versions begin at 1, so that 0 is older than any.
         let line = LineWorld { newest: 1, memory_state: State::INVALID, memory_version: 1, store: None, transaction: None };
-        World { agents: vec![agent; agents], lines: vec![line; lines], order: BusOrder::new(agents, usize::MAX), performed: None, lenient: false }
+        World {
+            agents: vec![agent; agents],
+            lines: vec![line; lines],
+            order: BusOrder::new(agents, usize::MAX),
+            performed: None,
+            lenient: false,
+        }
     }
 
     /// Calls back with each step that can be made, cores' own first.

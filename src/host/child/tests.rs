@@ -205,6 +205,7 @@ fn jobs_and_reports_survive_json() {
     let report = Report::Measured(Measured {
         samples_seconds: vec![1.25e-7, 0.1],
         results: vec![ResultValue { r#type: Type::I64, bits: u64::MAX }],
+        outcomes: vec![(vec![1, u64::MAX], 7)],
         pinned: true,
         hardware_threads: vec![0, 1],
         oversubscribed: false,

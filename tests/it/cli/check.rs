@@ -142,3 +142,34 @@ fn a_machine_runs_with_a_refuted_protocol_until_its_own_checks_stop_it() {
     let run = here.flynn(&["run", "m.toml", "producer-consumer", "--set", "address_space.protocol=broken.toml"]).ends_with(1);
     assert!(run.err.contains("version"), "{}", run.err);
 }
+
+#[test]
+fn a_litmus_test_tells_all_its_outcomes() {
+    let here = Directory::new();
+    let text = here.flynn(&["check", "litmus-sb", "--outcomes"]).ends_with(0);
+    assert!(text.out.contains("only tso allows r[0] = 0, r[1] = 0"), "{}", text.out);
+    let document = here.flynn(&["check", "litmus-sb", "--outcomes", "--format", "json"]).ends_with(0).json();
+    assert_eq!(document["models"]["sc"]["outcomes"], serde_json::json!([[0, 1], [1, 0], [1, 1]]));
+    assert_eq!(document["models"]["tso"]["outcomes"], serde_json::json!([[0, 0], [0, 1], [1, 0], [1, 1]]));
+    let one = here.flynn(&["check", "litmus-sb-fence", "--outcomes", "--consistency", "tso", "--protocol", "dragon"]).ends_with(0);
+    assert!(one.out.contains("on Dragon") && !one.out.contains("sc:"), "{}", one.out);
+    here.flynn(&["check", "litmus-sb", "--outcomes", "--states", "10"]).ends_with(1);
+    here.flynn(&["check", "triad", "--outcomes"]).ends_with(1);
+    here.flynn(&["check", "litmus-sb", "--outcomes", "--consistency", "rc"]).ends_with(2);
+    here.flynn(&["check", "mesi", "--outcomes"]).ends_with(2);
+}
+
+/// What processors promise, they keep.
+#[test]
+fn this_computer_stays_inside_its_model() {
+    let here = Directory::new();
+    for name in ["litmus-sb", "litmus-mp"] {
+        let checked = here.flynn(&["check", name, "--outcomes", "--host", "2000", "--format", "json"]).ends_with(0).json();
+        let outcomes = checked["host"]["outcomes"].as_array().unwrap();
+        let runs: u64 = outcomes.iter().map(|outcome| outcome["runs"].as_u64().unwrap()).sum();
+        assert_eq!(runs, 2000, "{name}");
+        if cfg!(target_arch = "x86_64") {
+            assert_eq!(checked["host"]["inside"], true, "{name}");
+        }
+    }
+}

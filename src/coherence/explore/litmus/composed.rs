@@ -292,8 +292,7 @@ fn is_quiet(protocol: &Protocol, state: State, transaction: Transaction) -> bool
 pub(super) fn ignores_without_copy(protocol: &Protocol) -> bool {
     let states = [AgentEvent::Load, AgentEvent::Store].map(|event| protocol.agent.row(State::INVALID, event).map(|row| row.next));
     let asked = states.into_iter().flatten();
-    let transactions =
-        [Transaction::BusRd, Transaction::BusRdX, Transaction::BusUpgr, Transaction::BusWb, Transaction::BusUpd];
+    let transactions = [Transaction::BusRd, Transaction::BusRdX, Transaction::BusUpgr, Transaction::BusWb, Transaction::BusUpd];
     // Not all events are in every protocol's list.
     let known = |state: State, transaction: Transaction| protocol.agent.row(state, transaction.other_event()).is_some();
     asked

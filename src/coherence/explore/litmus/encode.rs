@@ -75,7 +75,11 @@ impl Writer<'_> {
             self.version(line, held.version);
             self.optional_version(line, held.word);
             let access = held.access.map_or(0, |write| 1 + usize::from(write));
-            self.small(held.completion.map_or(0, |completion| 1 + completion.transaction as usize * 2 + usize::from(completion.shared)) * 4 + access);
+            self.small(
+                held.completion.map_or(0, |completion| 1 + completion.transaction as usize * 2 + usize::from(completion.shared))
+                    * 4
+                    + access,
+            );
             self.optional_version(line, held.completion.map(|completion| completion.version));
         }
         self.small(agent.requests.len());
@@ -109,7 +113,9 @@ impl Writer<'_> {
         };
         let under_way = world.order.under_way(transaction.id);
         self.small(1 + transaction_of(&under_way.request) as usize);
-        self.small(usize::from(under_way.request.agent) * 4 + usize::from(under_way.shared) * 2 + usize::from(under_way.for_memory));
+        self.small(
+            usize::from(under_way.request.agent) * 4 + usize::from(under_way.shared) * 2 + usize::from(under_way.for_memory),
+        );
         self.small(usize::from(transaction.unseen));
         self.small(world.order.takers(transaction.id).fold(0, |mask, taker| mask | 1 << taker));
         self.optional_version(number, under_way.supplied);

@@ -200,12 +200,8 @@ impl<'a> Threads<'a> {
     fn runners(&self, phase: Phase) -> Vec<Runner> {
         let Some(function) = self.code.function(phase) else { return Vec::new() };
         let threads = if function.parallel { self.code.threads } else { 1 };
-        let runner = |number| Runner {
-            context: self.interpreter.context(number, function),
-            pending: None,
-            finished: false,
-            served: 0,
-        };
+        let runner =
+            |number| Runner { context: self.interpreter.context(number, function), pending: None, finished: false, served: 0 };
         (0..threads).map(runner).collect()
     }
 
@@ -355,7 +351,9 @@ impl<'a> Threads<'a> {
             known.written |= writes;
             if known.shared && known.written {
                 let what = format!("threads share {} by plain accesses, of which one stores", self.describe(address));
-                return Err(self.at(site, what).help("make them `atomic ... relaxed`: what plain ones that race return is not defined"));
+                return Err(self
+                    .at(site, what)
+                    .help("make them `atomic ... relaxed`: what plain ones that race return is not defined"));
             }
             if writes {
                 let r#type = self.code.arrays[usize::from(array)].element;
