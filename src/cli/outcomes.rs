@@ -58,7 +58,7 @@ impl LitmusAnswer {
             let scope = LitmusScope::new(consistency);
             let most_states = asked.most_states.unwrap_or(scope.most_states);
             let scope = LitmusScope { line_bytes: asked.line_bytes, most_states, ..scope };
-            let found = outcomes(code, &protocol, scope).map_err(|fault| vec![fault])?;
+            let found = outcomes(code, &protocol, scope).map_err(|fault| vec![*fault])?;
             models.push((consistency, found));
         }
         let text = |expression: &crate::program::tree::Expression| {

@@ -82,7 +82,7 @@ pub struct Outcomes {
 ///
 /// # Errors
 /// Where the program is no litmus test.
-pub fn outcomes(code: &Code, protocol: &Protocol, scope: LitmusScope) -> Result<Outcomes, Diagnostic> {
+pub fn outcomes(code: &Code, protocol: &Protocol, scope: LitmusScope) -> Result<Outcomes, Box<Diagnostic>> {
     let (threads, roots) = Threads::new(code)?;
     Explorer::new(code, threads, protocol, scope)?.run(roots)
 }
@@ -96,9 +96,9 @@ enum Stop {
     Broken(Wrong),
 }
 
-impl From<Diagnostic> for Stop {
-    fn from(diagnostic: Diagnostic) -> Stop {
-        Stop::Program(Box::new(diagnostic))
+impl From<Box<Diagnostic>> for Stop {
+    fn from(diagnostic: Box<Diagnostic>) -> Stop {
+        Stop::Program(diagnostic)
     }
 }
 
@@ -128,7 +128,12 @@ struct Explorer<'a> {
 }
 
 impl<'a> Explorer<'a> {
-    fn new(code: &'a Code, threads: Threads<'a>, protocol: &'a Protocol, scope: LitmusScope) -> Result<Explorer<'a>, Diagnostic> {
+    fn new(
+        code: &'a Code,
+        threads: Threads<'a>,
+        protocol: &'a Protocol,
+        scope: LitmusScope,
+    ) -> Result<Explorer<'a>, Box<Diagnostic>> {
         let lines = shared_lines(code, &threads, scope.line_bytes)?;
         Ok(Explorer {
             code,
@@ -146,16 +151,17 @@ impl<'a> Explorer<'a> {
         })
     }
 
-    fn run(&mut self, roots: Vec<NodeId>) -> Result<Outcomes, Diagnostic> {
+    fn run(&mut self, roots: Vec<NodeId>) -> Result<Outcomes, Box<Diagnostic>> {
         // Threads that have nothing to do with the others come last, and need no core.
         let (active, idle): (Vec<NodeId>, Vec<NodeId>) = roots.into_iter().partition(|&node| !self.threads.is_idle(node));
         if active.is_empty() {
             return Err(Diagnostic::at(&self.code.texts[0], None, "no threads share anything by atomic accesses here")
-                .help("the outcomes of a litmus test are asked for: `flynn list workloads` names some"));
+                .help("the outcomes of a litmus test are asked for: `flynn list workloads` names some")
+                .into());
         }
         if active.len() > MOST_AGENTS {
             let message = format!("{} threads share data; the outcomes of {MOST_AGENTS} can be explored", active.len());
-            return Err(Diagnostic::at(&self.code.texts[0], None, message));
+            return Err(Diagnostic::at(&self.code.texts[0], None, message).into());
         }
         let first = self.initial(&active);
         let (mut seen, mut bytes) = (FxHashSet::<Box<[u8]>>::default(), Vec::new());
@@ -216,11 +222,11 @@ impl<'a> Explorer<'a> {
         stack: &mut Vec<Composed>,
         seen: &mut FxHashSet<Box<[u8]>>,
         bytes: &mut Vec<u8>,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<(), Box<Diagnostic>> {
         loop {
             match chosen.map_or(Ok(()), |chosen| self.make(&mut state, chosen)) {
                 Ok(()) => {}
-                Err(Stop::Program(diagnostic)) => return Err(*diagnostic),
+                Err(Stop::Program(diagnostic)) => return Err(diagnostic),
                 Err(Stop::Broken(wrong)) => {
                     self.broken.get_or_insert(wrong);
                     return Ok(());
@@ -260,7 +266,7 @@ impl<'a> Explorer<'a> {
 }
 
 /// The lines that operations of the program can reach, each with its words.
-fn shared_lines(code: &Code, threads: &Threads, line_bytes: u64) -> Result<Vec<SharedLine>, Diagnostic> {
+fn shared_lines(code: &Code, threads: &Threads, line_bytes: u64) -> Result<Vec<SharedLine>, Box<Diagnostic>> {
     let mut lines: Vec<SharedLine> = Vec::new();
     for range in threads.shared_places() {
         for number in range.start / line_bytes..range.end.div_ceil(line_bytes) {
@@ -273,7 +279,7 @@ fn shared_lines(code: &Code, threads: &Threads, line_bytes: u64) -> Result<Vec<S
             if lines.len() > MOST_PLACES {
                 let message = format!("atomic accesses reach more than {MOST_PLACES} lines: too many to explore all orders");
                 let help = "a litmus test has a few places, each an `array x: i64[1] padded`";
-                return Err(Diagnostic::at(&code.texts[0], None, message).help(help));
+                return Err(Diagnostic::at(&code.texts[0], None, message).help(help).into());
             }
         }
     }

@@ -286,7 +286,7 @@ fn what_is_no_litmus_test_is_refused_at_its_place() {
     let places = "array x: i64[1] padded\narray r: i64[2] padded\n";
     let texts = [
         "shared total: i64 = 0\ntotal = 1\nresult total\n".to_owned(),
-        "array x: f64[100] = i\nparallel for i in 0..100 { x[i] = 2.0 * x[i] }\nresult sum(x)\n".to_owned(),
+        format!("{places}parallel 2 {{ r[thread] = thread }}\nresult r[1]\n"),
         format!("{places}parallel 2 {{\n    atomic x[0] += 1\n    r[thread] = x[0]\n}}\nresult r[0]\n"),
         format!("{places}parallel 2 {{\n    atomic x[0] += 1\n    r[0] = thread\n}}\nresult r[0]\n"),
         "array x: i64[64] padded\nparallel 2 { atomic x[thread] += 1 }\nresult x[0]\n".to_owned(),

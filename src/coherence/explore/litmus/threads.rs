@@ -92,11 +92,11 @@ impl<'a> Threads<'a> {
     ///
     /// # Errors
     /// Where the program is wrong, has no team, or shares places by plain accesses.
-    pub fn new(code: &'a Code) -> Result<(Threads<'a>, Vec<NodeId>), Diagnostic> {
+    pub fn new(code: &'a Code) -> Result<(Threads<'a>, Vec<NodeId>), Box<Diagnostic>> {
         if code.arena.size > MOST_BYTES {
-            return Err(of_program(code, "a litmus test has arrays of a few elements, not of hundreds of megabytes"));
+            return Err(of_program(code, "a litmus test has arrays of a few elements, not of hundreds of megabytes").into());
         }
-        let base = Memory::new(&code.arena).map_err(|error| of_program(code, error.to_string()))?;
+        let base = Memory::new(&code.arena).map_err(|error| Box::new(of_program(code, error.to_string())))?;
         let mut threads = Threads {
             code,
             interpreter: Interpreter::new(code),
@@ -116,11 +116,12 @@ impl<'a> Threads<'a> {
         threads.run(&mut runners, Until::Forked)?;
         if runners.iter().any(|runner| runner.served == 0) {
             return Err(of_program(code, "there is no team of threads here whose outcomes could be told")
-                .help("a litmus test has one `parallel` block"));
+                .help("a litmus test has one `parallel` block")
+                .into());
         }
         threads.base = threads.scratch.clone();
         let roots = runners.into_iter().map(|runner| threads.node(runner.context, Vec::new()));
-        let roots = roots.collect::<Result<Vec<NodeId>, Diagnostic>>()?;
+        let roots = roots.collect::<Result<Vec<NodeId>, Box<Diagnostic>>>()?;
         Ok((threads, roots))
     }
 
@@ -156,7 +157,7 @@ impl<'a> Threads<'a> {
     }
 
     /// Where a thread comes to if its operation returns a value.
-    pub fn resume(&mut self, node: NodeId, value: u64) -> Result<NodeId, Diagnostic> {
+    pub fn resume(&mut self, node: NodeId, value: u64) -> Result<NodeId, Box<Diagnostic>> {
         if let Some(&next) = self.edges.get(&(node, value)) {
             return Ok(next);
         }
@@ -168,7 +169,7 @@ impl<'a> Threads<'a> {
     }
 
     /// The results of the program if its threads end at these nodes and memory holds these words; their bits.
-    pub fn results(&mut self, ends: &[NodeId], words: &[(Address, u64)]) -> Result<Vec<u64>, Diagnostic> {
+    pub fn results(&mut self, ends: &[NodeId], words: &[(Address, u64)]) -> Result<Vec<u64>, Box<Diagnostic>> {
         let base = self.base.clone();
         self.scratch.clone_from(&base);
         for &(address, value) in words {
@@ -206,7 +207,7 @@ impl<'a> Threads<'a> {
     }
 
     /// Runs a phase that is not explored, its threads taking turns.
-    fn serial(&mut self, phase: Phase) -> Result<(), Diagnostic> {
+    fn serial(&mut self, phase: Phase) -> Result<(), Box<Diagnostic>> {
         self.scratch.reset_runtime();
         let mut runners = self.runners(phase);
         while runners.iter().any(|runner| !runner.finished) {
@@ -215,14 +216,14 @@ impl<'a> Threads<'a> {
                 moved |= self.turn(runner)?;
             }
             if !moved {
-                return Err(of_program(self.code, "the program stops for ever outside its team"));
+                return Err(of_program(self.code, "the program stops for ever outside its team").into());
             }
         }
         Ok(())
     }
 
     /// Runs threads, each operation at once, as far as is wanted.
-    fn run(&mut self, runners: &mut [Runner], until: Until) -> Result<(), Diagnostic> {
+    fn run(&mut self, runners: &mut [Runner], until: Until) -> Result<(), Box<Diagnostic>> {
         loop {
             let mut moved = false;
             for runner in runners.iter_mut().filter(|runner| !runner.finished) {
@@ -234,7 +235,7 @@ impl<'a> Threads<'a> {
                     && runner.context.thread > 0
                     && !self.is_of_team(request.site)
                 {
-                    return Err(self.at(request.site, "a second team shares data here; the outcomes of one can be told"));
+                    return Err(self.at(request.site, "a second team shares data here; the outcomes of one can be told").into());
                 }
                 moved |= self.turn(runner)?;
             }
@@ -244,14 +245,14 @@ impl<'a> Threads<'a> {
         }
         match until {
             Until::Finished if runners.iter().any(|runner| !runner.finished) => {
-                Err(of_program(self.code, "the program stops for ever after its team"))
+                Err(of_program(self.code, "the program stops for ever after its team").into())
             }
             _ => Ok(()),
         }
     }
 
     /// Runs a thread up to its next operation, or performs that. Says whether it moved.
-    fn turn(&mut self, runner: &mut Runner) -> Result<bool, Diagnostic> {
+    fn turn(&mut self, runner: &mut Runner) -> Result<bool, Box<Diagnostic>> {
         if let Some(request) = runner.pending {
             let performed = perform(&request, &mut self.scratch);
             if performed.done {
@@ -267,7 +268,7 @@ impl<'a> Threads<'a> {
                 Step::Block(_) | Step::Busy { .. } => {}
                 Step::Synchronise(request) => runner.pending = Some(request),
                 Step::Finished { .. } => runner.finished = true,
-                Step::Fault(fault) => return Err(self.code.describe_fault(&fault)),
+                Step::Fault(fault) => return Err(self.code.describe_fault(&fault).into()),
             }
             if runner.pending.is_some() || runner.finished {
                 return Ok(true);
@@ -275,16 +276,16 @@ impl<'a> Threads<'a> {
         }
     }
 
-    fn count_block(&mut self) -> Result<(), Diagnostic> {
+    fn count_block(&mut self) -> Result<(), Box<Diagnostic>> {
         self.blocks_left = self.blocks_left.saturating_sub(1);
         if self.blocks_left > 0 {
             return Ok(());
         }
-        Err(of_program(self.code, "this is too long for a litmus test: more than 10 million basic blocks"))
+        Err(of_program(self.code, "this is too long for a litmus test: more than 10 million basic blocks").into())
     }
 
     /// Goes on to the next synchronising operation.
-    fn node(&mut self, mut context: Context, mut own: Vec<(Address, Type, u64)>) -> Result<NodeId, Diagnostic> {
+    fn node(&mut self, mut context: Context, mut own: Vec<(Address, Type, u64)>) -> Result<NodeId, Box<Diagnostic>> {
         for &(address, r#type, bits) in &own {
             self.scratch.store(r#type, address, bits);
         }
@@ -293,11 +294,11 @@ impl<'a> Threads<'a> {
             self.count_block()?;
             blocks += 1;
             if blocks > MOST_BLOCKS_AT_A_TIME {
-                return Err(of_program(self.code, "a thread goes on without end and without a synchronising operation"));
+                return Err(of_program(self.code, "a thread goes on without end and without a synchronising operation").into());
             }
             let step = self.interpreter.step(&mut context, &mut self.scratch);
             let block = match step {
-                Step::Fault(fault) => return Err(self.code.describe_fault(&fault)),
+                Step::Fault(fault) => return Err(self.code.describe_fault(&fault).into()),
                 Step::Block(block) | Step::Busy { block, .. } | Step::Finished { block } => block,
                 Step::Synchronise(request) => request.block,
             };
@@ -333,7 +334,12 @@ impl<'a> Threads<'a> {
     }
 
     /// Takes note of the plain accesses of a block that ran.
-    fn note_plain(&mut self, context: &Context, block: BlockId, own: &mut Vec<(Address, Type, u64)>) -> Result<(), Diagnostic> {
+    fn note_plain(
+        &mut self,
+        context: &Context,
+        block: BlockId,
+        own: &mut Vec<(Address, Type, u64)>,
+    ) -> Result<(), Box<Diagnostic>> {
         let first = self.code.blocks[block as usize].first as usize;
         let accesses = self.code.block(block).iter().zip(first..).filter_map(|(instruction, index)| match *instruction {
             Instruction::Load { array, .. } => Some((array, false, index)),
@@ -344,7 +350,7 @@ impl<'a> Threads<'a> {
             let site = self.code.instruction_sites[index];
             if self.shared.iter().any(|range| range.contains(&address)) {
                 let what = format!("a plain access to {}, which threads share by atomic ones", self.describe(address));
-                return Err(self.at(site, what).help("in a litmus test every access to such a place is `atomic`"));
+                return Err(self.at(site, what).help("in a litmus test every access to such a place is `atomic`").into());
             }
             let known = self.plain.entry(address).or_insert(Plain { first: context.thread, shared: false, written: false });
             known.shared |= known.first != context.thread;
@@ -353,7 +359,8 @@ impl<'a> Threads<'a> {
                 let what = format!("threads share {} by plain accesses, of which one stores", self.describe(address));
                 return Err(self
                     .at(site, what)
-                    .help("make them `atomic ... relaxed`: what plain ones that race return is not defined"));
+                    .help("make them `atomic ... relaxed`: what plain ones that race return is not defined")
+                    .into());
             }
             if writes {
                 let r#type = self.code.arrays[usize::from(array)].element;
