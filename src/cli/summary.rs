@@ -4,7 +4,7 @@ use super::layout::labelled;
 use crate::base::time::PICOSECONDS_PER_SECOND;
 use crate::experiment::record::Record;
 use crate::experiment::why::{Group, Times};
-use crate::report::facts::{Facts, counter, scalar, share};
+use crate::report::facts::{CAUSES, Facts, counter, scalar, share};
 use crate::report::human;
 
 /// Owners below this share of the cores' time are not listed.
@@ -75,15 +75,21 @@ fn core_time(record: &Record, facts: &Facts<'_>) -> Option<String> {
 fn traffic(facts: &Facts<'_>) -> Option<String> {
     let mut said = Vec::new();
     for node in facts.nodes.values().take(1) {
-        let first_level = node.cores.values().filter_map(|core| core.caches.get_index(0));
+        // The first level for data.
+        let first_level = node.cores.values().filter_map(|core| core.caches.iter().find(|(name, _)| !name.ends_with('i')));
         let (mut name, mut misses, mut accesses) = (None, 0, 0);
+        let mut causes = CAUSES.map(|(_, words)| (words, 0));
         for (cache, counters) in first_level {
             name = Some(cache);
             misses += counter(counters, "misses");
             accesses += counter(counters, "accesses");
+            for ((key, _), (_, sum)) in CAUSES.iter().zip(&mut causes) {
+                *sum += counter(counters, &format!("misses_{key}"));
+            }
         }
         if let (Some(name), Some(share)) = (name, share(misses, accesses)) {
-            said.push(format!("{} misses {} of accesses", crate::report::facts::cache_name(name), human::percent(share)));
+            let name = crate::report::facts::cache_name(name);
+            said.push(format!("{name} misses {} of accesses{}", human::percent(share), by_cause(causes, misses)));
         }
         let busy = node.parts.get("interconnect").map_or(0, |counters| counter(counters, "busy_ps"));
         if let Some(share) = share(busy, facts.record.time_ps).filter(|share| *share > 0.0) {
@@ -91,6 +97,17 @@ fn traffic(facts: &Facts<'_>) -> Option<String> {
         }
     }
     (!said.is_empty()).then(|| said.join(", "))
+}
+
+/// ` (62 % false sharing, 30 % cold)`: what at least a tenth of misses is.
+fn by_cause(mut causes: [(&'static str, u64); CAUSES.len()], misses: u64) -> String {
+    causes.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    let listed = causes.iter().filter_map(|&(words, count)| {
+        let share = share(count, misses).filter(|share| *share >= 0.1)?;
+        Some(format!("{} {words}", human::percent(share)))
+    });
+    let listed: Vec<String> = listed.collect();
+    if listed.is_empty() { String::new() } else { format!(" ({})", listed.join(", ")) }
 }
 
 fn costliest(record: &Record) -> Option<String> {

@@ -1,7 +1,7 @@
 //! A cache's array: sets of ways, each with a tag, a state, and whether it was written here.
 //!
 //! ```text
-//!            set 0   | way 0: line, dirty, state | way 1 | ...      words:  line << 8 | dirty << 7 | state
+//!            set 0   | way 0: line, dirty, state | way 1 | ...      words:  line << 8 | dirty << 7 | traced << 6 | state
 //!   line --> set 1   | way 0                     | way 1 | ...      set = line modulo the number of sets
 //!            ...                                                    who makes room: a replacement policy
 //! ```
@@ -12,12 +12,15 @@
 use crate::base::address::Line;
 use crate::base::random::Stream;
 use crate::coherence::protocol::State;
+use crate::components::causes::{Departed, Lack};
 use crate::components::replacement::Policy;
 use crate::components::spec::CacheSpec;
 
 /// Set in a word whose line was written in this cache since it came.
 pub const DIRTY: u8 = 1 << 7;
-const STATE: u64 = 0x7f;
+/// Set in a word whose every write has to be seen.
+pub const TRACED: u8 = 1 << 6;
+const STATE: u64 = 0x3f;
 const LOW: u64 = 0xff;
 /// A way without a line: no line has this number.
 const EMPTY: u64 = !LOW;
@@ -42,6 +45,7 @@ pub struct CacheArray {
     set_mask: u64,
     n_ways: u32,
     policy: Policy,
+    departed: Departed,
     /// Versions of the copies, where they are kept.
     versions: Box<[u64]>,
 }
@@ -55,6 +59,7 @@ impl CacheArray {
             set_mask: spec.sets() - 1,
             n_ways: spec.ways,
             policy: Policy::new(spec.replacement, spec.sets() as usize, spec.ways as usize, random),
+            departed: Departed::new(n_slots),
             versions: vec![0; if versions { n_slots } else { 0 }].into(),
         }
     }
@@ -120,13 +125,48 @@ impl CacheArray {
 
     /// Puts a line into a slot, in place of what is there.
     pub fn fill(&mut self, slot: Slot, line: Line, state: State) {
+        self.leave(slot, false);
+        self.departed.arrive(line);
         self.words[slot as usize] = line << 8 | u64::from(state.0);
         self.policy.fill(slot as usize, self.n_ways as usize);
     }
 
     /// Empties a slot.
     pub fn clear(&mut self, slot: Slot) {
-        self.words[slot as usize] = EMPTY;
+        self.leave(slot, false);
+    }
+
+    /// Empties a slot whose line was lost to another core's write.
+    pub fn lose(&mut self, slot: Slot) {
+        self.leave(slot, true);
+    }
+
+    fn leave(&mut self, slot: Slot, lost: bool) {
+        let word = &mut self.words[slot as usize];
+        if *word == EMPTY {
+            return;
+        }
+        self.departed.left(*word >> 8, self.policy.last_used(slot as usize), lost);
+        self.policy.empty(slot as usize);
+        *word = EMPTY;
+    }
+
+    /// Why a line is not here that is wanted.
+    pub fn lacks(&mut self, line: Line) -> Lack {
+        self.departed.lacks(line, |stamp| self.policy.newer(stamp))
+    }
+
+    /// A line was wanted that is not here, and that does not come.
+    pub fn pass(&mut self, line: Line) {
+        let stamp = self.policy.pass();
+        self.departed.arrive(line);
+        self.departed.left(line, stamp, false);
+    }
+
+    /// Whether every write to the line in a slot has to be seen.
+    pub fn set_traced(&mut self, slot: Slot, traced: bool) {
+        let word = &mut self.words[slot as usize];
+        *word = if traced { *word | u64::from(TRACED) } else { *word & !u64::from(TRACED) };
     }
 
     /// The state of the line in a slot.
@@ -190,6 +230,6 @@ impl CacheArray {
 
     /// Bytes of the host's memory it takes.
     pub fn footprint(&self) -> usize {
-        8 * (self.words.len() + self.versions.len()) + self.policy.footprint()
+        8 * (self.words.len() + self.versions.len()) + self.policy.footprint() + self.departed.footprint()
     }
 }

@@ -34,7 +34,7 @@ use crate::base::time::{Clock, Time};
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, Command, TransactionId};
 use crate::components::block::BlockTable;
-use crate::components::hierarchy::{Observer, PrivateCaches};
+use crate::components::hierarchy::PrivateCaches;
 use crate::components::lookups::Lookups;
 use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
@@ -54,6 +54,9 @@ use plain::Plain;
 use run::Pause;
 use window::OperationTable;
 pub use window::WindowAccount;
+
+/// What happens to caches is no access of the program.
+const NO_ACCESS: (Address, u32) = (0, 0);
 
 /// A program made ready for one kind of core.
 #[derive(Debug)]
@@ -502,7 +505,7 @@ impl Core {
         let Some(caches) = &mut self.caches else { return };
         let handle = Rc::clone(&self.shared);
         let shared = &mut *handle.borrow_mut();
-        let mut observer = observe(self.number, port.now(), &mut shared.agent_rows, &mut shared.versions);
+        let mut observer = shared.observe(self.number, port.now(), NO_ACCESS);
         match caches.snoop(line, transaction, requestor == self.number, &mut observer) {
             Ok((answer, gone)) => {
                 if answer.matters()
@@ -534,7 +537,7 @@ impl Core {
         let Some(caches) = &mut self.caches else { return };
         let handle = Rc::clone(&self.shared);
         let shared = &mut *handle.borrow_mut();
-        let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+        let mut observer = shared.observe(self.number, time, NO_ACCESS);
         if let Err(broken) = caches.take_word(line, version, &mut observer) {
             shared.broken(time, self.number, &broken);
             port.stop();
@@ -618,7 +621,7 @@ impl Core {
         }
         let Stage::Waiting(pending) = self.stage else { return };
         if let (Some(caches), Some(transaction)) = (&mut self.caches, transaction) {
-            let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+            let mut observer = shared.observe(self.number, time, NO_ACCESS);
             match caches.complete(line, transaction, is_shared, version, &mut observer) {
                 Ok(None) => {}
                 Ok(Some(next)) => {
@@ -731,13 +734,4 @@ impl Core {
         let operand = run::describe_value(request.element, request.operand);
         format!("{place} {} {operand} (line {line})", run::comparison_sign(comparison))
     }
-}
-
-fn observe<'a>(
-    core: AgentNumber,
-    time: Time,
-    rows: &'a mut [u64],
-    versions: &'a mut Option<crate::components::versions::Versions>,
-) -> Observer<'a> {
-    Observer { time, core, rows, versions: versions.as_mut() }
 }

@@ -15,14 +15,18 @@ mod moves;
 
 use std::sync::Arc;
 
-use crate::base::address::Line;
+use rustc_hash::FxHashMap;
+
+use crate::base::address::{Address, Line};
 use crate::base::random::Stream;
 use crate::base::time::Time;
 use crate::coherence::agent::{Access, Agent, Answer};
 use crate::coherence::controller::{Impossible, Transaction, Transition};
 use crate::coherence::protocol::{AgentAction, AgentEvent, Permission, Protocol, State, Vocabulary};
-use crate::components::cache::{DIRTY, Permissions, READ, WRITE};
-use crate::components::spec::CacheSpec;
+use crate::components::cache::{DIRTY, Permissions, READ, TRACED, WRITE};
+use crate::components::causes::{Cause, Causes, Lack, Losses};
+use crate::components::message::WORD_BYTES;
+use crate::components::spec::{CacheSpec, Inclusion};
 use crate::components::trace::Kind;
 use crate::components::versions::{Happened, Versions};
 
@@ -33,9 +37,14 @@ use level::{Levels, Place};
 pub struct Observer<'a> {
     pub time: Time,
     pub core: u16,
+    /// Where the access is, in memory and in the program's text, where it is one.
+    pub address: Address,
+    pub source_line: u32,
     /// How often each row of the agents' table was taken.
     pub rows: &'a mut [u64],
     pub versions: Option<&'a mut Versions>,
+    /// What others wrote to lines that a core lost.
+    pub losses: &'a mut Losses,
 }
 
 /// Why the caches cannot go on.
@@ -63,6 +72,11 @@ pub enum Lookup {
 struct Awaited {
     line: Line,
     kind: Kind,
+    /// The word that it wants, a bit, and the source line.
+    words: u64,
+    source_line: u32,
+    /// The levels that lost the line to another core's write, a bit each: which kind of sharing that is shows when the line is there.
+    lost: u8,
 }
 
 /// Bytes of lines between an agent and the interconnect.
@@ -88,6 +102,8 @@ pub struct PrivateCaches {
     /// Lines that left, whose write-backs are still to be asked for.
     leaving: Vec<Line>,
     traffic: Traffic,
+    /// Misses of data in the first level by source line and cause.
+    by_line: FxHashMap<u32, Causes>,
 }
 
 impl Observer<'_> {
@@ -122,6 +138,7 @@ impl PrivateCaches {
             awaited: Vec::new(),
             moving: Vec::new(),
             leaving: Vec::new(),
+            by_line: FxHashMap::default(),
             traffic: Traffic::default(),
         }
     }
@@ -171,10 +188,8 @@ impl PrivateCaches {
         if depth != Some(0) && !self.levels.all_inclusive && !self.has_room_for_victim(None) {
             return Ok(Lookup::Stall);
         }
-        for passed in 0..depth.unwrap_or(n_levels) {
-            let level = self.levels.on_way(kind, passed);
-            self.levels.get_mut(level).counters.miss(kind);
-        }
+        // Lost to another core or not: the line has come back another way since.
+        self.count_misses(line, kind, (depth.unwrap_or(n_levels), false), observer.source_line);
         if let Some(depth) = depth {
             let number = self.levels.on_way(kind, depth);
             let level = self.levels.get_mut(number);
@@ -185,14 +200,14 @@ impl PrivateCaches {
         }
         match self.agent_access(place, kind, observer)? {
             Access::Asked(transaction) => {
-                self.awaited.push(Awaited { line, kind });
+                self.await_line(line, kind, 0, observer);
                 let level = self.levels.on_way(kind, depth.unwrap_or(n_levels - 1));
                 self.levels.get_mut(level).counters.upgrades += 1;
                 Ok(Lookup::Ask(transaction))
             }
             Access::Performed => {
                 self.bring_inwards(&mut place, kind, observer)?;
-                self.take_effect(&place, kind, observer)?;
+                self.take_effect(&place, kind, self.words(observer.address), observer)?;
                 Ok(Lookup::Hit(depth.unwrap_or(n_levels - 1)))
             }
             Access::Stalled => Ok(Lookup::Stall),
@@ -221,17 +236,14 @@ impl PrivateCaches {
         if !self.has_room_for_victim(victim.map(|_| (slot, anchor))) {
             return Ok(Lookup::Stall);
         }
-        for depth in 0..self.levels.depth(kind) {
-            let level = self.levels.on_way(kind, depth);
-            self.levels.get_mut(level).counters.miss(kind);
-        }
+        let lost = self.count_misses(line, kind, (self.levels.depth(kind), true), observer.source_line);
         if let Some(victim) = victim {
             self.displace(anchor, slot, victim, observer)?;
         }
         self.levels.get_mut(anchor).array.fill(slot, line, State::INVALID);
         match self.agent_access(self.levels.find(line), kind, observer)? {
             Access::Asked(transaction) => {
-                self.awaited.push(Awaited { line, kind });
+                self.await_line(line, kind, lost, observer);
                 Ok(Lookup::Ask(transaction))
             }
             Access::Performed | Access::Stalled => {
@@ -240,10 +252,76 @@ impl PrivateCaches {
         }
     }
 
+    fn await_line(&mut self, line: Line, kind: Kind, lost: u8, observer: &Observer<'_>) {
+        let words = self.words(observer.address);
+        self.awaited.push(Awaited { line, kind, words, source_line: observer.source_line, lost });
+    }
+
+    /// The word that an address lies in, a bit of its line's; of lines longer than 64 words a bit stands for several.
+    fn words(&self, address: Address) -> u64 {
+        let granule = (self.line_bytes / 64).max(u64::from(WORD_BYTES));
+        1 << (address % self.line_bytes / granule)
+    }
+
+    fn all_words(&self) -> u64 {
+        let granule = (self.line_bytes / 64).max(u64::from(WORD_BYTES));
+        match self.line_bytes / granule {
+            64 => u64::MAX,
+            words => (1 << words) - 1,
+        }
+    }
+
+    /// Counts misses in the first so many levels on the way. Those of them that lost the line to another core's write, a bit each, are
+    /// left to [`PrivateCaches::count_sharing`], where the line is asked for.
+    fn count_misses(&mut self, line: Line, kind: Kind, (depth, asks): (usize, bool), source_line: u32) -> u8 {
+        let mut all_lost = 0;
+        for passed in 0..depth {
+            let number = self.levels.on_way(kind, passed);
+            let level = self.levels.get_mut(number);
+            level.counters.miss(kind);
+            let Lack { cause, lost } = level.array.lacks(line);
+            if level.inclusion == Inclusion::Exclusive || kind == Kind::Write && !level.allocates {
+                level.array.pass(line);
+            }
+            if lost && asks {
+                all_lost |= 1 << number;
+            } else {
+                self.count_cause(number, cause, source_line);
+            }
+        }
+        all_lost
+    }
+
+    fn count_cause(&mut self, level: u8, cause: Cause, source_line: u32) {
+        self.levels.get_mut(level).counters.causes[cause as usize] += 1;
+        if level == 0 {
+            self.by_line.entry(source_line).or_default()[cause as usize] += 1;
+        }
+    }
+
+    /// Counts misses of levels that lost the line to another core's write: `is_true` where the word wanted was written since.
+    fn count_sharing(&mut self, levels: u8, kind: Kind, is_true: bool, source_line: u32) {
+        if levels == 0 {
+            return;
+        }
+        let cause = if is_true { Cause::TrueSharing } else { Cause::FalseSharing };
+        for passed in 0..self.levels.depth(kind) {
+            let number = self.levels.on_way(kind, passed);
+            if levels & 1 << number != 0 {
+                self.count_cause(number, cause, source_line);
+            }
+        }
+    }
+
     /// An access takes effect.
-    fn take_effect(&mut self, place: &Place, kind: Kind, observer: &mut Observer<'_>) -> Result<(), Broken> {
+    fn take_effect(&mut self, place: &Place, kind: Kind, words: u64, observer: &mut Observer<'_>) -> Result<(), Broken> {
         if kind == Kind::Write {
             self.mark_written(place);
+            // As long as it could matter to someone, each store passes by here.
+            let concerns = observer.losses.write(place.line, observer.core, words, self.all_words());
+            for (level, slot) in place.all() {
+                self.levels.get_mut(level).array.set_traced(slot, concerns);
+            }
         }
         self.watch_at(place, kind == Kind::Write, observer)
     }
@@ -292,6 +370,7 @@ impl PrivateCaches {
         observer.transition(&self.protocol, line, &taken)?;
         let gone = (place.is_held() && taken.next == State::INVALID) || taken.actions.has(AgentAction::Amend);
         if gone {
+            observer.losses.lose(line, observer.core);
             for (level, _) in place.all() {
                 self.levels.get_mut(level).counters.invalidations += 1;
             }
@@ -338,7 +417,7 @@ impl PrivateCaches {
         let Some(number) = self.awaited.iter().position(|awaited| awaited.line == line) else {
             return Err(Broken::Incoherent(line, format!("core {} received a line it did not wait for", observer.core)));
         };
-        let kind = self.awaited[number].kind;
+        let Awaited { kind, words, source_line, lost, .. } = self.awaited[number];
         let mut place = self.levels.find(line);
         let mut held = self.levels.hold(place);
         // Its own transaction had its place in the order before; nothing of the line could be seen in between.
@@ -366,7 +445,9 @@ impl PrivateCaches {
         }
         self.bring_inwards(&mut place, kind, observer)?;
         self.awaited.swap_remove(number);
-        self.take_effect(&place, kind, observer)?;
+        let written = observer.losses.regain(line, observer.core).unwrap_or(0);
+        self.count_sharing(lost, kind, written & words != 0, source_line);
+        self.take_effect(&place, kind, words, observer)?;
         Ok(None)
     }
 
@@ -406,6 +487,11 @@ impl PrivateCaches {
         self.levels.in_order()
     }
 
+    /// Misses of data in the first level by source line and cause.
+    pub fn causes_by_line(&self) -> &FxHashMap<u32, Causes> {
+        &self.by_line
+    }
+
     /// Bytes of lines that came and went.
     pub fn traffic(&self) -> Traffic {
         self.traffic
@@ -414,6 +500,7 @@ impl PrivateCaches {
     /// Sets all counters to zero; what is cached stays.
     pub fn reset_counters(&mut self) {
         self.traffic = Traffic::default();
+        self.by_line.clear();
         for level in self.levels.each() {
             level.counters = CacheCounters::default();
         }
@@ -443,6 +530,9 @@ fn permissions(protocol: &Protocol) -> Permissions {
         let read = if goes_on(AgentEvent::Load) { READ } else { 0 };
         permissions.0[number] = read;
         permissions.0[number | usize::from(DIRTY)] = if goes_on(AgentEvent::Store) { read | WRITE } else { read };
+        for traced in [number | usize::from(TRACED), number | usize::from(TRACED | DIRTY)] {
+            permissions.0[traced] = read;
+        }
     }
     permissions
 }

@@ -24,6 +24,7 @@ use crate::base::time::Time;
 use crate::coherence::order::{AgentNumber, TransactionId};
 use crate::coherence::protocol::{MemoryEvent, Protocol, State};
 use crate::components::cache::CacheArray;
+use crate::components::causes::Causes;
 use crate::components::memory_side::MemorySide;
 use crate::components::message::Message;
 use crate::components::owner::Owner;
@@ -42,6 +43,8 @@ pub struct LlcCounters {
     pub hits: u64,
     pub read_misses: u64,
     pub write_misses: u64,
+    /// Misses by cause.
+    pub causes: Causes,
     /// Secondary misses: requests that found their line on its way already.
     pub merged: u64,
     /// Lines that made room for another.
@@ -68,6 +71,7 @@ impl LlcCounters {
             hits: 0,
             read_misses: 0,
             write_misses: 0,
+            causes: Causes::default(),
             merged: 0,
             evictions: 0,
             writebacks: 0,
@@ -364,6 +368,11 @@ impl Llc {
         true
     }
 
+    fn count_cause(&mut self, line: Line) {
+        let cause = self.array.lacks(line).cause;
+        self.counters.causes[cause as usize] += 1;
+    }
+
     /// A line is not here and not on its way. Returns whether there is a register and a place on the way to memory for it.
     fn miss(&mut self, line: Line, want: Want, start: Time, over: Time, port: &mut Port<'_, Message>) -> bool {
         if self.for_memory.len() >= self.mshrs.len() {
@@ -371,10 +380,12 @@ impl Llc {
         }
         if let Want::Write { whole: true, version } = want {
             self.counters.write_misses += 1;
+            self.count_cause(line);
             self.insert(line, true, version, over, port);
             return true;
         }
         let Some(place) = self.mshrs.iter().position(Option::is_none) else { return false };
+        self.count_cause(line);
         let mut mshr = Mshr { line, ..Mshr::default() };
         let mut agent = 0;
         match want {

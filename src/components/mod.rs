@@ -17,6 +17,7 @@ pub mod arbiter;
 pub mod block;
 pub mod bus;
 pub mod cache;
+pub mod causes;
 pub mod core;
 pub mod hierarchy;
 pub mod ideal;

@@ -21,6 +21,7 @@ use crate::base::address::{Address, Line};
 use crate::base::random::Stream;
 use crate::coherence::protocol::State;
 use crate::components::cache::{CacheArray, Slot};
+use crate::components::causes::{Cause, Causes};
 use crate::components::spec::{CacheSpec, Holds, Inclusion, WritePolicy};
 use crate::components::trace::Kind;
 
@@ -39,6 +40,8 @@ pub struct PlainCounters {
     pub accesses: [u64; 3],
     /// Those that did not find their line.
     pub misses: [u64; 3],
+    /// The same, by cause.
+    pub causes: Causes,
     /// Lines that made room for another, or left for inclusion's sake.
     pub evictions: u64,
     /// Dirty lines among them.
@@ -97,6 +100,8 @@ pub struct PlainCaches {
     /// The level that an access goes to first, by [`Kind`]; `None` is memory.
     first: [Option<usize>; 3],
     transfers: Vec<Transfer>,
+    /// Why the first level missed in the last access.
+    missed: Option<Cause>,
 }
 
 impl PlainCaches {
@@ -116,7 +121,7 @@ impl PlainCaches {
         }
         let first = |what| specs.iter().position(|spec| spec.holds.includes(what));
         let (instructions, data) = (first(Holds::Instructions), first(Holds::Data));
-        PlainCaches { levels, first: [instructions, data, data], transfers: Vec::new() }
+        PlainCaches { levels, first: [instructions, data, data], transfers: Vec::new(), missed: None }
     }
 
     /// Whether the first level has what is accessed, and nothing else has to happen: all there is to most accesses. Where no cache holds
@@ -149,6 +154,7 @@ impl PlainCaches {
     /// was over; what it asks of memory is in [`PlainCaches::transfers`].
     pub fn access(&mut self, kind: Kind, address: Address, bytes: u16) -> usize {
         self.transfers.clear();
+        self.missed = None;
         let first = self.first[kind as usize];
         for level in &mut self.levels {
             level.last = NO_LINE;
@@ -162,6 +168,23 @@ impl PlainCaches {
     /// What the last [`PlainCaches::access`] asks of memory, in order.
     pub fn transfers(&self) -> &[Transfer] {
         &self.transfers
+    }
+
+    /// Why the first level that the last [`PlainCaches::access`] looked into lacked its line, where it did.
+    pub fn missed(&self) -> Option<Cause> {
+        self.missed
+    }
+
+    /// A level lacks a line, which comes or does not.
+    fn miss(&mut self, number: usize, line: Line, kind: Kind, comes: bool) {
+        let level = &mut self.levels[number];
+        level.counters.misses[kind as usize] += 1;
+        let cause = level.array.lacks(line).cause;
+        level.counters.causes[cause as usize] += 1;
+        if !comes {
+            level.array.pass(line);
+        }
+        self.missed.get_or_insert(cause);
     }
 
     /// Someone outside a level wants some bytes that lie in one line of his.
@@ -186,15 +209,14 @@ impl PlainCaches {
         if let Some(slot) = level.array.find(line) {
             let moves = level.inclusion == Inclusion::Exclusive;
             let dirty = moves && level.array.is_dirty(slot);
+            level.array.accessed(slot);
             if moves {
                 level.array.clear(slot);
-            } else {
-                level.array.accessed(slot);
             }
             return Fetched { lookups: 1, dirty };
         }
-        level.counters.misses[kind as usize] += 1;
         let passes_by = level.inclusion == Inclusion::Exclusive;
+        self.miss(number, line, kind, !passes_by);
         let mut fetched = self.fetch_line(number, line, kind, awaited);
         if !passes_by {
             self.fill(number, line, fetched.dirty);
@@ -241,10 +263,11 @@ impl PlainCaches {
                 return lookups;
             }
         } else {
-            level.counters.misses[Kind::Write as usize] += 1;
-            if level.allocates {
+            let allocates = level.allocates;
+            self.miss(number, line, Kind::Write, allocates);
+            if allocates {
                 let mut fetched = Fetched::default();
-                if bytes < level.line_bytes || !level.alone {
+                if bytes < self.levels[number].line_bytes || !self.levels[number].alone {
                     fetched = self.fetch_line(number, line, Kind::Read, awaited);
                 }
                 self.fill(number, line, fetched.dirty || write_back);

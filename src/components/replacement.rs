@@ -21,7 +21,7 @@ const DISTANT: u8 = 3;
 
 /// When what happened to the ways of all sets.
 #[derive(Clone, Debug)]
-pub struct Stamps {
+struct Stamps {
     /// By set and way.
     stamps: Box<[u64]>,
     /// Stamps given so far.
@@ -34,12 +34,24 @@ impl Stamps {
         self.clock += 1;
         self.stamps[slot] = self.clock;
     }
+
+    fn oldest(&self, ways: std::ops::Range<usize>) -> usize {
+        let stamps = &self.stamps[ways];
+        let mut oldest = 0;
+        for way in 1..stamps.len() {
+            if stamps[way] < stamps[oldest] {
+                oldest = way;
+            }
+        }
+        oldest
+    }
 }
 
-/// A replacement policy, with what it remembers of the sets of one cache.
+/// Who makes room, with what that needs beside the stamps of accesses.
 #[derive(Clone, Debug)]
-pub enum Policy {
-    Lru(Stamps),
+enum Order {
+    Lru,
+    /// When lines came, by set and way.
     Fifo(Stamps),
     /// A word for each set. Bit `i` is node `i`'s, the root is node 1, the children of node `i` are `2 i` and `2 i + 1`: the bit says
     /// which of them the victim is below.
@@ -49,55 +61,56 @@ pub enum Policy {
     Srrip(Box<[u8]>),
 }
 
+/// A replacement policy, with what it remembers of the sets of one cache. Whatever the policy, it knows when each way was last accessed.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    used: Stamps,
+    order: Order,
+}
+
 impl Policy {
     /// A policy for a cache of so many sets and ways; `random` is what random replacement draws from.
     pub fn new(kind: Replacement, n_sets: usize, n_ways: usize, random: Stream) -> Policy {
         let stamps = || Stamps { stamps: vec![0; n_sets * n_ways].into(), clock: 0 };
-        match kind {
-            Replacement::Lru => Policy::Lru(stamps()),
-            Replacement::Fifo => Policy::Fifo(stamps()),
-            Replacement::TreePlru => Policy::TreePlru(vec![0; n_sets].into()),
-            Replacement::Random => Policy::Random(Box::new(random)),
-            Replacement::Srrip => Policy::Srrip(vec![DISTANT; n_sets * n_ways].into()),
-        }
+        let order = match kind {
+            Replacement::Lru => Order::Lru,
+            Replacement::Fifo => Order::Fifo(stamps()),
+            Replacement::TreePlru => Order::TreePlru(vec![0; n_sets].into()),
+            Replacement::Random => Order::Random(Box::new(random)),
+            Replacement::Srrip => Order::Srrip(vec![DISTANT; n_sets * n_ways].into()),
+        };
+        Policy { used: stamps(), order }
     }
 
     /// The line in a slot (a way of a set) was accessed.
     #[inline(always)]
     pub fn hit(&mut self, slot: usize, n_ways: usize) {
-        match self {
-            Policy::Lru(stamps) => stamps.give(slot),
-            Policy::Fifo(_) | Policy::Random(_) => {}
-            Policy::TreePlru(trees) => point_away(trees, slot, n_ways),
-            Policy::Srrip(predictions) => predictions[slot] = 0,
+        self.used.give(slot);
+        match &mut self.order {
+            Order::Lru | Order::Fifo(_) | Order::Random(_) => {}
+            Order::TreePlru(trees) => point_away(trees, slot, n_ways),
+            Order::Srrip(predictions) => predictions[slot] = 0,
         }
     }
 
     /// A line came into a slot.
     pub fn fill(&mut self, slot: usize, n_ways: usize) {
-        match self {
-            Policy::Lru(stamps) | Policy::Fifo(stamps) => stamps.give(slot),
-            Policy::Random(_) => {}
-            Policy::TreePlru(trees) => point_away(trees, slot, n_ways),
-            Policy::Srrip(predictions) => predictions[slot] = LONG,
+        self.used.give(slot);
+        match &mut self.order {
+            Order::Fifo(stamps) => stamps.give(slot),
+            Order::Lru | Order::Random(_) => {}
+            Order::TreePlru(trees) => point_away(trees, slot, n_ways),
+            Order::Srrip(predictions) => predictions[slot] = LONG,
         }
     }
 
     /// The way that makes room in a full set, whose slots begin at `first`.
     pub fn victim(&mut self, first: usize, n_ways: usize) -> usize {
         let ways = first..first + n_ways;
-        match self {
-            Policy::Lru(stamps) | Policy::Fifo(stamps) => {
-                let stamps = &stamps.stamps[ways];
-                let mut oldest = 0;
-                for way in 1..stamps.len() {
-                    if stamps[way] < stamps[oldest] {
-                        oldest = way;
-                    }
-                }
-                oldest
-            }
-            Policy::TreePlru(trees) => {
+        match &mut self.order {
+            Order::Lru => self.used.oldest(ways),
+            Order::Fifo(stamps) => stamps.oldest(ways),
+            Order::TreePlru(trees) => {
                 let tree = trees[first >> n_ways.ilog2()];
                 let mut node = 1;
                 while node < n_ways {
@@ -105,8 +118,8 @@ impl Policy {
                 }
                 node - n_ways
             }
-            Policy::Random(stream) => stream.below(n_ways as u64) as usize,
-            Policy::Srrip(predictions) => {
+            Order::Random(stream) => stream.below(n_ways as u64) as usize,
+            Order::Srrip(predictions) => {
                 let predictions = &mut predictions[ways];
                 // As many steps as the most distant of them is short of distant.
                 let most = predictions.iter().copied().max().unwrap_or(DISTANT);
@@ -116,14 +129,37 @@ impl Policy {
         }
     }
 
+    /// When the line in a slot was last accessed, or came: later ones have higher stamps.
+    pub fn last_used(&self, slot: usize) -> u64 {
+        self.used.stamps[slot]
+    }
+
+    /// A stamp for an access that no slot stands for.
+    pub fn pass(&mut self) -> u64 {
+        self.used.clock += 1;
+        self.used.clock
+    }
+
+    /// Nothing is in a slot any longer.
+    pub fn empty(&mut self, slot: usize) {
+        self.used.stamps[slot] = 0;
+    }
+
+    /// How many slots were accessed later than at a stamp.
+    pub fn newer(&self, stamp: u64) -> usize {
+        self.used.stamps.iter().filter(|&&other| other > stamp).count()
+    }
+
     /// Bytes of the host's memory it takes.
     pub fn footprint(&self) -> usize {
-        match self {
-            Policy::Lru(stamps) | Policy::Fifo(stamps) => 8 * stamps.stamps.len(),
-            Policy::TreePlru(trees) => 8 * trees.len(),
-            Policy::Random(_) => std::mem::size_of::<Stream>(),
-            Policy::Srrip(predictions) => predictions.len(),
-        }
+        let order = match &self.order {
+            Order::Lru => 0,
+            Order::Fifo(stamps) => 8 * stamps.stamps.len(),
+            Order::TreePlru(trees) => 8 * trees.len(),
+            Order::Random(_) => std::mem::size_of::<Stream>(),
+            Order::Srrip(predictions) => predictions.len(),
+        };
+        8 * self.used.stamps.len() + order
     }
 }
 

@@ -12,7 +12,8 @@ use crate::base::time::Time;
 use crate::coherence::controller::MemoryImpossible;
 use crate::coherence::order::AgentNumber;
 use crate::coherence::protocol::{Protocol, State, Vocabulary};
-use crate::components::hierarchy::Broken;
+use crate::components::causes::Losses;
+use crate::components::hierarchy::{Broken, Observer};
 use crate::components::owner::Timelines;
 use crate::components::versions::{Happened, Versions, Violation};
 use crate::program::code::Fault;
@@ -66,6 +67,8 @@ pub struct Shared {
     pub memory_rows: Vec<u64>,
     /// On a machine without caches: who sleeps until a word is written.
     pub sleepers: FxHashMap<Address, Vec<AgentNumber>>,
+    /// What others wrote to lines that a core lost.
+    pub losses: Losses,
     protocol: Option<Arc<Protocol>>,
 }
 
@@ -87,6 +90,7 @@ impl Shared {
             agent_rows: rows(protocol.as_ref().map(|protocol| protocol.agent.n_rows())),
             memory_rows: rows(protocol.as_ref().map(|protocol| protocol.memory.n_rows())),
             sleepers: FxHashMap::default(),
+            losses: Losses::default(),
             protocol,
         }
     }
@@ -99,6 +103,19 @@ impl Shared {
                 self.operations_left = 0;
                 self.interrupt(Interruption::OperationLimit);
             }
+        }
+    }
+
+    /// Who sees what a core's caches do at an instant, for an access to an address in a source line where it is one.
+    pub fn observe(&mut self, core: AgentNumber, time: Time, (address, source_line): (Address, u32)) -> Observer<'_> {
+        Observer {
+            time,
+            core,
+            address,
+            source_line,
+            rows: &mut self.agent_rows,
+            versions: self.versions.as_mut(),
+            losses: &mut self.losses,
         }
     }
 

@@ -45,6 +45,13 @@ pub struct Record {
     ///
     /// Of a coherence protocol: how often each row that moves a line or tells others of it was taken, `protocol.M.bus_rd`; and of
     /// memory's table `protocol.memory.Ready.flush`. Hits that change nothing are not counted here.
+    ///
+    /// Misses of a cache by cause (`misses_cold`, ...; they add up to `misses`): *cold*, the line was never there; *true* or *false
+    /// sharing*, another core's write took it, and the word wanted was written by another core since, or it was not (Torrellas, Lam
+    /// and Hennessy, IEEE Transactions on Computers 43(6), 1994); *capacity*, as many other lines as the cache has were used since the
+    /// line last was, so that a fully associative cache that replaces the least recently used line would miss, too; *conflict*, fewer
+    /// were (Hill and Smith, IEEE Transactions on Computers 38(12), 1989). Misses whose line is on its way already are
+    /// `merged_misses`.
     pub metrics: IndexMap<String, u64>,
     /// Costs by source line, costliest first; times are sums over all cores.
     pub profile: Vec<ProfileLine>,
@@ -190,6 +197,10 @@ pub struct ProfileLine {
     pub time_ps: u64,
     /// Time by owner, `base` to `idle` as in the metric names, without those that are 0.
     pub stack: IndexMap<String, u64>,
+    /// Misses of data in the cores' first levels of cache by cause, `cold`, `capacity`, `conflict`, `true_sharing` and `false_sharing`,
+    /// without those that are 0.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub misses: IndexMap<String, u64>,
 }
 
 /// A sentence that explains, and what it rests on.

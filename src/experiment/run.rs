@@ -14,6 +14,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, Span};
+use indexmap::IndexMap;
+
+use crate::components::causes::{Cause, Causes};
 use crate::components::owner::Owner;
 use crate::components::spec::{NodeSpec, SpecFault};
 use crate::experiment::bounds::{bounds, broken};
@@ -372,10 +375,19 @@ fn profile(report: &PhaseReport) -> Vec<ProfileLine> {
                 .map(|&(name, owner)| (name.to_string(), stack.of(owner).0))
                 .filter(|&(_, time)| time > 0)
                 .collect(),
+            misses: misses(report.causes.get(&line)),
         })
         .collect();
     profile.sort_by_key(|line| (std::cmp::Reverse(line.time_ps), line.line));
     profile
+}
+
+/// Misses by cause, those that there are.
+fn misses(causes: Option<&Causes>) -> IndexMap<String, u64> {
+    let counted = |&(name, cause): &(&str, Cause)| {
+        (name.trim_start_matches("misses_").to_string(), causes.map_or(0, |causes| causes[cause as usize]))
+    };
+    Cause::ALL.iter().map(counted).filter(|&(_, count)| count > 0).collect()
 }
 
 fn runtime_json(plan: &Plan) -> serde_json::Value {

@@ -248,6 +248,20 @@ pub fn equality(equality: Equality) -> String {
     }
 }
 
+/// The causes of misses: as metrics and profiles name them, and in words.
+pub const CAUSES: [(&str, &str); 5] = [
+    ("cold", "cold"),
+    ("capacity", "capacity"),
+    ("conflict", "conflict"),
+    ("true_sharing", "true sharing"),
+    ("false_sharing", "false sharing"),
+];
+
+/// A cause in words.
+pub fn cause_words(key: &str) -> &str {
+    CAUSES.iter().find(|(name, _)| *name == key).map_or(key, |(_, words)| words)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::facts::{Facts, Stack};
+use super::facts::{Facts, Stack, cause_words};
 use super::figure::Table;
 use super::human;
 use super::stacks;
+use crate::experiment::record::ProfileLine;
 
 /// At most so many lines of a text are shown.
 const MOST_LINES: usize = 2000;
@@ -16,6 +17,8 @@ const MARKED: usize = 3;
 #[derive(Serialize)]
 pub struct Listing {
     pub lines: Vec<Line>,
+    /// Whether any of them missed its first level of cache.
+    pub has_misses: bool,
     /// Lines beyond those shown.
     pub left_out: usize,
     /// The costliest lines as numbers.
@@ -36,6 +39,9 @@ pub struct Line {
     /// How strongly the line is tinted, 0 to 1.
     pub tint: f64,
     pub stack: Vec<Part>,
+    /// Its misses of data in the first level of cache: the most frequent cause with its count, and all of them.
+    pub misses: String,
+    pub all_misses: String,
 }
 
 /// A part of a line's stack.
@@ -65,9 +71,12 @@ pub fn listing(facts: &Facts<'_>) -> Listing {
             percent: 0.0,
             tint: 0.0,
             stack: Vec::new(),
+            misses: String::new(),
+            all_misses: String::new(),
         };
         let Some((position, line)) = cost(i + 1).filter(|(_, line)| line.time_ps > 0) else { return plain };
         let share = (line.time_ps as f64 / whole).min(1.0);
+        let misses = misses(line);
         let rank = if position < MARKED && share >= 0.05 { position + 1 } else { 0 };
         Line {
             rank,
@@ -75,11 +84,21 @@ pub fn listing(facts: &Facts<'_>) -> Listing {
             percent: rounded(share * 100.0),
             tint: rounded(0.05 + 0.3 * share),
             stack: parts(&Stack::of_line(line)),
+            misses: misses.first().cloned().unwrap_or_default(),
+            all_misses: misses.join(", "),
             ..plain
         }
     });
     let lines: Vec<Line> = lines.collect();
-    Listing { left_out: facts.record.workload.text.lines().count().saturating_sub(lines.len()), lines, table: table(facts, whole) }
+    let left_out = facts.record.workload.text.lines().count().saturating_sub(lines.len());
+    Listing { has_misses: lines.iter().any(|line| !line.misses.is_empty()), left_out, lines, table: table(facts, whole) }
+}
+
+/// A line's misses by cause, in words, the most frequent first.
+fn misses(line: &ProfileLine) -> Vec<String> {
+    let mut causes: Vec<(&str, u64)> = line.misses.iter().map(|(cause, &count)| (cause_words(cause), count)).collect();
+    causes.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    causes.into_iter().map(|(words, count)| format!("{} {words}", human::count(count))).collect()
 }
 
 fn parts(stack: &Stack) -> Vec<Part> {

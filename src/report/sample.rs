@@ -178,7 +178,10 @@ fn profile(metrics: &IndexMap<String, u64>) -> Vec<ProfileLine> {
             }
         }
     }
-    lines.into_iter().map(|(line, stack)| ProfileLine { line, time_ps: stack.values().sum(), stack }).collect()
+    lines
+        .into_iter()
+        .map(|(line, stack)| ProfileLine { line, time_ps: stack.values().sum(), stack, misses: IndexMap::new() })
+        .collect()
 }
 
 fn timelines(time_ps: u64) -> IndexMap<String, Vec<f64>> {

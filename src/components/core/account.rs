@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use super::WindowAccount;
 use crate::base::time::{Clock, Time};
 use crate::components::block::BlockTable;
+use crate::components::causes::{Cause, Causes};
 use crate::components::owner::{Owner, Stack};
 
 /// Costs of a source line beyond those of its blocks.
@@ -39,6 +40,8 @@ pub struct CoreAccount {
     pub extra_operations: u64,
     /// Lines of instructions looked up.
     pub fetches: u64,
+    /// Misses of data in the first level of caches without coherence, by source line and cause.
+    pub causes: FxHashMap<u32, Causes>,
     /// Accesses of spins, by block: each is one more of its synchronising operation.
     extra_accesses: FxHashMap<u32, u64>,
     lines: FxHashMap<u32, LineCost>,
@@ -72,6 +75,7 @@ impl CoreAccount {
             blocks: vec![0; n_blocks],
             extra_operations: 0,
             fetches: 0,
+            causes: FxHashMap::default(),
             extra_accesses: FxHashMap::default(),
             lines: FxHashMap::default(),
             stalled_cycles: 0,
@@ -102,6 +106,10 @@ impl CoreAccount {
         let cost = self.line(line);
         cost.busy += cycles;
         cost.lookups += u64::from(has_place);
+    }
+
+    pub(super) fn missed(&mut self, line: u32, cause: Cause) {
+        self.causes.entry(line).or_default()[cause as usize] += 1;
     }
 
     /// A lookup in a level behind the first.

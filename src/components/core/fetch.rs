@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use super::run::Pause;
-use super::{Core, Loaded, Path, Pending, Stage, observe};
+use super::{Core, Loaded, NO_ACCESS, Path, Pending, Stage};
 use crate::base::address::{Address, Line};
 use crate::coherence::order::Command;
 use crate::components::hierarchy::Lookup;
@@ -76,7 +76,7 @@ impl Core {
         }
         let caches = self.caches.as_mut()?;
         let time = self.clock.edge(self.cycle);
-        let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+        let mut observer = shared.observe(self.number, time, NO_ACCESS);
         let lookup = match caches.fetch(line, &mut observer) {
             Ok(lookup) => lookup,
             Err(broken) => {

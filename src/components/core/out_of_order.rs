@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use super::run::{Pause, SLICE};
 use super::window::{Kind, Lookup, Window, WindowAccount};
-use super::{Core, Loaded, Stage, Then, observe};
+use super::{Core, Loaded, NO_ACCESS, Stage, Then};
 use crate::base::address::Line;
 use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
@@ -239,7 +239,7 @@ impl Core {
                 return None;
             }
             let time = self.clock.edge(cycle);
-            let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+            let mut observer = shared.observe(self.number, time, NO_ACCESS);
             match caches.fetch(line, &mut observer) {
                 Ok(Found::Hit(0)) => self.fetched(),
                 Ok(Found::Hit(depth)) => {
@@ -273,7 +273,8 @@ impl Core {
     /// A lookup at a cycle.
     fn look_up_out_of_order(&mut self, own: &mut OutOfOrder, lookup: Lookup, cycle: u64, shared: &mut Shared) -> Option<Pause> {
         let caches = self.caches.as_mut()?;
-        let line = caches.line(own.window.address(lookup));
+        let address = own.window.address(lookup);
+        let line = caches.line(address);
         let write = matches!(lookup, Lookup::Store(_));
         if let Some(miss) = own.misses.iter_mut().find(|miss| miss.line == line) {
             if miss.write || !write {
@@ -292,7 +293,7 @@ impl Core {
             return None;
         }
         let time = if self.watched { self.clock.edge(cycle) } else { Time::ZERO };
-        let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+        let mut observer = shared.observe(self.number, time, (address, own.window.line(lookup)));
         let found = if self.watched && caches.touch(line, write) {
             caches.watch(line, write, &mut observer).map(|()| Found::Hit(0))
         } else {
@@ -332,7 +333,7 @@ impl Core {
             return Ok(None);
         };
         let write = own.misses[place].write;
-        let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+        let mut observer = shared.observe(self.number, time, NO_ACCESS);
         if let Some(next) = caches.complete(line, transaction, is_shared, version, &mut observer)? {
             return Ok(Some(next));
         }

@@ -99,6 +99,9 @@ impl Core {
     fn plain_miss(&mut self, (word, bytes): (Address, u16), kind: Kind, request: Option<Request>, source_line: u32) -> Ended {
         let Some(plain) = &mut self.plain else { return Ended::Over };
         let depth = plain.caches.access(kind, word, bytes);
+        if let Some(cause) = plain.caches.missed().filter(|_| kind != Kind::Fetch) {
+            self.account.missed(source_line, cause);
+        }
         for (owner, cycles) in plain.lookups.further(kind, depth) {
             self.account.further_lookup(source_line, owner, cycles);
             self.cycle += cycles;

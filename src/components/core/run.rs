@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Core, Path, Pending, Stage, Then, fetch, observe};
+use super::{Core, Path, Pending, Stage, Then, fetch};
 use crate::base::address::{Address, Line};
 use crate::base::time::Time;
 use crate::coherence::order::Command;
@@ -133,7 +133,7 @@ impl Core {
                     }
                     let line = caches.line(address);
                     if self.watched || !caches.touch(line, reference.write) {
-                        if let Some(pause) = self.look_up(line, reference.write, at, None, shared) {
+                        if let Some(pause) = self.look_up(address, reference.write, at, None, shared) {
                             self.next += u32::from(matches!(pause, Pause::Leave { .. }));
                             return Some(pause);
                         }
@@ -185,11 +185,13 @@ impl Core {
     }
 
     /// An access with all that coherence asks. Leaves the core's local time behind the lookups, or says why it has to wait.
-    fn look_up(&mut self, line: Line, write: bool, at: u64, request: Option<Request>, shared: &mut Shared) -> Option<Pause> {
-        let caches = self.caches.as_mut()?;
+    fn look_up(&mut self, address: Address, write: bool, at: u64, request: Option<Request>, shared: &mut Shared) -> Option<Pause> {
+        let line = self.caches.as_ref()?.line(address);
         // Only those who watch want to know when.
         let time = if self.watched { self.clock.edge(at) } else { Time::ZERO };
-        let mut observer = observe(self.number, time, &mut shared.agent_rows, &mut shared.versions);
+        let source_line = self.source_line_of(request);
+        let Some(caches) = &mut self.caches else { return None };
+        let mut observer = shared.observe(self.number, time, (address, source_line));
         let result = if self.watched && caches.touch(line, write) {
             caches.watch(line, write, &mut observer).map(|()| Lookup::Hit(0))
         } else {
@@ -266,8 +268,7 @@ impl Core {
                 if at >= limit {
                     return Some(Pause::Until(at));
                 }
-                let line = self.caches.as_ref()?.line(request.address);
-                let pause = self.look_up(line, write, at, Some(request), shared);
+                let pause = self.look_up(request.address, write, at, Some(request), shared);
                 if !matches!(pause, None | Some(Pause::Leave { .. })) {
                     return pause;
                 }

@@ -708,6 +708,15 @@ impl Window {
         self.reach[self.reach.len() - 1]
     }
 
+    /// The source line of what is looked up.
+    pub fn line(&self, lookup: Lookup) -> u32 {
+        match lookup {
+            Lookup::Fetch => 0,
+            Lookup::Load(id) => self.entries[self.place(id)].line,
+            Lookup::Store(number) => self.pending_stores[(number - self.first_store) as usize].line,
+        }
+    }
+
     /// A lookup at a cycle hit, in the level at a depth: the first is 0.
     pub fn hit(&mut self, lookup: Lookup, cycle: u64, depth: usize) {
         match lookup {

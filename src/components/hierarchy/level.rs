@@ -5,6 +5,7 @@ use crate::base::random::Stream;
 use crate::coherence::agent::Copies;
 use crate::coherence::protocol::{Protocol, State};
 use crate::components::cache::{CacheArray, Slot};
+use crate::components::causes::Causes;
 use crate::components::spec::{CacheSpec, Holds, Inclusion, MOST_LEVELS, WritePolicy, way};
 use crate::components::trace::Kind;
 
@@ -30,6 +31,8 @@ pub struct CacheCounters {
     pub upgrades: u64,
     /// Secondary misses: accesses that found their line on its way already.
     pub merged: u64,
+    /// Misses by cause.
+    pub causes: Causes,
     /// Writes that hit here and were passed on to the next level: of a write-through level, all; each is one of its accesses.
     pub passed_on: u64,
 }
@@ -270,7 +273,7 @@ pub(super) struct Held<'a> {
 
 fn change(array: &mut CacheArray, slot: Slot, state: State, keeps_dirty: bool) {
     if state == State::INVALID {
-        array.clear(slot);
+        array.lose(slot);
     } else {
         array.set_state(slot, state);
         if !keeps_dirty {

@@ -90,11 +90,24 @@ impl Run<'_> {
             outer.name,
             outer.latency_cycles,
         );
-        if share(counter(&l1, "evictions"), misses) >= MOST {
-            let data = self.objects_at(cause, 2).map_or("The data in use".to_owned(), |named| format!("What is in use of {named}"));
+        let mut evidence = ["stack.l2_ps".to_owned(), format!("{l1}.misses"), format!("{l2}.hits")].to_vec();
+        let data = self.objects_at(cause, 2);
+        if share(counter(&l1, "misses_conflict"), misses) >= MOST {
+            let data = data.map_or("of what is in use".to_owned(), |named| format!("of {named}"));
+            sentence += &format!(
+                " {} of the misses are conflicts: more lines {data} fall into one set than its {}, though {} as a whole has room for \
+                 them. More ways would keep them, or arrays that begin elsewhere.",
+                percent(share(counter(&l1, "misses_conflict"), misses)),
+                if inner.ways == 1 { "single way holds".to_owned() } else { format!("{} ways hold", inner.ways) },
+                inner.name,
+            );
+            evidence.push(format!("{l1}.misses_conflict"));
+        } else if share(counter(&l1, "misses_capacity"), misses) >= MOST {
+            let data = data.map_or("The data in use".to_owned(), |named| format!("What is in use of {named}"));
             sentence += &format!(" {data} does not fit {} ({}).", inner.name, ByteSize(inner.size_bytes));
+            evidence.push(format!("{l1}.misses_capacity"));
         }
-        (sentence, ["stack.l2_ps".to_owned(), format!("{l1}.misses"), format!("{l2}.hits")].to_vec())
+        (sentence, evidence)
     }
 
     /// The cache that all cores share, where there is one.
@@ -154,7 +167,9 @@ impl Run<'_> {
         match self.misses() {
             Some(found) => {
                 sentence += &format!(". {}", self.missed(&found));
-                evidence.extend(["misses", "evictions", "invalidations"].map(|counter| format!("{}.{counter}", found.cache)));
+                let causes =
+                    ["misses", "misses_cold", "misses_capacity", "misses_conflict", "misses_true_sharing", "misses_false_sharing"];
+                evidence.extend(causes.map(|counter| format!("{}.{counter}", found.cache)));
             }
             None if self.data_caches().is_empty() => sentence += ": there are no caches, so every access goes there",
             None => {}
@@ -174,31 +189,39 @@ impl Run<'_> {
         (sentence, evidence)
     }
 
-    /// Why lines were missing, as far as counters tell.
+    /// Why lines were missing.
     fn missed(&self, found: &Misses) -> String {
         let Some(cache) = self.data_caches().pop() else { return String::new() };
-        let of_all = |part: u64| match part >= found.misses {
-            true => format!("All {} lines", count(found.misses)),
-            false => format!("{} of the {} lines", count(part), count(found.misses)),
-        };
-        // A miss that follows neither an eviction nor a loss.
-        let first = found.misses.saturating_sub(found.evictions + found.invalidations);
         let name = &cache.name;
-        if share(found.evictions, found.misses) >= MOST {
+        let of_all = |part: u64| match part >= found.misses {
+            true => format!("All {} lines that missed {name}", count(found.misses)),
+            false => format!("{} of the {} lines that missed {name}", count(part), count(found.misses)),
+        };
+        let by = |kind: &str| total(self.metrics, &format!("{}.misses_{kind}", found.cache));
+        let sharing = by("true_sharing") + by("false_sharing");
+        if share(by("capacity"), found.misses) >= MOST {
             let size = ByteSize(cache.size_bytes);
             return format!(
-                "{} that missed {name} pushed another out: the data does not fit {name} ({size})",
-                of_all(found.evictions)
+                "{} had been there before and made room for others: the data does not fit {name} ({size})",
+                of_all(by("capacity"))
             );
         }
-        if share(first, found.misses) >= MOST {
-            return format!("{} that missed {name} pushed none out and had not been there before", of_all(first));
+        if share(by("conflict"), found.misses) >= MOST {
+            return format!(
+                "{} had been there before and made room for others of the same set: the data would fit {name}, but not its sets of {} ways",
+                of_all(by("conflict")),
+                cache.ways
+            );
+        }
+        if share(by("cold"), found.misses) >= MOST {
+            return format!("{} had never been there before", of_all(by("cold")));
         }
         format!(
-            "{} lines missed {name}, up to {} that it had evicted before and up to {} that another core's write had taken",
+            "{} lines missed {name}: {} never there before, {} that made room for others and {} that another core's write had taken",
             count(found.misses),
-            count(found.evictions),
-            count(found.invalidations)
+            count(by("cold")),
+            count(by("capacity") + by("conflict")),
+            count(sharing)
         )
     }
 

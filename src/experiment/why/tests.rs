@@ -59,7 +59,7 @@ impl Made {
             self.metrics.insert(format!("node[0].core[{core}].stack.{owner}_ps"), *time);
         }
         let at = self.profile.iter().position(|found| found.line == line).unwrap_or_else(|| {
-            self.profile.push(ProfileLine { line, time_ps: 0, stack: IndexMap::new() });
+            self.profile.push(ProfileLine { line, time_ps: 0, stack: IndexMap::new(), misses: IndexMap::new() });
             self.profile.len() - 1
         });
         for (owner, time) in stack.iter().filter(|(owner, _)| *owner != "idle") {

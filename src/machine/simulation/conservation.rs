@@ -43,6 +43,11 @@ impl Node {
                 let own = fetches + if is_first(Holds::Data) { accesses } else { 0 };
                 let counted = counters.hits + counters.misses() + counters.merged;
                 same(&format!("hits and misses of core {number}'s {}, and accesses", spec.name), counted, asked + own)?;
+                same(
+                    &format!("misses of core {number}'s {}, and their causes", spec.name),
+                    counters.misses(),
+                    counters.causes.iter().sum(),
+                )?;
             }
         }
         self.check_bytes()

@@ -217,5 +217,6 @@ impl PhaseReport {
                 ("writebacks_flushed", flushed),
             ],
         );
+        self.causes(path, &counters.causes);
     }
 }

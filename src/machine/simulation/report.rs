@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use super::{Node, PhaseError};
 use crate::base::time::Time;
 use crate::components::bus::BusCounters;
+use crate::components::causes::{Cause, Causes};
 use crate::components::core::{Core, LineStacks, Totals};
 use crate::components::hierarchy::CacheCounters;
 use crate::components::llc::LlcCounters;
@@ -27,6 +28,8 @@ pub struct PhaseReport {
     pub metrics: IndexMap<String, u64>,
     /// Time of all cores by source line and owner. Idle time, which belongs to no line, is under line 0.
     pub lines: LineStacks,
+    /// Misses of data in the cores' first levels by source line and cause.
+    pub causes: BTreeMap<u32, Causes>,
     /// Each core's time by owner.
     pub stacks: Vec<Stack>,
     /// The busy share of 100 equally long stretches of the phase, by what was busy.
@@ -122,6 +125,11 @@ impl Node {
             report.insert(&path, &counted);
         }
         report.stacks.push(stack);
+        let coherent = core.caches().into_iter().flat_map(|caches| caches.causes_by_line());
+        for (&line, causes) in coherent.chain(&core.account().causes) {
+            let sum = report.causes.entry(line).or_default();
+            sum.iter_mut().zip(causes).for_each(|(sum, count)| *sum += count);
+        }
         let levels = core.caches().into_iter().flat_map(|caches| caches.levels());
         for (level, spec) in levels.zip(&self.spec.caches) {
             report.cache(&format!("{path}.{}", spec.name.to_lowercase()), &level.counters);
@@ -157,6 +165,7 @@ impl PhaseReport {
             time,
             metrics: IndexMap::new(),
             lines: BTreeMap::new(),
+            causes: BTreeMap::new(),
             stacks: Vec::new(),
             timelines: IndexMap::new(),
             totals: Totals::default(),
@@ -198,6 +207,14 @@ impl PhaseReport {
                 ("merged_misses", counters.merged),
             ],
         );
+        self.causes(path, &counters.causes);
+    }
+
+    /// Misses by cause.
+    pub(super) fn causes(&mut self, path: &str, causes: &Causes) {
+        for (name, cause) in Cause::ALL {
+            self.metrics.insert(format!("{path}.{name}"), causes[cause as usize]);
+        }
     }
 
     fn interconnect(&mut self, counters: &BusCounters, end: Time) {
@@ -246,6 +263,7 @@ impl PhaseReport {
                 ("wait_ps", counters.wait.0),
             ],
         );
+        self.causes(path, &counters.causes);
         self.timelines.insert(path.to_string(), counters.banks.shares(end, STRETCHES, banks));
     }
 

@@ -11,7 +11,7 @@ use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, Command};
 use crate::coherence::protocol::{Actions, AgentAction, AgentEvent, Row, State};
 use crate::components::bus::{AgentPort, Bus};
-use crate::components::hierarchy::{Broken, Lookup, Observer, PrivateCaches};
+use crate::components::hierarchy::{Broken, Lookup, PrivateCaches};
 use crate::components::ideal::Ideal;
 use crate::components::llc::{Llc, LlcPorts};
 use crate::components::memory::Memory;
@@ -73,8 +73,7 @@ impl Tester {
         let handle = Rc::clone(&self.shared);
         let shared = &mut *handle.borrow_mut();
         let time = port.now();
-        let versions = shared.versions.as_mut();
-        let mut observer = Observer { time, core: self.number, rows: &mut shared.agent_rows, versions };
+        let mut observer = shared.observe(self.number, time, (64 * line + 8 * (line % 8), 1));
         let write = kind == Kind::Write;
         let result = match kind {
             Kind::Fetch => self.caches.fetch(line, &mut observer),
@@ -113,10 +112,8 @@ impl Tester {
     fn receive(&mut self, message: Message, port: &mut Port<'_, Message>) {
         let handle = Rc::clone(&self.shared);
         let mut shared = handle.borrow_mut();
-        let parts = &mut *shared;
         let time = port.now();
-        let versions = parts.versions.as_mut();
-        let mut observer = Observer { time, core: self.number, rows: &mut parts.agent_rows, versions };
+        let mut observer = shared.observe(self.number, time, (0, 0));
         match message {
             Message::Snoop { id, transaction, line, requestor } => {
                 match self.caches.snoop(line, transaction, requestor == self.number, &mut observer) {
