@@ -67,3 +67,18 @@ fn a_forwarder_supplies_clean_lines_in_memorys_place() {
     assert!(reads[1] * 4 < reads[0] * 3, "memory reads MESI {}, MESIF {}", reads[0], reads[1]);
     assert!(mesif.time_ps < mesi.time_ps, "MESI {} ps, MESIF {} ps", mesi.time_ps, mesif.time_ps);
 }
+
+#[test]
+fn padding_removes_false_sharing_and_nothing_else() {
+    let [bare, padded] = ["sum-unpadded", "sum-padded"].map(|program| measure(program, "mesi"));
+    let causes = |record: &Record| {
+        ["cold", "capacity", "conflict", "true_sharing", "false_sharing"]
+            .map(|cause| (0..4).map(|core| metric(record, &format!("node[0].core[{core}].l1d.misses_{cause}"))).sum::<u64>())
+    };
+    let [[.., false_before], [.., false_after]] = [causes(&bare), causes(&padded)];
+    println!("cold, capacity, conflict, true, false sharing: without padding {:?}, with {:?}", causes(&bare), causes(&padded));
+    assert!(false_before > 1000 && false_after == 0, "{false_before}, {false_after}");
+    for (cause, (before, after)) in causes(&bare).into_iter().zip(causes(&padded)).take(4).enumerate() {
+        assert!(before.abs_diff(after) <= 8, "cause {cause}: {before} without padding, {after} with");
+    }
+}

@@ -29,7 +29,12 @@ fn record(cores: u64, stack: &[(&str, u64)], counters: &[(&str, u64)]) -> Record
         }
     }
     metrics.extend(counters.iter().map(|(path, value)| (format!("node[0].{path}"), *value)));
-    let line = |line: u32, stack: IndexMap<String, u64>| ProfileLine { line, time_ps: stack.values().sum(), stack };
+    let line = |line: u32, stack: IndexMap<String, u64>| ProfileLine {
+        line,
+        time_ps: stack.values().sum(),
+        stack,
+        misses: IndexMap::new(),
+    };
     let operations = counters.iter().find(|(name, _)| *name == "operations").map_or(1000, |(_, value)| *value);
     Record {
         schema: SCHEMA,

@@ -15,14 +15,13 @@ const SMALL: f64 = 0.15;
 /// At this share of what a cache missed or more, a kind of miss is what counts.
 const MOST: f64 = 0.5;
 
-/// Why the outermost private cache did not have what it was asked for, as far as its counters say: a line that it evicted or lost
-/// may never have been asked for again, so each is an upper bound.
+/// What the outermost private cache did not have.
 struct Misses {
     misses: u64,
-    /// Lines that another core's write took away.
+    /// Misses of lines that another core's write had taken away.
+    sharing: u64,
+    /// Lines that another core's write took away, whether they were asked for again or not.
     invalidations: u64,
-    /// Lines that made room for others.
-    evictions: u64,
     /// The cache, as metrics name it.
     cache: String,
 }
@@ -30,7 +29,7 @@ struct Misses {
 impl Misses {
     /// Whether most are of lines that other cores' writes took away.
     fn mostly_taken(&self) -> bool {
-        share(self.invalidations, self.misses) >= MOST
+        share(self.sharing, self.misses) >= MOST
     }
 }
 
@@ -198,7 +197,6 @@ impl Run<'_> {
             false => format!("{} of the {} lines that missed {name}", count(part), count(found.misses)),
         };
         let by = |kind: &str| total(self.metrics, &format!("{}.misses_{kind}", found.cache));
-        let sharing = by("true_sharing") + by("false_sharing");
         if share(by("capacity"), found.misses) >= MOST {
             let size = ByteSize(cache.size_bytes);
             return format!(
@@ -221,7 +219,7 @@ impl Run<'_> {
             count(found.misses),
             count(by("cold")),
             count(by("capacity") + by("conflict")),
-            count(sharing)
+            count(found.sharing)
         )
     }
 
@@ -241,7 +239,7 @@ impl Run<'_> {
     fn sharing(&self, cause: &Share) -> Option<(String, Vec<String>)> {
         let times = &self.times;
         let cache = self.data_caches().pop()?.name.to_lowercase();
-        let found = self.misses().unwrap_or(Misses { misses: 0, invalidations: 0, evictions: 0, cache });
+        let found = self.misses().unwrap_or(Misses { misses: 0, sharing: 0, invalidations: 0, cache });
         let updates = total(self.metrics, "bus_upd");
         let coherent = times.of(Group::Coherence) > times.of(Group::MemorySystem);
         let taken = found.invalidations > 0 && (found.mostly_taken() || coherent);
@@ -263,7 +261,8 @@ impl Run<'_> {
         sentence += &self.written_at(cause);
         let mut evidence: Vec<String> = groups.iter().flat_map(|group| group.evidence(times.n_threads())).collect();
         evidence.extend((updates > 0).then(|| "interconnect.bus_upd".to_owned()));
-        evidence.extend(["invalidations", "misses"].map(|counter| format!("{}.{counter}", found.cache)));
+        let rests_on = ["invalidations", "misses", "misses_true_sharing", "misses_false_sharing"];
+        evidence.extend(rests_on.map(|counter| format!("{}.{counter}", found.cache)));
         Some((sentence, evidence))
     }
 
@@ -325,8 +324,9 @@ impl Run<'_> {
     fn misses(&self) -> Option<Misses> {
         let cache = self.data_caches().pop()?.name.to_lowercase();
         let counter = |name: &str| total(self.metrics, &format!("{cache}.{name}"));
-        let [misses, invalidations, evictions] = ["misses", "invalidations", "evictions"].map(counter);
-        (misses > 0).then_some(Misses { misses, invalidations, evictions, cache })
+        let [misses, invalidations] = ["misses", "invalidations"].map(counter);
+        let sharing = counter("misses_true_sharing") + counter("misses_false_sharing");
+        (misses > 0).then_some(Misses { misses, sharing, invalidations, cache })
     }
 
     /// The objects that the cause's costliest line names: `a`, `b` and `c`.

@@ -112,9 +112,12 @@ fn instructions() {
 fn a_cache() {
     let made = Made::new(1, STORE, &[("base", 300), ("l1d", 100), ("l2", 600)]);
     let counters =
-        [("accesses", 100), ("misses", 80), ("evictions", 80)].map(|(name, value)| (format!("core[0].l1d.{name}"), value));
+        [("accesses", 100), ("misses", 80), ("misses_capacity", 80)].map(|(name, value)| (format!("core[0].l1d.{name}"), value));
     let made = made.counted(&counters.each_ref().map(|(path, value)| (path.as_str(), *value)));
     let made = made.counted(&[("core[0].l2.accesses", 80), ("core[0].l2.hits", 76)]);
+    let conflicts = Made { time_ps: made.time_ps, metrics: made.metrics.clone(), profile: made.profile.clone() };
+    let conflicts = conflicts.counted(&[("core[0].l1d.misses_capacity", 16), ("core[0].l1d.misses_conflict", 64)]);
+    insta::assert_snapshot!(conflicts.headline("uniprocessor"), @"For 60% of its time the core waited for L2: 80% of accesses miss L1d, and 95% of those find their line in L2, 10 cycles later. 80% of the misses are conflicts: more lines of `a` fall into one set than its 8 ways hold, though L1d as a whole has room for them. More ways would keep them, or arrays that begin elsewhere.");
     insta::assert_snapshot!(made.headline("uniprocessor"), @"For 60% of its time the core waited for L2: 80% of accesses miss L1d, and 95% of those find their line in L2, 10 cycles later. What is in use of `a` does not fit L1d (32 KiB).");
 }
 
@@ -122,15 +125,19 @@ fn a_cache() {
 fn memory() {
     let made = Made::new(1, STORE, &[("base", 300), ("memory_local", 600), ("network", 80), ("coherence", 20)]);
     let with = |misses: u64, evictions: u64, invalidations: u64, bytes: u64| {
-        let counters =
-            [("core[0].l2.misses", misses), ("core[0].l2.evictions", evictions), ("core[0].l2.invalidations", invalidations)];
+        let counters = [
+            ("core[0].l2.misses", misses),
+            ("core[0].l2.misses_capacity", evictions),
+            ("core[0].l2.misses_true_sharing", invalidations),
+            ("core[0].l2.misses_cold", misses - evictions - invalidations),
+        ];
         let made = Made { time_ps: 100_000, metrics: made.metrics.clone(), profile: made.profile.clone() };
         made.counted(&counters).counted(&[("interconnect.bytes", bytes)]).headline("uniprocessor")
     };
-    insta::assert_snapshot!(with(2000, 1990, 0, 0), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. 1,990 of the 2,000 lines that missed L2 pushed another out: the data does not fit L2 (256 KiB).");
-    insta::assert_snapshot!(with(2000, 2000, 0, 1), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. All 2,000 lines that missed L2 pushed another out: the data does not fit L2 (256 KiB). The data bus is busy 1% of the time: the latency of each access counts, not the bandwidth.");
-    insta::assert_snapshot!(with(2000, 10, 10, 1), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. 1,980 of the 2,000 lines that missed L2 pushed none out and had not been there before. The data bus is busy 1% of the time: the latency of each access counts, not the bandwidth.");
-    insta::assert_snapshot!(with(2000, 900, 900, 1), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. 2,000 lines missed L2, up to 900 that it had evicted before and up to 900 that another core's write had taken. The data bus is busy 1% of the time: the latency of each access counts, not the bandwidth.");
+    insta::assert_snapshot!(with(2000, 1990, 0, 0), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. 1,990 of the 2,000 lines that missed L2 had been there before and made room for others: the data does not fit L2 (256 KiB).");
+    insta::assert_snapshot!(with(2000, 2000, 0, 1), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. All 2,000 lines that missed L2 had been there before and made room for others: the data does not fit L2 (256 KiB). The data bus is busy 1% of the time: the latency of each access counts, not the bandwidth.");
+    insta::assert_snapshot!(with(2000, 10, 10, 1), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. 1,980 of the 2,000 lines that missed L2 had never been there before. The data bus is busy 1% of the time: the latency of each access counts, not the bandwidth.");
+    insta::assert_snapshot!(with(2000, 900, 900, 1), @"For 70% of its time the core waited for the memory system, most of it in line 8 for `a`. 2,000 lines missed L2: 200 never there before, 900 that made room for others and 900 that another core's write had taken. The data bus is busy 1% of the time: the latency of each access counts, not the bandwidth.");
     let moving = Made::new(1, STORE, &[("base", 200), ("memory_local", 600), ("queue", 200)]);
     let moving = Made { time_ps: 100_000, ..moving.counted(&[("interconnect.bytes", 400)]) };
     insta::assert_snapshot!(moving.headline("uniprocessor"), @"For 80% of its time the core waited for the memory system, most of it in line 8 for `a`. The data bus is busy 50% of the time (it carried 400 bytes, 8 a cycle, so that a line takes 8 of its cycles): latency and bandwidth both count.");
@@ -140,7 +147,7 @@ fn memory() {
 fn lines_that_other_cores_write() {
     let at = |line: u32| {
         let made = Made::new(2, line, &[("base", 80), ("coherence", 690), ("memory_local", 230)]);
-        made.counted(&[("core[0].l2.misses", 2000), ("core[0].l2.invalidations", 2500)])
+        made.counted(&[("core[0].l2.misses", 2000), ("core[0].l2.misses_false_sharing", 1900), ("core[0].l2.invalidations", 2500)])
     };
     insta::assert_snapshot!(at(PARTIAL).headline("uma-bus-4"), @"For 92% of their time (69% coherence, 23% memory system) the cores waited for lines, mostly lines that other cores write: 2,500 times a write took a line away from another cache. In line 9 each thread writes an element of `partial` of its own, but several elements lie on one line (false sharing): declare `partial` as `padded`.");
     insta::assert_snapshot!(at(ATOMIC).headline("uma-bus-4"), @"For 92% of their time (69% coherence, 23% memory system) the cores waited for lines, mostly lines that other cores write: 2,500 times a write took a line away from another cache. In line 10 all threads write `total`, and its line goes from core to core: let each thread work on a value of its own and bring them together at the end (`reduce`).");
@@ -156,10 +163,10 @@ fn lines_that_other_cores_write() {
 fn a_resource_at_its_limit() {
     let stack = [("base", 400), ("l1d", 300), ("memory_local", 100), ("queue", 200)];
     let counters = [("core[0].l1d.accesses", 10_000), ("core[0].l2.misses", 2000), ("interconnect.bytes", 8)];
-    let evicted = Made::new(2, STORE, &stack).counted(&counters).counted(&[("core[0].l2.evictions", 2000)]);
+    let evicted = Made::new(2, STORE, &stack).counted(&counters).counted(&[("core[0].l2.misses_capacity", 2000)]);
     insta::assert_snapshot!(evicted.headline("uma-bus-4"), @"The data bus is the limit, busy 100% of the time: it carried 8 bytes, 8 a cycle, so that a line takes 8 of its cycles. 20% of accesses find their line in no cache of their core, mostly in line 8 (`a`).");
     assert!(!evicted.reasons("uma-bus-4").iter().any(|sentence| sentence.contains("latency")));
-    let flushes = [("interconnect.flushes", 2000), ("core[0].l2.invalidations", 2000)];
+    let flushes = [("interconnect.flushes", 2000), ("core[0].l2.misses_true_sharing", 2000), ("core[0].l2.invalidations", 2000)];
     insta::assert_snapshot!(Made::new(2, STORE, &stack).counted(&counters).counted(&flushes).headline("uma-bus-4"), @"The data bus is the limit, busy 100% of the time: it carried 8 bytes, 8 a cycle, so that a line takes 8 of its cycles. 20% of accesses need a line that another core has changed, mostly in line 8 (`a`).");
     let handed = Made::new(2, STORE, &stack).counted(&counters).counted(&flushes[..1]);
     insta::assert_snapshot!(handed.headline("uma-bus-4"), @"The data bus is the limit, busy 100% of the time: it carried 8 bytes, 8 a cycle, so that a line takes 8 of its cycles. 20% of accesses get their line from another core's cache, mostly in line 8 (`a`).");

@@ -140,3 +140,33 @@ fn an_out_of_order_core_waits_for_instructions_before_it_dispatches() {
     let stack = report.stacks[0];
     assert_eq!(stack.total(), report.time);
 }
+
+/// Core 1 reads a line; core 0 then writes a word of it, and core 1 wants another, or the same.
+fn shared(written: u32, wanted: u32) -> PhaseReport {
+    let spec = NodeSpec { cores: 2, ..bare(vec![cache("L1d", 16, 2, 2), cache("L2", 16, 4, 7)]) };
+    let (ready, done) = (word(8), word(9));
+    let reader = vec![Op::Load(wanted), Op::Put(ready, 1), Op::AwaitAtLeast(done, 1), Op::Load(wanted)];
+    let writer = vec![Op::AwaitAtLeast(ready, 1), Op::Store(written), Op::Put(done, 1)];
+    run(&spec, &[writer, reader]).unwrap()
+}
+
+#[test]
+fn sharing_is_true_where_the_word_wanted_was_written() {
+    let counted = |report: &PhaseReport, level: &str| {
+        ["cold", "true_sharing", "false_sharing"].map(|cause| report.metrics[&format!("node[0].core[1].{level}.misses_{cause}")])
+    };
+    for level in ["l1d", "l2"] {
+        // Its word, and the flags; then the flag that it awaits, which is written, and its word, if that is.
+        assert_eq!(counted(&shared(3, 3), level), [3, 2, 0]);
+        assert_eq!(counted(&shared(3, 4), level), [3, 1, 1]);
+    }
+}
+
+#[test]
+fn the_line_of_the_program_is_known_of_each_cause() {
+    let report = shared(3, 4);
+    let of = |line: u32| report.causes.get(&line).copied().unwrap_or_default();
+    assert_eq!(of(101), [1, 0, 0, 0, 0], "the first load");
+    assert_eq!(of(104), [0, 0, 0, 0, 1], "the second");
+    assert_eq!(of(103)[3], 1, "the flag");
+}
