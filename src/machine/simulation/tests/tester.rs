@@ -37,6 +37,29 @@ struct Tester {
     left: u32,
     lines: u64,
     pace: u64,
+    /// What goes wrong with its messages, and how many such messages pass before.
+    fault: Option<(Fault, u32)>,
+}
+
+/// What can happen to a message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    /// A snoop that would take a copy away, or change it, does not reach the caches.
+    LoseSnoop,
+    /// What a snoop is answered does not reach the interconnect.
+    LoseAnswer,
+    /// An answer that sends a line is given as one that does not.
+    LoseData,
+    /// The line that was waited for does not come.
+    LoseCompletion,
+    /// It comes twice.
+    DoubleCompletion,
+    /// A request does not reach the interconnect.
+    LoseRequest,
+    /// A line that leaves is never written back.
+    LoseWriteBack,
+    /// A line comes with an older version than was sent.
+    OldData,
 }
 
 enum Part {
@@ -86,7 +109,9 @@ impl Tester {
                 self.waiting = true;
                 let agent = self.number;
                 let command = Command::Coherent(transaction);
-                port.send(self.requests, Message::Request { agent, command, line, time }, time);
+                if !self.goes_wrong(Fault::LoseRequest) {
+                    port.send(self.requests, Message::Request { agent, command, line, time }, time);
+                }
             }
             Ok(Lookup::Stall) => {}
             Err(broken) => fail(shared, time, self.number, &broken, port),
@@ -94,9 +119,26 @@ impl Tester {
         self.send_leaving(port);
     }
 
+    /// Whether the fault that is to happen happens now.
+    fn goes_wrong(&mut self, fault: Fault) -> bool {
+        let Some((which, left)) = &mut self.fault else { return false };
+        if *which != fault {
+            return false;
+        }
+        if *left > 0 {
+            *left -= 1;
+            return false;
+        }
+        self.fault = None;
+        true
+    }
+
     fn send_leaving(&mut self, port: &mut Port<'_, Message>) {
         let (agent, time) = (self.number, port.now());
         for line in self.caches.take_leaving() {
+            if self.goes_wrong(Fault::LoseWriteBack) {
+                continue;
+            }
             let command = Command::Coherent(Transaction::BusWb);
             port.send(self.requests, Message::Request { agent, command, line, time }, time);
         }
@@ -116,10 +158,17 @@ impl Tester {
         let mut observer = shared.observe(self.number, time, (0, 0));
         match message {
             Message::Snoop { id, transaction, line, requestor } => {
-                match self.caches.snoop(line, transaction, requestor == self.number, &mut observer) {
-                    Ok((answer, _)) => {
+                let own = requestor == self.number;
+                if !own && self.caches.is_permitted(line, false) && self.goes_wrong(Fault::LoseSnoop) {
+                    return;
+                }
+                match self.caches.snoop(line, transaction, own, &mut observer) {
+                    Ok((mut answer, _)) => {
                         drop(shared);
-                        if answer.matters() {
+                        if answer.flush && self.goes_wrong(Fault::LoseData) {
+                            answer.flush = false;
+                        }
+                        if answer.matters() && !self.goes_wrong(Fault::LoseAnswer) {
                             port.send(self.answers, Message::Answer { id, agent: self.number, answer }, time);
                         }
                         if answer.left && self.access.is_some() && !self.waiting {
@@ -130,6 +179,14 @@ impl Tester {
                 }
             }
             Message::Complete { transaction: Some(transaction), line, shared: is_shared, version, .. } => {
+                if self.goes_wrong(Fault::LoseCompletion) {
+                    return;
+                }
+                let version = if version > 0 && self.goes_wrong(Fault::OldData) { version - 1 } else { version };
+                if self.goes_wrong(Fault::DoubleCompletion) {
+                    let completed = self.caches.complete(line, transaction, is_shared, version, &mut observer);
+                    assert!(matches!(completed, Ok(_)), "the first one was right");
+                }
                 let completed = self.caches.complete(line, transaction, is_shared, version, &mut observer);
                 self.send_leaving(port);
                 match completed {
@@ -205,6 +262,8 @@ struct Setting {
     pace: u64,
     accesses: u32,
     seed: u64,
+    /// What happens to a message of tester 0.
+    fault: Option<(Fault, u32)>,
 }
 
 const TESTERS: u32 = 4;
@@ -238,6 +297,7 @@ fn test(setting: &Setting) -> Result<Vec<u64>, Box<Violation>> {
             left: setting.accesses / TESTERS,
             lines: setting.lines,
             pace: setting.pace,
+            fault: setting.fault.filter(|_| number == 0),
         })));
     }
     let cached = PartId(TESTERS + 2);
@@ -269,6 +329,10 @@ fn test(setting: &Setting) -> Result<Vec<u64>, Box<Violation>> {
     match shared.interruption.take() {
         Some(Interruption::Violation(violation)) => return Err(violation),
         Some(other) => panic!("{other:?}"),
+        None if setting.fault.is_some() && outcome != Outcome::Quiescent => {
+            let what = format!("nothing can move: {outcome:?}");
+            return Err(Box::new(Violation { time: engine.now(), line: 0, what, history: Vec::new() }));
+        }
         None => assert_eq!(outcome, Outcome::Quiescent),
     }
     Ok(std::mem::take(&mut shared.agent_rows))
@@ -285,6 +349,7 @@ fn setting(protocol: Arc<Protocol>, seed: u64, accesses: u32) -> Setting {
         pace: 5_000,
         accesses,
         seed,
+        fault: None,
     }
 }
 
@@ -420,4 +485,39 @@ fn a_violation_tells_the_lines_history() {
     let protocol = broken(&msi(), "S", AgentEvent::BusRdX, stays("S"));
     let violation = test(&setting(protocol, 1, 20_000)).unwrap_err();
     insta::assert_snapshot!(violation);
+}
+
+#[test]
+fn faults_of_messages_are_caught() {
+    use Fault::{DoubleCompletion, LoseAnswer, LoseCompletion, LoseData, LoseRequest, LoseSnoop, LoseWriteBack, OldData};
+    let faults = [LoseSnoop, LoseAnswer, LoseData, LoseCompletion, DoubleCompletion, LoseRequest, LoseWriteBack, OldData];
+    for protocol in protocols() {
+        for fault in faults {
+            // A fault may do no harm where nobody looks at the line again; of many at different times, all are found but few.
+            let caught = (0..20).filter(|&number| {
+                let mut setting = setting(Arc::clone(&protocol), u64::from(number), 4_000);
+                setting.fault = Some((fault, 20 + 7 * number));
+                test(&setting).is_err()
+            });
+            let caught = caught.count();
+            println!("{protocol}: {fault:?} caught {caught} times of 20");
+            assert!(caught >= 1, "{protocol}: {fault:?} was caught {caught} times of 20");
+        }
+    }
+}
+
+/// Ten million accesses for each protocol and replacement policy: some minutes, with `cargo test --release -- --ignored ten_million`.
+#[test]
+#[ignore = "takes minutes"]
+fn ten_million_random_accesses_are_coherent_whatever_makes_room() {
+    use Replacement::{Fifo, Lru, Random, Srrip, TreePlru};
+    for (number, protocol) in (0..).zip(protocols()) {
+        for replacement in [Lru, Fifo, TreePlru, Random, Srrip] {
+            let of = |cache: CacheSpec| CacheSpec { replacement, ..cache };
+            let caches = vec![of(cache("L1d", 1, 2, 1)), of(cache("L2", 1, 4, 1))];
+            let setting = Setting { caches, lines: 9, ..setting(Arc::clone(&protocol), number, 10_000_000) };
+            test(&setting).unwrap_or_else(|violation| panic!("{protocol}, {replacement:?}: {violation}"));
+            println!("{protocol}, {replacement:?}: 10,000,000 accesses, nothing wrong");
+        }
+    }
 }
