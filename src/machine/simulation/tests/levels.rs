@@ -47,7 +47,7 @@ fn a_line_that_leaves_an_exclusive_level_swaps_with_the_one_it_drives_out() {
     let caches = |inclusion| vec![cache("L1d", 1, 1, 2), CacheSpec { inclusion, ..cache("L2", 1, 1, 7) }];
     let program: Vec<Op> = [0, 1, 0, 1, 0].map(|line| Op::Load(word(line))).into();
     // One line in each: after the first two loads, both are there for good.
-    let report = run(&bare(caches(Inclusion::Exclusive)), &[program.clone()]).unwrap();
+    let report = run(&bare(caches(Inclusion::Exclusive)), std::slice::from_ref(&program)).unwrap();
     assert_eq!((counter(&report, "l2.hits"), counter(&report, "l2.misses")), (3, 2));
     assert_eq!(report.metrics["node[0].memory.reads"], 2);
     // An inclusive level of one line holds no other line than the first level's.
@@ -72,7 +72,7 @@ fn a_write_through_level_passes_each_word_on() {
     let through = |write_allocate| CacheSpec { write: WritePolicy::Through, write_allocate, ..cache("L1d", 4, 1, 2) };
     let program =
         vec![Op::Load(0), Op::Store(0), Op::Store(1), Op::Store(2), Op::Store(word(5)), Op::Store(word(5)), Op::Load(word(5))];
-    let report = run(&bare(vec![through(false), cache("L2", 4, 2, 7)]), &[program.clone()]).unwrap();
+    let report = run(&bare(vec![through(false), cache("L2", 4, 2, 7)]), std::slice::from_ref(&program)).unwrap();
     // Three stores hit and pass on; line 5 never comes in by a store.
     assert_eq!(
         (counter(&report, "l1d.hits"), counter(&report, "l1d.write_misses"), counter(&report, "l1d.read_misses")),
@@ -130,7 +130,7 @@ fn an_out_of_order_core_waits_for_instructions_before_it_dispatches() {
     };
     let l1i = CacheSpec { holds: Holds::Instructions, ..cache("L1i", 2, 2, 3) };
     let program: Vec<Op> = (0..16).map(|_| Op::Load(0)).collect();
-    let alone = run(&with_window(vec![cache("L1d", 4, 2, 2)]), &[program.clone()]).unwrap();
+    let alone = run(&with_window(vec![cache("L1d", 4, 2, 2)]), std::slice::from_ref(&program)).unwrap();
     let report = run(&with_window(vec![l1i, cache("L1d", 4, 2, 2)]), &[program]).unwrap();
     assert_eq!(counter(&report, "l1i.fetch_misses"), 3);
     // The first and the third line delay everything by 100 cycles each; the second comes while the first load waits for memory, which
