@@ -165,8 +165,8 @@ impl Tester {
                 match self.caches.snoop(line, transaction, own, &mut observer) {
                     Ok((mut answer, _)) => {
                         drop(shared);
-                        if answer.flush && self.goes_wrong(Fault::LoseData) {
-                            answer.flush = false;
+                        if (answer.flush || answer.supply) && self.goes_wrong(Fault::LoseData) {
+                            (answer.flush, answer.supply) = (false, false);
                         }
                         if answer.matters() && !self.goes_wrong(Fault::LoseAnswer) {
                             port.send(self.answers, Message::Answer { id, agent: self.number, answer }, time);
