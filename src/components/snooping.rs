@@ -38,6 +38,7 @@ use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
 use crate::components::arbiter::Arbiter;
+use crate::components::life::Happening;
 use crate::components::message::{Message, SETTLE, WORD_BYTES};
 use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
@@ -395,6 +396,7 @@ impl Snooping {
     /// A request is granted: it has its place in the order.
     fn grant(&mut self, request: Request, now: Edge, port: &mut Port<'_, Message>) {
         let id = self.order.grant(request);
+        self.happens(request.line, now.time, Happening::Granted { agent: request.agent, command: request.command });
         port.release(self.agents[usize::from(request.agent)].requests);
         let seen = self.edge(now.cycle + u64::from(self.spec.address_cycles));
         self.address_free = seen;
@@ -428,6 +430,11 @@ impl Snooping {
             // No one else could answer, so what follows is known.
             self.conclude(id, window.time, port);
         }
+    }
+
+    /// For those who want to know all that happens to a line.
+    fn happens(&self, line: Line, time: Time, what: Happening) {
+        self.shared.borrow_mut().happens(line, time, what);
     }
 
     /// A transaction is over. Whoever waited for its line waited for other caches; what is left of the wait is for the bus.
@@ -567,6 +574,9 @@ impl Snooping {
             self.counters.wait += now.time.saturating_sub(packet.ready);
             self.counters.data.enter(now.time, end.time, packet.bytes, port.now());
             let under_way = *self.order.under_way(packet.id);
+            let (line, from_cache) = (under_way.request.line, under_way.supplied.is_some());
+            let (agent, bytes) = (packet.agent, packet.bytes as u32);
+            self.happens(line, now.time, Happening::Transferred { agent, bytes, from_cache, end: end.time });
             let goes_to_memory = under_way.for_memory || matches!(under_way.request.command, Command::Write(_));
             self.moving.push(Moving { end, packet, goes_to_memory });
             if self.is_awaited(packet.id) {

@@ -124,6 +124,7 @@ impl Traffic<'_> {
             profile: Vec::new(),
             timelines: report.timelines.clone(),
             why: self.why(report, mean_ps),
+            watch: None,
         }
     }
 
