@@ -5,6 +5,7 @@
 //!   core       in-order and out-of-order cores: block (costs of Code), predictor, hierarchy (coherent caches) or plain (caches of the
 //!              only core)
 //!   cache      a cache's array: replacement
+//!   translation TLBs and the page table
 //!   replay     a core that replays a trace
 //!   bus, ideal interconnects: arbiter, coherence's order
 //!   llc        a cache that all cores share, before memory
@@ -36,5 +37,6 @@ pub mod shared;
 pub mod spec;
 pub mod trace;
 pub mod traffic;
+pub mod translation;
 pub mod utilisation;
 pub mod versions;

@@ -23,6 +23,7 @@ use crate::coherence::protocol::Protocol;
 use crate::components::lookups::Lookups;
 use crate::components::predictor::PredictorSpec;
 use crate::components::trace::Kind;
+use crate::components::translation::TranslationSpec;
 use crate::program::code::OperationClass;
 
 /// Addresses of a node's memory end below this: 256 TiB.
@@ -245,6 +246,8 @@ pub struct NodeSpec {
     /// The private caches, innermost first. Coherent ones have lines of one length, and the outermost that is not exclusive writes back
     /// and allocates on writes.
     pub caches: Vec<CacheSpec>,
+    /// How each core translates addresses of data; absent: that takes no time.
+    pub translation: Option<TranslationSpec>,
     pub interconnect: InterconnectSpec,
     /// The cache that all cores share, where there is one.
     pub llc: Option<LlcSpec>,
@@ -422,6 +425,7 @@ impl NodeSpec {
             ));
         }
         self.cache_faults(&mut faults);
+        self.translation_faults(&mut faults);
         self.out_of_order_faults(&mut faults);
         if let InterconnectSpec::Bus(bus) = &self.interconnect {
             bus.faults(&mut faults);
@@ -433,6 +437,18 @@ impl NodeSpec {
             memory.faults(&mut faults);
         }
         faults
+    }
+
+    fn translation_faults(&self, faults: &mut Vec<SpecFault>) {
+        let Some(translation) = &self.translation else { return };
+        translation.faults(faults);
+        if !self.caches.iter().any(|cache| cache.holds.includes(Holds::Data)) {
+            faults.push(SpecFault::new(
+                "tlb",
+                "walks of the page table go through data caches, and there are none",
+                "add a `[node.cache.L1d]`, or leave out `[node.tlb]`",
+            ));
+        }
     }
 
     fn out_of_order_faults(&self, faults: &mut Vec<SpecFault>) {

@@ -9,20 +9,22 @@ use crate::components::spec::{
     Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
     Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
 };
+use crate::components::translation::{TlbSpec, TranslationSpec};
 use crate::machine::keys::{
     ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys, IntervalKeys,
-    LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys, WriteKey,
+    LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, TlbKeys, UnitKeys, WriteKey,
 };
 use crate::program::code::OperationClass;
 
 /// A node's specification; what cannot be built is left for [`NodeSpec::faults`].
-pub fn node_spec(keys: &NodeKeys, protocol: Option<Arc<Protocol>>, checks: bool) -> NodeSpec {
+pub fn node_spec(keys: &NodeKeys, page_bytes: u64, protocol: Option<Arc<Protocol>>, checks: bool) -> NodeSpec {
     let (memory, memory_bytes) = memory_spec(&keys.memory);
     NodeSpec {
         name: keys.name.value.clone(),
         cores: keys.cores.0 as u32,
         core: core_spec(&keys.core),
         caches: caches(&keys.cache).map(|(name, cache)| cache_spec(name, cache)).collect(),
+        translation: keys.tlb.value.as_ref().map(|tlb| translation_spec(tlb, page_bytes)),
         interconnect: interconnect_spec(&keys.interconnect),
         llc: keys.cache.llc.value.as_ref().and_then(|llc| llc_spec(llc, &keys.interconnect)),
         memory,
@@ -151,6 +153,22 @@ fn replacement(key: ReplacementKey) -> Replacement {
         ReplacementKey::Random => Replacement::Random,
         ReplacementKey::Srrip => Replacement::Srrip,
     }
+}
+
+fn translation_spec(keys: &TlbKeys, page_bytes: u64) -> TranslationSpec {
+    let first = TlbSpec {
+        entries: keys.l1d.entries.0 as u32,
+        ways: keys.l1d.ways.0 as u32,
+        latency_cycles: keys.l1d.latency.0,
+        replacement: replacement(keys.l1d.replacement.value),
+    };
+    let second = keys.l2.value.as_ref().map(|second| TlbSpec {
+        entries: second.entries.0 as u32,
+        ways: second.ways.0 as u32,
+        latency_cycles: second.latency.0,
+        replacement: replacement(second.replacement.value),
+    });
+    TranslationSpec { page_bytes, first, second, walkers: keys.walkers.0 as u32 }
 }
 
 /// What a cache of a name holds.

@@ -193,10 +193,15 @@ fn leaving_places(spec: &NodeSpec, misses: u32) -> u32 {
     2 * (WRITE_BACK_PLACES as u32 + fills)
 }
 
-/// How soon anything that happens can reach a core that runs: it becomes a transaction, which agents see an address phase later.
+/// How soon anything that happens can reach a core that runs: it becomes a transaction, which agents see an address phase later. A core
+/// that runs while it waits for a line is also reached by the end of a transfer.
 fn lookahead(spec: &NodeSpec) -> Time {
     match &spec.interconnect {
         InterconnectSpec::Ideal => HOP,
-        InterconnectSpec::Bus(bus) => bus.clock.edge(u64::from(bus.address_cycles)).saturating_sub(SETTLE + HOP).max(HOP),
+        InterconnectSpec::Bus(bus) => {
+            let transfer = spec.line_bytes().div_ceil(bus.width_bytes);
+            let cycles = if spec.core.out_of_order.is_some() { bus.address_cycles.min(transfer) } else { bus.address_cycles };
+            bus.clock.edge(u64::from(cycles)).saturating_sub(SETTLE + HOP).max(HOP)
+        }
     }
 }

@@ -23,6 +23,8 @@ pub struct LineCost {
     outer: u64,
     /// Cycles of lookups in the levels behind it.
     last: u64,
+    /// Cycles of translation.
+    translation: u64,
     /// Cycles of `busy`.
     busy: u64,
     /// Cycles spun.
@@ -112,6 +114,11 @@ impl CoreAccount {
         self.causes.entry(line).or_default()[cause as usize] += 1;
     }
 
+    /// Lookups in TLBs, and those of walks in the caches.
+    pub(super) fn translation(&mut self, line: u32, cycles: u64) {
+        self.line(line).translation += cycles;
+    }
+
     /// A lookup in a level behind the first.
     pub(super) fn further_lookup(&mut self, line: u32, owner: Owner, cycles: u64) {
         match owner {
@@ -180,6 +187,7 @@ impl CoreAccount {
             *cycles.entry((line, Owner::L1d)).or_default() += cost.lookups * inner;
             *cycles.entry((line, Owner::L2)).or_default() += cost.outer;
             *cycles.entry((line, Owner::Llc)).or_default() += cost.last;
+            *cycles.entry((line, Owner::Translation)).or_default() += cost.translation;
             *cycles.entry((line, Owner::Synchronisation)).or_default() += cost.spinning;
         }
         for (line, of_line) in (0..).zip(window.map_or(&[][..], |window| &window.worked)) {

@@ -15,6 +15,7 @@ use crate::components::memory::MemoryCounters;
 use crate::components::owner::{Owner, Stack};
 use crate::components::part::Part;
 use crate::components::traffic::TrafficCounters;
+use crate::components::translation::Translation;
 
 /// Stretches of a utilisation timeline.
 const STRETCHES: usize = 100;
@@ -137,6 +138,9 @@ impl Node {
         if let Some(caches) = core.plain_caches() {
             report.plain_caches(&self.spec, caches);
         }
+        if let Some(tlbs) = core.translation() {
+            report.translation(&path, tlbs);
+        }
     }
 
     pub(super) fn report_traffic(&self, begin: Time, messages: u64) -> TrafficReport {
@@ -215,6 +219,18 @@ impl PhaseReport {
         for (name, cause) in Cause::ALL {
             self.metrics.insert(format!("{path}.{name}"), causes[cause as usize]);
         }
+    }
+
+    /// What a core's TLBs and walks counted.
+    pub(super) fn translation(&mut self, path: &str, tlbs: &Translation) {
+        for (level, counters) in (1..).zip(tlbs.counters()) {
+            let misses = counters.accesses - counters.hits;
+            let counted = [("accesses", counters.accesses), ("hits", counters.hits), ("misses", misses)];
+            self.insert(&format!("{path}.tlb.l{level}"), &counted);
+        }
+        let walks = tlbs.walks();
+        let counted = [("walks", walks.walks), ("walk_loads", walks.loads), ("merged_walks", walks.merged)];
+        self.insert(&format!("{path}.tlb"), &counted);
     }
 
     fn interconnect(&mut self, counters: &BusCounters, end: Time) {

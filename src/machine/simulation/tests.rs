@@ -7,6 +7,7 @@ mod replay;
 mod tester;
 mod timing;
 mod traffic;
+mod translation;
 
 use std::sync::Arc;
 
@@ -96,6 +97,7 @@ pub fn node(cores: u32) -> NodeSpec {
         cores,
         core: CoreSpec { clock: megahertz(2600), costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1], out_of_order: None },
         caches: vec![cache("L1d", 4, 2, 4), cache("L2", 8, 4, 12)],
+        translation: None,
         interconnect: InterconnectSpec::Bus(bus(megahertz(1300))),
         llc: None,
         memory: MemorySpec::Simple(SimpleMemorySpec {

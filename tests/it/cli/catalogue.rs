@@ -4,7 +4,7 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 9] = [
+const MACHINES: [&str; 10] = [
     "ideal",
     "split-caches",
     "uma-bus-2",
@@ -14,6 +14,7 @@ const MACHINES: [&str; 9] = [
     "uma-bus-4-llc",
     "uniprocessor",
     "uniprocessor-out-of-order",
+    "uniprocessor-tlb",
 ];
 
 #[test]
