@@ -41,6 +41,7 @@ use crate::components::lookups::Lookups;
 use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
 use crate::components::plain::PlainCaches;
+use crate::components::predictor::Predictor;
 use crate::components::shared::{Interruption, LATEST, Shared, SharedHandle};
 use crate::components::spec::{Holds, NodeSpec};
 use crate::components::translation::{Translation, Translator};
@@ -124,6 +125,8 @@ struct Pending {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Then {
     Step,
+    /// As `Step`, and branches are predicted.
+    Branch,
     Busy(u64),
     Synchronise(Request),
     Finish,
@@ -134,6 +137,8 @@ enum Then {
 struct Costs {
     atomic: u64,
     branch: u64,
+    /// More for a mispredicted one.
+    misprediction: u64,
     integer: u64,
     /// Lookup in the first level.
     inner: u64,
@@ -164,6 +169,9 @@ pub struct Core {
     plain: Option<Box<Plain>>,
     out_of_order: Option<Box<OutOfOrder>>,
     translator: Option<Box<Translator>>,
+    predictor: Option<Box<Predictor>>,
+    /// What follows a block that ends with nothing special.
+    after_block: Then,
     context: Context,
     stage: Stage,
     then: Then,
@@ -204,6 +212,7 @@ impl Core {
         let costs = Costs {
             atomic: cost(OperationClass::Atomic),
             branch: cost(OperationClass::Branch),
+            misprediction: spec.core.branches.map_or(0, |branches| u64::from(branches.misprediction_cycles)),
             integer: cost(OperationClass::Integer),
             inner: spec.first_data_latency(),
         };
@@ -227,6 +236,7 @@ impl Core {
             Box::new(OutOfOrder::new(&spec.core, own, &lookups, spec.translation.as_ref(), &program))
         });
         let translator = Translator::new(number, spec, program.code.arena.size.max(program.text.end));
+        let predictor = spec.core.branches.map(|branches| Box::new(Predictor::new(branches.predictor)));
         let nowhere = Function { phase: crate::program::code::Phase::Main, entry: 0, blocks: 0..0, parallel: false };
         let context = program.interpreter.context(u32::from(number), &nowhere);
         Core {
@@ -246,6 +256,8 @@ impl Core {
             plain,
             out_of_order,
             translator,
+            after_block: if predictor.is_some() { Then::Branch } else { Then::Step },
+            predictor,
             context,
             stage: Stage::Idle,
             then: Then::Step,
@@ -313,6 +325,11 @@ impl Core {
         self.plain.as_ref().map(|plain| &plain.caches)
     }
 
+    /// Whether it executes in order and predicts branches.
+    pub fn predicts(&self) -> bool {
+        self.predictor.is_some()
+    }
+
     /// What its window counted, where it has one.
     pub fn window(&self) -> Option<&WindowAccount> {
         self.out_of_order.as_ref().map(|own| own.account())
@@ -337,7 +354,8 @@ impl Core {
         let caches = self.caches.as_ref().map_or(0, PrivateCaches::footprint);
         let window = self.out_of_order.as_ref().map_or(0, |own| own.footprint());
         let translation = self.translation().map_or(0, Translation::footprint);
-        std::mem::size_of::<Core>() + caches + plain + window + translation + self.account.footprint()
+        let predictor = self.predictor.as_ref().map_or(0, |own| own.footprint());
+        std::mem::size_of::<Core>() + caches + plain + window + translation + predictor + self.account.footprint()
     }
 
     /// A message has come.

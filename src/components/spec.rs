@@ -44,6 +44,14 @@ pub struct UnitSpec {
     pub interval: u32,
 }
 
+/// What branches cost a core that executes in order, beside the operation itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BranchSpec {
+    pub predictor: PredictorSpec,
+    /// Cycles that a mispredicted branch takes longer.
+    pub misprediction_cycles: u32,
+}
+
 /// What a core has that executes out of order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutOfOrderSpec {
@@ -73,6 +81,8 @@ pub struct CoreSpec {
     /// Cycles an operation of each class takes, by [`OperationClass`] as a number; for loads, stores and atomics, what is paid
     /// beside the caches' latencies. All 0: an ideal core.
     pub costs: [u32; OperationClass::ALL.len()],
+    /// Of a core in order; absent: every branch is foretold.
+    pub branches: Option<BranchSpec>,
     /// Absent: in order.
     pub out_of_order: Option<OutOfOrderSpec>,
 }
@@ -427,6 +437,7 @@ impl NodeSpec {
         self.cache_faults(&mut faults);
         self.translation_faults(&mut faults);
         self.out_of_order_faults(&mut faults);
+        self.predictor_faults(&mut faults);
         if let InterconnectSpec::Bus(bus) = &self.interconnect {
             bus.faults(&mut faults);
         }
@@ -452,16 +463,20 @@ impl NodeSpec {
     }
 
     fn out_of_order_faults(&self, faults: &mut Vec<SpecFault>) {
-        let Some(own) = &self.core.out_of_order else { return };
-        if self.is_plain() {
+        if self.core.out_of_order.is_some() && self.is_plain() {
             faults.push(SpecFault::new(
                 "core.kind",
                 "an out-of-order core needs private caches with a coherence protocol",
                 "add a `[node.cache.L1d]` and a protocol (\"mesi\" is a usual one), or make the core \"in-order\"",
             ));
         }
-        if let PredictorSpec::Bimodal { entries } | PredictorSpec::Gshare { entries, .. } | PredictorSpec::Tage { entries } =
-            own.predictor
+    }
+
+    fn predictor_faults(&self, faults: &mut Vec<SpecFault>) {
+        let out_of_order = self.core.out_of_order.as_ref().map(|own| own.predictor);
+        let predictor = out_of_order.or(self.core.branches.map(|branches| branches.predictor));
+        if let Some(PredictorSpec::Bimodal { entries } | PredictorSpec::Gshare { entries, .. } | PredictorSpec::Tage { entries }) =
+            predictor
             && !entries.is_power_of_two()
         {
             faults.push(SpecFault::new(

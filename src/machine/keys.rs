@@ -170,11 +170,14 @@ section! {
         clock: Frequency,
         /// What an operation of each class takes.
         costs: CostKeys,
+        /// How branches are predicted; absent, all of them rightly.
+        predictor: Option<PredictorKeys>,
+        /// Cycles that a mispredicted branch takes beside what `costs` says of branches; absent, none.
+        misprediction: Option<CycleCount>,
     }
     later {
         "width" => "in-order cores that issue several operations a cycle are",
         "vector" => "cores with vector lanes are",
-        "predictor" => "branch prediction in an in-order core is",
     }
 }
 

@@ -6,8 +6,8 @@ use crate::base::quantity::Frequency;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
-    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
-    Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
+    Arbitration, BranchSpec, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec,
+    OutOfOrderSpec, Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
 };
 use crate::components::translation::{TlbSpec, TranslationSpec};
 use crate::machine::keys::{
@@ -52,9 +52,16 @@ pub fn caches(keys: &CacheLevelKeys) -> impl Iterator<Item = (&'static str, &Cac
 
 fn core_spec(keys: &CoreKeys) -> CoreSpec {
     match keys {
-        CoreKeys::InOrder(keys) => CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), out_of_order: None },
+        CoreKeys::InOrder(keys) => {
+            let misprediction_cycles = keys.misprediction.value.map_or(0, |cycles| cycles.0);
+            let branches = keys.predictor.value.as_ref().map(predictor_spec);
+            let branches = branches.filter(|&predictor| predictor != PredictorSpec::Perfect);
+            let branches = branches.map(|predictor| BranchSpec { predictor, misprediction_cycles });
+            CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), branches, out_of_order: None }
+        }
         CoreKeys::OutOfOrder(keys) => {
-            CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), out_of_order: Some(out_of_order_spec(keys)) }
+            let out_of_order = Some(out_of_order_spec(keys));
+            CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), branches: None, out_of_order }
         }
     }
 }
@@ -87,14 +94,18 @@ fn out_of_order_spec(keys: &OutOfOrderKeys) -> OutOfOrderSpec {
         store_buffer: keys.store_buffer.0 as u32,
         mshrs: keys.mshrs.0 as u32,
         units: OperationClass::ALL.map(|class| unit_spec(class, &keys.units, &keys.intervals)),
-        predictor: match &keys.predictor.value {
-            PredictorKeys::Perfect(_) => PredictorSpec::Perfect,
-            PredictorKeys::Static(_) => PredictorSpec::Static,
-            PredictorKeys::Bimodal(keys) => PredictorSpec::Bimodal { entries: keys.entries.0 as u32 },
-            PredictorKeys::Gshare(keys) => PredictorSpec::Gshare { entries: keys.entries.0 as u32, history: keys.history.0 as u32 },
-            PredictorKeys::Tage(keys) => PredictorSpec::Tage { entries: keys.entries.0 as u32 },
-        },
+        predictor: predictor_spec(&keys.predictor),
         misprediction_cycles: keys.misprediction.0,
+    }
+}
+
+fn predictor_spec(keys: &PredictorKeys) -> PredictorSpec {
+    match keys {
+        PredictorKeys::Perfect(_) => PredictorSpec::Perfect,
+        PredictorKeys::Static(_) => PredictorSpec::Static,
+        PredictorKeys::Bimodal(keys) => PredictorSpec::Bimodal { entries: keys.entries.0 as u32 },
+        PredictorKeys::Gshare(keys) => PredictorSpec::Gshare { entries: keys.entries.0 as u32, history: keys.history.0 as u32 },
+        PredictorKeys::Tage(keys) => PredictorSpec::Tage { entries: keys.entries.0 as u32 },
     }
 }
 

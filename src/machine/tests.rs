@@ -279,6 +279,10 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
             )],
         ),
         ("a page of an odd size", &[("protocol = \"mesi\"", "protocol = \"mesi\"\npage_size = \"5 KiB\"")]),
+        (
+            "a predictor of no power of two of entries",
+            &[("clock = \"2 GHz\"", "clock = \"2 GHz\", predictor = { kind = \"bimodal\", entries = 1000 }")],
+        ),
         ("TLBs without a first level", &[("[node.cache.L2]", "[node.tlb.L2]\nentries = 8\nways = 4\n[node.cache.L2]")]),
         (
             "TLBs of no power of two of sets",

@@ -143,7 +143,8 @@ fn records_are_the_same_twice_and_without_run_ahead() {
     let mut machines =
         ["uniprocessor", "split-caches", "uma-bus-4", "uma-bus-4-llc"].map(|name| machine(&catalogue, name, &[])).to_vec();
     machines.push(machine(&catalogue, "uma-bus-4", &OUT_OF_ORDER));
-    machines.push(machine(&catalogue, "uma-bus-4", &SMALL_TLBS));
+    let predicted = [("node.core.part", "in-order-predicted"), ("node.core.predictor", "{ kind = \"gshare\" }")];
+    machines.push(machine(&catalogue, "uma-bus-4", &[&predicted[..], &SMALL_TLBS].concat()));
     machines.push(machine(&catalogue, "split-caches", &SMALL_TLBS));
     machines.push(machine(&catalogue, "uma-bus-4", &[&OUT_OF_ORDER[..], &SMALL_TLBS].concat()));
     for (name, small) in SMALL {

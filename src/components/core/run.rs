@@ -83,7 +83,7 @@ impl Core {
     #[inline(always)]
     pub(super) fn enter_block(&mut self, program: &super::Loaded, shared: &mut Shared) -> bool {
         let (block, then) = match program.interpreter.step(&mut self.context, &mut shared.memory) {
-            Step::Block(block) => (block, Then::Step),
+            Step::Block(block) => (block, self.after_block),
             Step::Synchronise(request) => (request.block, Then::Synchronise(request)),
             Step::Busy { block, operations } => (block, Then::Busy(operations)),
             Step::Finished { block } => (block, Then::Finish),
@@ -161,6 +161,10 @@ impl Core {
     pub(super) fn leave_block(&mut self, shared: &mut Shared) -> Option<Pause> {
         match self.then {
             Then::Step => self.stage = Stage::Step,
+            Then::Branch => {
+                self.branch();
+                self.stage = Stage::Step;
+            }
             Then::Synchronise(request) => self.stage = Stage::Synchronise(request),
             Then::Busy(operations) => {
                 if operations > shared.operations_left {
@@ -179,6 +183,18 @@ impl Core {
             }
         }
         None
+    }
+
+    /// The branch that ends the block in progress was foretold, or costs more.
+    fn branch(&mut self) {
+        let (Some(predictor), Some(branch)) = (&mut self.predictor, self.program.table.branches[self.block as usize]) else {
+            return;
+        };
+        self.account.branches += 1;
+        if !predictor.resolve(branch.address, branch.backward, self.context.taken) {
+            self.account.misprediction(branch.line, self.costs.misprediction);
+            self.cycle += self.costs.misprediction;
+        }
     }
 
     fn busy_line(&self) -> u32 {

@@ -125,6 +125,10 @@ impl Node {
                 [("branches", window.branches), ("mispredictions", window.mispredictions), ("forwarded_loads", window.forwarded)];
             report.insert(&path, &counted);
         }
+        if core.predicts() {
+            let account = core.account();
+            report.insert(&path, &[("branches", account.branches), ("mispredictions", account.mispredictions)]);
+        }
         report.stacks.push(stack);
         let coherent = core.caches().into_iter().flat_map(|caches| caches.causes_by_line());
         for (&line, causes) in coherent.chain(&core.account().causes) {

@@ -17,8 +17,8 @@ use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
-    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
-    Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
+    Arbitration, BranchSpec, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec,
+    OutOfOrderSpec, Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
 };
 use crate::program::code::OperationClass;
 
@@ -95,7 +95,12 @@ pub fn node(cores: u32) -> NodeSpec {
     NodeSpec {
         name: "node".to_string(),
         cores,
-        core: CoreSpec { clock: megahertz(2600), costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1], out_of_order: None },
+        core: CoreSpec {
+            clock: megahertz(2600),
+            costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1],
+            branches: None,
+            out_of_order: None,
+        },
         caches: vec![cache("L1d", 4, 2, 4), cache("L2", 8, 4, 12)],
         translation: None,
         interconnect: InterconnectSpec::Bus(bus(megahertz(1300))),

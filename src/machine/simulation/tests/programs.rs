@@ -89,7 +89,13 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
                 bus.arbitration = Arbitration::RoundRobin;
             }
             NodeSpec {
-                core: CoreSpec { clock: megahertz(core), costs, out_of_order: window.filter(|_| !caches.is_empty()) },
+                core: CoreSpec {
+                    clock: megahertz(core),
+                    costs,
+                    branches: (exclusive && window.is_none())
+                        .then_some(BranchSpec { predictor: PredictorSpec::Bimodal { entries: 2 }, misprediction_cycles: 3 }),
+                    out_of_order: window.filter(|_| !caches.is_empty()),
+                },
                 translation: translation.filter(|_| !caches.is_empty()),
                 caches,
                 interconnect,
