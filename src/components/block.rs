@@ -9,7 +9,7 @@
 //! often each block ran, when someone asks.
 
 use crate::components::spec::CoreSpec;
-use crate::program::code::{Code, Instruction, OperationClass, SynchronisationKind};
+use crate::program::code::{Block, Code, Instruction, OperationClass, SynchronisationKind};
 
 /// A plain load or store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,17 @@ pub struct LineShare {
     pub lookups: u64,
 }
 
+/// A conditional branch that ends a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// Number of the instruction.
+    pub address: u32,
+    /// The taken block is not behind it.
+    pub backward: bool,
+    /// Of the program's text.
+    pub line: u32,
+}
+
 /// Totals of one run of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlockTotals {
@@ -60,6 +71,8 @@ pub struct BlockTable {
     shares: Vec<LineShare>,
     starts: Vec<u32>,
     pub totals: Vec<BlockTotals>,
+    /// By block; empty where no one asks which way branches go.
+    pub branches: Vec<Option<Branch>>,
     /// One more than the largest line.
     pub n_lines: u32,
 }
@@ -73,8 +86,12 @@ impl BlockTable {
             shares: Vec::new(),
             starts: vec![0],
             totals: Vec::with_capacity(code.blocks.len()),
+            branches: Vec::new(),
             n_lines: code.sites.iter().map(|site| site.line + 1).max().unwrap_or(1),
         };
+        if core.branches.is_some() {
+            table.branches = (0..code.blocks.len() as u32).map(|block| branch(code, block)).collect();
+        }
         for block in &code.blocks {
             let range = block.first as usize..(block.first + block.length) as usize;
             table.add(code, core, range);
@@ -128,6 +145,17 @@ impl BlockTable {
     pub fn shares(&self, block: usize) -> &[LineShare] {
         &self.shares[self.starts[block] as usize..self.starts[block + 1] as usize]
     }
+}
+
+/// The conditional branch that ends a block, where one does.
+fn branch(code: &Code, block: u32) -> Option<Branch> {
+    let Block { first, length } = code.blocks[block as usize];
+    let address = first + length.checked_sub(1)?;
+    let (Instruction::Branch { then, .. } | Instruction::BranchConstant { then, .. }) = code.instructions[address as usize] else {
+        return None;
+    };
+    let line = code.sites[code.instruction_sites[address as usize] as usize].line;
+    Some(Branch { address, backward: then <= block, line })
 }
 
 fn has_place(code: &Code, instruction: &Instruction) -> bool {

@@ -23,7 +23,9 @@ mod out_of_order;
 mod plain;
 mod run;
 mod supply;
+mod translate;
 mod units;
+mod walks;
 pub mod window;
 
 use std::ops::Range;
@@ -39,8 +41,10 @@ use crate::components::lookups::Lookups;
 use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
 use crate::components::plain::PlainCaches;
+use crate::components::predictor::Predictor;
 use crate::components::shared::{Interruption, LATEST, Shared, SharedHandle};
 use crate::components::spec::{Holds, NodeSpec};
+use crate::components::translation::{Translation, Translator};
 use crate::engine::{ChannelId, Port, Wait};
 use crate::program::code::{Code, Function, OperationClass, SynchronisationKind};
 use crate::program::interpret::{Context, Interpreter, Request};
@@ -121,6 +125,8 @@ struct Pending {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Then {
     Step,
+    /// As `Step`, and branches are predicted.
+    Branch,
     Busy(u64),
     Synchronise(Request),
     Finish,
@@ -131,6 +137,8 @@ enum Then {
 struct Costs {
     atomic: u64,
     branch: u64,
+    /// More for a mispredicted one.
+    misprediction: u64,
     integer: u64,
     /// Lookup in the first level.
     inner: u64,
@@ -147,6 +155,8 @@ pub struct Core {
     watched: bool,
     /// What lookups in the caches take.
     levels: Lookups,
+    /// Whether no access may go on before someone has looked closer: coherence is watched, or addresses are translated.
+    careful: bool,
     /// From the lookup of an access to its request: in picoseconds, never more than the clock's edges say.
     lookups: Time,
     program: Rc<Loaded>,
@@ -158,6 +168,10 @@ pub struct Core {
     caches: Option<PrivateCaches>,
     plain: Option<Box<Plain>>,
     out_of_order: Option<Box<OutOfOrder>>,
+    translator: Option<Box<Translator>>,
+    predictor: Option<Box<Predictor>>,
+    /// What follows a block that ends with nothing special.
+    after_block: Then,
     context: Context,
     stage: Stage,
     then: Then,
@@ -198,6 +212,7 @@ impl Core {
         let costs = Costs {
             atomic: cost(OperationClass::Atomic),
             branch: cost(OperationClass::Branch),
+            misprediction: spec.core.branches.map_or(0, |branches| u64::from(branches.misprediction_cycles)),
             integer: cost(OperationClass::Integer),
             inner: spec.first_data_latency(),
         };
@@ -216,11 +231,12 @@ impl Core {
             (None, None, false) => Path::Uncached,
         };
         let account = CoreAccount::new(program.table.blocks.len());
-        let out_of_order = spec
-            .core
-            .out_of_order
-            .as_ref()
-            .map(|own| Box::new(OutOfOrder::new(&spec.core, own, &Lookups::new(&spec.caches), &program)));
+        let out_of_order = spec.core.out_of_order.as_ref().map(|own| {
+            let lookups = Lookups::new(&spec.caches);
+            Box::new(OutOfOrder::new(&spec.core, own, &lookups, spec.translation.as_ref(), &program))
+        });
+        let translator = Translator::new(number, spec, program.code.arena.size.max(program.text.end));
+        let predictor = spec.core.branches.map(|branches| Box::new(Predictor::new(branches.predictor)));
         let nowhere = Function { phase: crate::program::code::Phase::Main, entry: 0, blocks: 0..0, parallel: false };
         let context = program.interpreter.context(u32::from(number), &nowhere);
         Core {
@@ -230,6 +246,7 @@ impl Core {
             path,
             watched: spec.checks && caches.is_some(),
             levels: Lookups::new(&spec.caches),
+            careful: spec.checks && caches.is_some() || translator.is_some(),
             lookups: spec.lookups(),
             program,
             shared,
@@ -238,6 +255,9 @@ impl Core {
             caches,
             plain,
             out_of_order,
+            translator,
+            after_block: if predictor.is_some() { Then::Branch } else { Then::Step },
+            predictor,
             context,
             stage: Stage::Idle,
             then: Then::Step,
@@ -274,6 +294,9 @@ impl Core {
         if let Some(own) = &mut self.out_of_order {
             own.begin();
         }
+        if let Some(own) = &mut self.translator {
+            own.tlbs.reset_counters();
+        }
         self.cycle = cycle;
         self.planned = None;
         self.polling = false;
@@ -302,6 +325,11 @@ impl Core {
         self.plain.as_ref().map(|plain| &plain.caches)
     }
 
+    /// Whether it executes in order and predicts branches.
+    pub fn predicts(&self) -> bool {
+        self.predictor.is_some()
+    }
+
     /// What its window counted, where it has one.
     pub fn window(&self) -> Option<&WindowAccount> {
         self.out_of_order.as_ref().map(|own| own.account())
@@ -325,7 +353,9 @@ impl Core {
         let plain = self.plain_caches().map_or(0, PlainCaches::footprint);
         let caches = self.caches.as_ref().map_or(0, PrivateCaches::footprint);
         let window = self.out_of_order.as_ref().map_or(0, |own| own.footprint());
-        std::mem::size_of::<Core>() + caches + plain + window + self.account.footprint()
+        let translation = self.translation().map_or(0, Translation::footprint);
+        let predictor = self.predictor.as_ref().map_or(0, |own| own.footprint());
+        std::mem::size_of::<Core>() + caches + plain + window + translation + predictor + self.account.footprint()
     }
 
     /// A message has come.
@@ -366,7 +396,8 @@ impl Core {
     /// Goes on as far as nothing can reach the core that it has not seen.
     fn go(&mut self, port: &mut Port<'_, Message>) {
         while self.is_runnable() {
-            let limit = match port.horizon() {
+            let unannounced = self.out_of_order.as_ref().is_some_and(|own| own.awaits_answers_alone());
+            let limit = match if unannounced { port.near_horizon() } else { port.horizon() } {
                 Time::NEVER => u64::MAX,
                 horizon => self.clock.cycle_at_or_after(horizon),
             };
@@ -392,7 +423,7 @@ impl Core {
                 pause
             }
         };
-        let goes_on = matches!(pause, Pause::Ask { .. } | Pause::Leave { .. });
+        let goes_on = matches!(pause, Pause::Ask { .. } | Pause::Leave { .. } | Pause::Walked { .. });
         shared.spend(std::mem::take(&mut self.account.unspent));
         match pause {
             // What the core does at that cycle reaches no one before its lookups are over.
@@ -402,7 +433,7 @@ impl Core {
                 self.ask(command, line, cycle, &mut shared, port);
                 self.send_leaving(self.clock.edge(cycle), port);
             }
-            Pause::Leave { cycle } => self.send_leaving(self.clock.edge(cycle), port),
+            Pause::Leave { cycle } | Pause::Walked { cycle } => self.send_leaving(self.clock.edge(cycle), port),
             Pause::Wrote(address) => {
                 let time = self.clock.edge(self.cycle);
                 if let Some(channel) = self.requests {
@@ -558,9 +589,11 @@ impl Core {
         let cycle = self.clock.cycle_at_or_after(now).max(self.cycle);
         let waited = self.clock.edge(cycle) - self.clock.edge(self.cycle);
         let line = self.line_in_progress();
-        self.account.stall(line, cycle - self.cycle, |stack| stack.add(Owner::Queue, waited));
+        let owner = if self.is_walking() { Owner::Translation } else { Owner::Queue };
+        self.account.stall(line, cycle - self.cycle, |stack| stack.add(owner, waited));
         // What the operation costs was paid before it stalled.
-        self.cycle = cycle.wrapping_sub(self.cost_in_progress());
+        self.cycle = cycle;
+        self.go_back();
         self.stage = match self.then {
             Then::Synchronise(request) if self.next == self.end && self.fetching.is_empty() => Stage::Synchronise(request),
             _ => Stage::References,
@@ -570,7 +603,7 @@ impl Core {
     /// What an `await` waits for may have changed at an instant: its first lookup from then on is made.
     fn awake(&mut self, time: Time) {
         let Stage::Sleeping { request, next } = self.stage else { return };
-        let period = self.costs.branch + self.costs.atomic + self.costs.inner;
+        let period = self.costs.branch + self.costs.atomic + self.costs.inner + self.translation_cycles();
         let change = self.clock.cycle_at_or_after(time);
         let spins = if period == 0 { 0 } else { change.saturating_sub(next).div_ceil(period) };
         let lookup = if period == 0 { next.max(change) } else { next + spins * period };
@@ -579,6 +612,9 @@ impl Core {
         self.account.spin(self.block, line, spins, cycles);
         if let Some(caches) = &mut self.caches {
             caches.count_hits(spins);
+        }
+        if let Some(own) = &mut self.translator {
+            own.tlbs.count_hits(spins);
         }
         self.cycle = lookup.wrapping_sub(self.costs.atomic);
         self.stage = Stage::Synchronise(request);
@@ -638,6 +674,10 @@ impl Core {
         }
         self.charge_wait(line, time, shared);
         self.send_leaving(time, port);
+        if self.is_walking() {
+            self.go_on_walking(pending.request);
+            return;
+        }
         match pending.request {
             None => self.pass_reference(),
             Some(request) => self.perform(request, shared),
@@ -662,9 +702,9 @@ impl Core {
         timeline.mark(Owner::Network, edge);
         let line = self.line_in_progress();
         let cycles = cycle - self.cycle;
-        if self.polling {
-            let elapsed = timeline.elapsed();
-            self.account.stall(line, cycles, |stack| stack.add(Owner::Synchronisation, elapsed));
+        if self.polling || self.is_walking() {
+            let (elapsed, owner) = (timeline.elapsed(), if self.polling { Owner::Synchronisation } else { Owner::Translation });
+            self.account.stall(line, cycles, |stack| stack.add(owner, elapsed));
         } else {
             self.account.stall(line, cycles, |stack| stack.merge(timeline.stack()));
         }

@@ -5,6 +5,7 @@
 //!   core       in-order and out-of-order cores: block (costs of Code), predictor, hierarchy (coherent caches) or plain (caches of the
 //!              only core)
 //!   cache      a cache's array: replacement
+//!   translation TLBs and the page table
 //!   replay     a core that replays a trace
 //!   snooping, ideal
 //!              interconnects: arbiter, coherence's order; bus, crossbar, ring
@@ -38,5 +39,6 @@ pub mod snooping;
 pub mod spec;
 pub mod trace;
 pub mod traffic;
+pub mod translation;
 pub mod utilisation;
 pub mod versions;

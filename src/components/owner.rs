@@ -41,6 +41,8 @@ owners! {
     L2 = "l2",
     /// Looking into a private cache behind the second, or into a shared one.
     Llc = "llc",
+    /// Translating addresses: lookups in TLBs beyond those hidden, and walks of the page table with all that their loads wait for.
+    Translation = "translation",
     /// The latency of the node's own memory.
     MemoryLocal = "memory_local",
     /// The latency of another node's memory.

@@ -17,7 +17,8 @@ use crate::components::owner::{Owner, Stack};
 use crate::components::plain::{Outbox, PlainCaches};
 use crate::components::shared::{Interruption, LATEST, Shared, SharedHandle};
 use crate::components::spec::NodeSpec;
-use crate::components::trace::{BATCH, Entries, Entry, Kind};
+use crate::components::trace::{BATCH, END, Entries, Entry, Kind};
+use crate::components::translation::{ENTRY_BYTES, Progress, Translation, Translator};
 use crate::engine::{ChannelId, Port, Wait};
 
 /// What a core counted that replays a trace.
@@ -52,6 +53,9 @@ pub struct Replay {
     next: usize,
     caches: PlainCaches,
     outbox: Outbox,
+    translator: Option<Box<Translator>>,
+    /// Pages of the reference in progress below this one are translated.
+    page: u64,
     begin: u64,
     /// Local time.
     cycle: u64,
@@ -75,6 +79,8 @@ impl Replay {
             next: 0,
             caches,
             outbox: Outbox::new(0, spec.outermost_line_bytes()),
+            translator: Translator::new(0, spec, END),
+            page: 0,
             begin: 0,
             cycle: 0,
             waits: false,
@@ -91,6 +97,11 @@ impl Replay {
     /// Its caches.
     pub fn caches(&self) -> &PlainCaches {
         &self.caches
+    }
+
+    /// Its TLBs, where it has any.
+    pub fn translation(&self) -> Option<&Translation> {
+        self.translator.as_ref().map(|own| &own.tlbs)
     }
 
     /// A checksum of the references.
@@ -112,7 +123,10 @@ impl Replay {
             let (cycle, _) = self.clock.first_edge(time);
             let cycle = cycle.max(self.cycle);
             let stack = self.outbox.go_on(self.clock.edge(cycle));
-            self.counters.stalls.merge(&stack);
+            match &self.translator {
+                Some(own) if own.progress != Progress::None => self.counters.stalls.add(Owner::Translation, stack.total()),
+                _ => self.counters.stalls.merge(&stack),
+            }
             self.counters.stalled_cycles += cycle - self.cycle;
             self.cycle = cycle;
             self.waits = false;
@@ -136,15 +150,58 @@ impl Replay {
             if self.next == self.batch.len() && !self.refill(shared, port) {
                 return;
             }
-            self.hits();
+            if self.translator.is_none() {
+                self.hits();
+            }
             let Some(&entry) = self.batch.get(self.next) else { continue };
+            if self.translator.is_some() && entry.kind != Kind::Fetch && !self.translate(entry, shared, port) {
+                continue;
+            }
             self.next += 1;
             let depth = self.miss(entry);
-            if !self.caches.transfers().is_empty() {
-                let leaves = self.cycle + self.lookups.behind(entry.kind, depth);
-                let (now, leaves) = (self.clock.edge(self.cycle), self.clock.edge(leaves));
-                self.waits = self.outbox.post(self.caches.transfers(), now, leaves);
-                self.send(Time::ZERO, shared, port);
+            self.post(entry.kind, depth, shared, port);
+        }
+    }
+
+    /// Puts on its way what a reference asks of memory.
+    fn post(&mut self, kind: Kind, depth: usize, shared: &mut Shared, port: &mut Port<'_, Message>) {
+        if !self.caches.transfers().is_empty() {
+            let leaves = self.cycle + self.lookups.behind(kind, depth);
+            let (now, leaves) = (self.clock.edge(self.cycle), self.clock.edge(leaves));
+            self.waits = self.outbox.post(self.caches.transfers(), now, leaves);
+            self.send(Time::ZERO, shared, port);
+        }
+    }
+
+    /// Translates the address of a reference, of every page that it touches. Returns whether that is done; if not, a load of a walk
+    /// waits for memory.
+    fn translate(&mut self, entry: Entry, shared: &mut Shared, port: &mut Port<'_, Message>) -> bool {
+        loop {
+            let Some(own) = &mut self.translator else { return true };
+            let page = self.page.max(own.tlbs.page(entry.address));
+            if page > own.tlbs.page(entry.address + u64::from(entry.bytes) - 1) {
+                self.page = 0;
+                return true;
+            }
+            let (mut cycles, level) = own.begin(page);
+            let mut depth = None;
+            if level < own.tlbs.table().depth() {
+                let address = own.load(level, page);
+                cycles += self.lookups.first[Kind::Read as usize];
+                let looked_into = self.caches.access(Kind::Read, address, ENTRY_BYTES as u16);
+                cycles += self.lookups.further(Kind::Read, looked_into).map(|(_, cycles)| cycles).sum::<u64>();
+                depth = Some(looked_into);
+            } else {
+                own.end(page);
+                self.page = page + 1;
+            }
+            self.counters.lookups[Owner::Translation as usize] += cycles;
+            self.cycle += cycles;
+            if let Some(depth) = depth {
+                self.post(Kind::Read, depth, shared, port);
+                if self.waits {
+                    return false;
+                }
             }
         }
     }

@@ -23,6 +23,7 @@ use crate::coherence::protocol::Protocol;
 use crate::components::lookups::Lookups;
 use crate::components::predictor::PredictorSpec;
 use crate::components::trace::Kind;
+use crate::components::translation::TranslationSpec;
 use crate::program::code::OperationClass;
 
 /// Addresses of a node's memory end below this: 256 TiB.
@@ -41,6 +42,14 @@ pub struct UnitSpec {
     pub units: u8,
     /// Cycles from the start of one operation to the start of the next in the same unit, at least 1.
     pub interval: u32,
+}
+
+/// What branches cost a core that executes in order, beside the operation itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BranchSpec {
+    pub predictor: PredictorSpec,
+    /// Cycles that a mispredicted branch takes longer.
+    pub misprediction_cycles: u32,
 }
 
 /// What a core has that executes out of order.
@@ -72,6 +81,8 @@ pub struct CoreSpec {
     /// Cycles an operation of each class takes, by [`OperationClass`] as a number; for loads, stores and atomics, what is paid
     /// beside the caches' latencies. All 0: an ideal core.
     pub costs: [u32; OperationClass::ALL.len()],
+    /// Of a core in order; absent: every branch is foretold.
+    pub branches: Option<BranchSpec>,
     /// Absent: in order.
     pub out_of_order: Option<OutOfOrderSpec>,
 }
@@ -284,6 +295,8 @@ pub struct NodeSpec {
     /// The private caches, innermost first. Coherent ones have lines of one length, and the outermost that is not exclusive writes back
     /// and allocates on writes.
     pub caches: Vec<CacheSpec>,
+    /// How each core translates addresses of data; absent: that takes no time.
+    pub translation: Option<TranslationSpec>,
     pub interconnect: InterconnectSpec,
     /// The cache that all cores share, where there is one.
     pub llc: Option<LlcSpec>,
@@ -461,7 +474,9 @@ impl NodeSpec {
             ));
         }
         self.cache_faults(&mut faults);
+        self.translation_faults(&mut faults);
         self.out_of_order_faults(&mut faults);
+        self.predictor_faults(&mut faults);
         if let InterconnectSpec::Snooping(snooping) = &self.interconnect {
             snooping.faults(&mut faults);
         }
@@ -474,17 +489,33 @@ impl NodeSpec {
         faults
     }
 
+    fn translation_faults(&self, faults: &mut Vec<SpecFault>) {
+        let Some(translation) = &self.translation else { return };
+        translation.faults(faults);
+        if !self.caches.iter().any(|cache| cache.holds.includes(Holds::Data)) {
+            faults.push(SpecFault::new(
+                "tlb",
+                "walks of the page table go through data caches, and there are none",
+                "add a `[node.cache.L1d]`, or leave out `[node.tlb]`",
+            ));
+        }
+    }
+
     fn out_of_order_faults(&self, faults: &mut Vec<SpecFault>) {
-        let Some(own) = &self.core.out_of_order else { return };
-        if self.is_plain() {
+        if self.core.out_of_order.is_some() && self.is_plain() {
             faults.push(SpecFault::new(
                 "core.kind",
                 "an out-of-order core needs private caches with a coherence protocol",
                 "add a `[node.cache.L1d]` and a protocol (\"mesi\" is a usual one), or make the core \"in-order\"",
             ));
         }
-        if let PredictorSpec::Bimodal { entries } | PredictorSpec::Gshare { entries, .. } | PredictorSpec::Tage { entries } =
-            own.predictor
+    }
+
+    fn predictor_faults(&self, faults: &mut Vec<SpecFault>) {
+        let out_of_order = self.core.out_of_order.as_ref().map(|own| own.predictor);
+        let predictor = out_of_order.or(self.core.branches.map(|branches| branches.predictor));
+        if let Some(PredictorSpec::Bimodal { entries } | PredictorSpec::Gshare { entries, .. } | PredictorSpec::Tage { entries }) =
+            predictor
             && !entries.is_power_of_two()
         {
             faults.push(SpecFault::new(

@@ -23,6 +23,9 @@ pub struct Entry {
     pub kind: Kind,
 }
 
+/// No reference touches a byte from here on.
+pub const END: u64 = (1 << 56) + (1 << 12);
+
 /// References are handed over so many at a time, or one more: a line of a trace may be two.
 pub const BATCH: usize = 1024;
 

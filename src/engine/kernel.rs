@@ -199,7 +199,7 @@ impl<M> Kernel<M> {
         }
     }
 
-    fn horizon(&mut self, part: PartId) -> Time {
+    fn horizon(&mut self, part: PartId, lookahead: Time) -> Time {
         let next_instant = self.now.saturating_add(Time(1));
         if !self.run_ahead {
             return next_instant;
@@ -211,7 +211,7 @@ impl<M> Kernel<M> {
             Some(tracked) => {
                 let arrival = tracked.arrivals.peek().map_or(Time::NEVER, |&Reverse(time)| time);
                 // A place that is freed is noticed in the same instant.
-                let lookahead = if tracked.blocked > 0 { Time::ZERO } else { self.lookahead };
+                let lookahead = if tracked.blocked > 0 { Time::ZERO } else { lookahead };
                 arrival.min(next.saturating_add(lookahead))
             }
         };
@@ -307,7 +307,14 @@ impl<M> Port<'_, M> {
     /// count, too: a place that it will release can set another part going. With run-ahead off it is the next picosecond.
     #[inline]
     pub fn horizon(&mut self) -> Time {
-        self.kernel.horizon(self.me)
+        let lookahead = self.kernel.lookahead;
+        self.kernel.horizon(self.me, lookahead)
+    }
+
+    /// The same for a part that waits for something that comes without notice: as soon as anyone does anything.
+    #[inline]
+    pub fn near_horizon(&mut self) -> Time {
+        self.kernel.horizon(self.me, Time(1))
     }
 
     /// Ends the run after this event.

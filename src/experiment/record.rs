@@ -60,6 +60,10 @@ pub struct Record {
     /// line last was, so that a fully associative cache that replaces the least recently used line would miss, too; *conflict*, fewer
     /// were (Hill and Smith, IEEE Transactions on Computers 38(12), 1989). Misses whose line is on its way already are
     /// `merged_misses`.
+    ///
+    /// Of a core whose addresses are translated: `tlb.l1` and `tlb.l2` with `accesses`, `hits` and `misses`, `tlb.walks` of the page
+    /// table, their `tlb.walk_loads`, which are also accesses of the data caches, and `tlb.merged_walks`, misses that found a walk of
+    /// their page under way. What translation adds to the time is `stack.translation_ps`.
     pub metrics: IndexMap<String, u64>,
     /// Costs by source line, costliest first; times are sums over all cores.
     pub profile: Vec<ProfileLine>,

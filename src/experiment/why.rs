@@ -45,6 +45,8 @@ enum Cause {
     Caches,
     /// The cache that the node's cores share.
     SharedCache,
+    /// Second-level TLBs and walks of the page table.
+    Translation,
     /// Lines that no cache of the core had.
     Memory,
     /// Waiting for other threads, with the lines that such waiting moves.
@@ -142,6 +144,7 @@ impl Run<'_> {
             (Group::Instructions | Group::L1d, _) => Cause::Instructions,
             (Group::Llc, _) if self.shared_cache().is_some() => Cause::SharedCache,
             (Group::L2 | Group::Llc, _) => Cause::Caches,
+            (Group::Translation, _) => Cause::Translation,
             (Group::MemorySystem | Group::Coherence, None) => Cause::Memory,
             (Group::MemorySystem | Group::Coherence, Some(meeting)) => Cause::Meeting(meeting),
             // Workers wait for the next parallel part under whatever line comes last.
@@ -179,6 +182,7 @@ impl Run<'_> {
             Cause::Instructions => self.instructions(),
             Cause::Caches => self.caches(cause),
             Cause::SharedCache => self.waits_for_shared_cache(cause),
+            Cause::Translation => self.translation(cause),
             Cause::Memory => self.memory(cause),
             Cause::Meeting(meeting) => self.meeting(meeting, cause),
             Cause::Idle => self.idle(cause),
@@ -234,6 +238,7 @@ impl Run<'_> {
             Group::L1d => "looking into the L1 data cache",
             Group::L2 => "looking into the L2 cache",
             Group::Llc => "looking into the last-level cache",
+            Group::Translation => "translating addresses",
             Group::MemorySystem => "waiting for the memory system",
             Group::Coherence => "waiting for lines that other cores have or are getting",
             Group::Threads => "waiting for other threads",

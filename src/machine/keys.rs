@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   name, description
-//!   [[node]]           cores, core, cache.L1i to cache.L4, interconnect, memory
+//!   [[node]]           cores, core, cache.L1i to cache.L4, tlb, interconnect, memory
 //!   [address_space]    organisation, page_size, protocol
 //!   [runtime]          threads, schedule, lock, barrier, reduce, checks
 //! ```
@@ -132,6 +132,9 @@ section! {
         /// The private caches of each core, written `[node.cache.L1d]`, `[node.cache.L2]` and so on. Without any, every access goes to
         /// memory.
         cache: CacheLevelKeys,
+        /// How each core translates addresses of data, written `[node.tlb.L1d]` and `[node.tlb.L2]`. Without it, translation takes no
+        /// time.
+        tlb: Option<TlbKeys>,
         /// What joins the cores and the memory.
         interconnect: InterconnectKeys,
         /// The node's memory.
@@ -167,11 +170,14 @@ section! {
         clock: Frequency,
         /// What an operation of each class takes.
         costs: CostKeys,
+        /// How branches are predicted; absent, all of them rightly.
+        predictor: Option<PredictorKeys>,
+        /// Cycles that a mispredicted branch takes beside what `costs` says of branches; absent, none.
+        misprediction: Option<CycleCount>,
     }
     later {
         "width" => "in-order cores that issue several operations a cycle are",
         "vector" => "cores with vector lanes are",
-        "predictor" => "branch prediction in an in-order core is",
     }
 }
 
@@ -423,6 +429,49 @@ section! {
     }
 }
 
+section! {
+    /// Translation lookaside buffers of each core, for data, in front of a page table in memory. Pages are as large as
+    /// `address_space.page_size` says: 4 KiB, 2 MiB or 1 GiB. What misses in all levels walks the table (x86-64: Intel SDM, volume 3A,
+    /// section 4.5): four dependent loads for pages of 4 KiB, three for 2 MiB, two for 1 GiB, each of 8 bytes and through the core's
+    /// data caches. The table lies in memory above the program's arrays.
+    pub struct TlbKeys {
+        /// The first level.
+        l1d as "L1d": TlbLevelKeys,
+        /// The second level; absent, what misses in the first walks at once.
+        l2 as "L2": Option<OuterTlbKeys>,
+        /// Walks of an out-of-order core that can be under way at once.
+        walkers: Whole<1, 16> = Whole(1),
+    }
+}
+
+section! {
+    /// The first level of TLBs.
+    pub struct TlbLevelKeys {
+        /// Pages whose translation it holds: `ways` times a power of two.
+        entries: Whole<1, 65536>,
+        /// Entries in a set.
+        ways: Whole<1, 64>,
+        /// Cycles of the core's clock that a lookup adds to every access; 0 where it is made during the lookup in the cache.
+        latency: CycleCount = CycleCount(0),
+        /// Which entry of a full set makes room.
+        replacement: ReplacementKey = ReplacementKey::Lru,
+    }
+}
+
+section! {
+    /// The second level of TLBs.
+    pub struct OuterTlbKeys {
+        /// Pages whose translation it holds: `ways` times a power of two.
+        entries: Whole<1, 65536>,
+        /// Entries in a set.
+        ways: Whole<1, 64>,
+        /// Cycles of the core's clock that a lookup adds to an access that missed in the first level, hit or miss.
+        latency: CycleCount,
+        /// Which entry of a full set makes room.
+        replacement: ReplacementKey = ReplacementKey::Lru,
+    }
+}
+
 choice! {
     /// Which line of a full set makes room for a new one.
     pub enum ReplacementKey {
@@ -639,7 +688,8 @@ section! {
     pub struct AddressSpaceKeys {
         /// Who can address which memory, and at what distance.
         organisation: OrganisationKey = OrganisationKey::Uma,
-        /// The unit that memory is placed by: a power of two from 4 KiB to 1 GiB.
+        /// The unit that memory is placed by and addresses are translated by: a power of two from 4 KiB to 1 GiB; with TLBs 4 KiB,
+        /// 2 MiB or 1 GiB.
         page_size: PowerOfTwoBytes<4096, 0x4000_0000> = PowerOfTwoBytes(4096),
         /// The protocol that keeps private caches coherent: a name of `models/protocols` or of a file beside this one. Machines with
         /// caches need one; "none" on a machine with one core: nothing is kept coherent, and the caches may be of any make.

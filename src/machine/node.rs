@@ -6,23 +6,25 @@ use crate::base::quantity::Frequency;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
-    Arbitration, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
+    Arbitration, BranchSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
     Replacement, SimpleMemorySpec, SnoopingSpec, TransportSpec, UnitSpec, WritePolicy,
 };
+use crate::components::translation::{TlbSpec, TranslationSpec};
 use crate::machine::keys::{
     ArbitrationKey, CacheKeys, CacheLevelKeys, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys, IntervalKeys, LlcKeys,
-    MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys, WriteKey,
+    MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, TlbKeys, UnitKeys, WriteKey,
 };
 use crate::program::code::OperationClass;
 
 /// A node's specification; what cannot be built is left for [`NodeSpec::faults`].
-pub fn node_spec(keys: &NodeKeys, protocol: Option<Arc<Protocol>>, checks: bool) -> NodeSpec {
+pub fn node_spec(keys: &NodeKeys, page_bytes: u64, protocol: Option<Arc<Protocol>>, checks: bool) -> NodeSpec {
     let (memory, memory_bytes) = memory_spec(&keys.memory);
     NodeSpec {
         name: keys.name.value.clone(),
         cores: keys.cores.0 as u32,
         core: core_spec(&keys.core),
         caches: caches(&keys.cache).map(|(name, cache)| cache_spec(name, cache)).collect(),
+        translation: keys.tlb.value.as_ref().map(|tlb| translation_spec(tlb, page_bytes)),
         interconnect: interconnect_spec(&keys.interconnect),
         llc: keys.cache.llc.value.as_ref().and_then(|llc| llc_spec(llc, &keys.interconnect)),
         memory,
@@ -50,9 +52,16 @@ pub fn caches(keys: &CacheLevelKeys) -> impl Iterator<Item = (&'static str, &Cac
 
 fn core_spec(keys: &CoreKeys) -> CoreSpec {
     match keys {
-        CoreKeys::InOrder(keys) => CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), out_of_order: None },
+        CoreKeys::InOrder(keys) => {
+            let misprediction_cycles = keys.misprediction.value.map_or(0, |cycles| cycles.0);
+            let branches = keys.predictor.value.as_ref().map(predictor_spec);
+            let branches = branches.filter(|&predictor| predictor != PredictorSpec::Perfect);
+            let branches = branches.map(|predictor| BranchSpec { predictor, misprediction_cycles });
+            CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), branches, out_of_order: None }
+        }
         CoreKeys::OutOfOrder(keys) => {
-            CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), out_of_order: Some(out_of_order_spec(keys)) }
+            let out_of_order = Some(out_of_order_spec(keys));
+            CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), branches: None, out_of_order }
         }
     }
 }
@@ -85,14 +94,18 @@ fn out_of_order_spec(keys: &OutOfOrderKeys) -> OutOfOrderSpec {
         store_buffer: keys.store_buffer.0 as u32,
         mshrs: keys.mshrs.0 as u32,
         units: OperationClass::ALL.map(|class| unit_spec(class, &keys.units, &keys.intervals)),
-        predictor: match &keys.predictor.value {
-            PredictorKeys::Perfect(_) => PredictorSpec::Perfect,
-            PredictorKeys::Static(_) => PredictorSpec::Static,
-            PredictorKeys::Bimodal(keys) => PredictorSpec::Bimodal { entries: keys.entries.0 as u32 },
-            PredictorKeys::Gshare(keys) => PredictorSpec::Gshare { entries: keys.entries.0 as u32, history: keys.history.0 as u32 },
-            PredictorKeys::Tage(keys) => PredictorSpec::Tage { entries: keys.entries.0 as u32 },
-        },
+        predictor: predictor_spec(&keys.predictor),
         misprediction_cycles: keys.misprediction.0,
+    }
+}
+
+fn predictor_spec(keys: &PredictorKeys) -> PredictorSpec {
+    match keys {
+        PredictorKeys::Perfect(_) => PredictorSpec::Perfect,
+        PredictorKeys::Static(_) => PredictorSpec::Static,
+        PredictorKeys::Bimodal(keys) => PredictorSpec::Bimodal { entries: keys.entries.0 as u32 },
+        PredictorKeys::Gshare(keys) => PredictorSpec::Gshare { entries: keys.entries.0 as u32, history: keys.history.0 as u32 },
+        PredictorKeys::Tage(keys) => PredictorSpec::Tage { entries: keys.entries.0 as u32 },
     }
 }
 
@@ -151,6 +164,22 @@ fn replacement(key: ReplacementKey) -> Replacement {
         ReplacementKey::Random => Replacement::Random,
         ReplacementKey::Srrip => Replacement::Srrip,
     }
+}
+
+fn translation_spec(keys: &TlbKeys, page_bytes: u64) -> TranslationSpec {
+    let first = TlbSpec {
+        entries: keys.l1d.entries.0 as u32,
+        ways: keys.l1d.ways.0 as u32,
+        latency_cycles: keys.l1d.latency.0,
+        replacement: replacement(keys.l1d.replacement.value),
+    };
+    let second = keys.l2.value.as_ref().map(|second| TlbSpec {
+        entries: second.entries.0 as u32,
+        ways: second.ways.0 as u32,
+        latency_cycles: second.latency.0,
+        replacement: replacement(second.replacement.value),
+    });
+    TranslationSpec { page_bytes, first, second, walkers: keys.walkers.0 as u32 }
 }
 
 /// What a cache of a name holds.

@@ -10,6 +10,7 @@ use crate::base::quantity::ByteSize;
 use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
 use crate::components::spec::{Holds, NodeSpec, SpecFault};
+use crate::components::translation::PAGE_BYTES;
 use crate::machine::address_map::AddressMap;
 use crate::machine::catalogue::{Catalogue, Kind};
 use crate::machine::keys::{InterconnectKeys, MachineKeys, NodeKeys, RuntimeKeys};
@@ -185,11 +186,13 @@ impl Resolver<'_> {
             self.capacity(node);
             self.link_width(node);
             self.shared_cache(node);
+            self.page_size(node);
         }
         self.runtime();
         let protocol = self.protocol();
         let checks = keys.runtime.checks.value;
-        let nodes: Vec<NodeSpec> = keys.nodes.iter().map(|node| node_spec(node, protocol.clone(), checks)).collect();
+        let page_bytes = keys.address_space.page_size.0;
+        let nodes: Vec<NodeSpec> = keys.nodes.iter().map(|node| node_spec(node, page_bytes, protocol.clone(), checks)).collect();
         for (index, node) in nodes.iter().enumerate() {
             for fault in node.faults() {
                 // A missing protocol is told already, with the names there are.
@@ -283,6 +286,17 @@ impl Resolver<'_> {
         if llc.value.as_ref().is_some_and(|keys| keys.clock.is_none()) && interconnect_clock(&node.interconnect).is_none() {
             let message = "the LLC has no clock: it runs by the interconnect's, and an ideal interconnect has none";
             self.fault(&llc.place, "node.cache.LLC.clock", message, "write `clock = \"2 GHz\"` or whatever it runs at");
+        }
+    }
+
+    /// Page tables have levels of certain sizes.
+    fn page_size(&mut self, node: &NodeKeys) {
+        let page = &self.keys.address_space.page_size;
+        if node.tlb.is_some() && !PAGE_BYTES.contains(&page.value.0) {
+            let message = format!("the page table that TLBs are filled from has no pages of {}", ByteSize(page.value.0));
+            let sizes = PAGE_BYTES.map(|bytes| ByteSize(bytes).to_string());
+            let help = format!("with `[node.tlb]` {}", enumerate(sizes.iter().map(String::as_str), "", "or"));
+            self.fault(&page.place, "address_space.page_size", message, help);
         }
     }
 

@@ -24,6 +24,7 @@ use crate::components::message::SETTLE;
 use crate::components::part::Part;
 use crate::components::shared::{Interruption, Shared, SharedHandle};
 use crate::components::spec::{NodeSpec, SpecFault, TrafficSpec};
+use crate::components::translation::PageTable;
 use crate::components::versions::Violation;
 use crate::engine::{Engine, Outcome};
 use crate::machine::wire::{Load, Places, wire};
@@ -122,6 +123,16 @@ impl Node {
                 message: format!("the program needs {needed} bytes and the memory has {}", spec.memory_bytes),
                 help: Some("make the memory larger, or the program's arrays smaller".to_string()),
             });
+        }
+        if let Some(translation) = &spec.translation {
+            let end = PageTable::above(code.arena.size.max(text(&code).end), translation.page_bytes).end();
+            if code.arena.size <= spec.memory_bytes && end > spec.memory_bytes {
+                faults.push(SpecFault {
+                    key: "memory.size".to_string(),
+                    message: format!("the program and its page table need {end} bytes and the memory has {}", spec.memory_bytes),
+                    help: Some("make the memory larger, or the program's arrays smaller".to_string()),
+                });
+            }
         }
         if !faults.is_empty() {
             return Err(faults);

@@ -84,6 +84,7 @@ fn every_shipped_machine_resolves_to_what_it_says() {
             ("uma-ring-16", 16, "MIMD"),
             ("uniprocessor", 1, "SISD"),
             ("uniprocessor-out-of-order", 1, "SISD"),
+            ("uniprocessor-tlb", 1, "SISD"),
         ]
     );
 }
@@ -285,6 +286,36 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
             )],
         ),
         ("a page of an odd size", &[("protocol = \"mesi\"", "protocol = \"mesi\"\npage_size = \"5 KiB\"")]),
+        (
+            "a predictor of no power of two of entries",
+            &[("clock = \"2 GHz\"", "clock = \"2 GHz\", predictor = { kind = \"bimodal\", entries = 1000 }")],
+        ),
+        ("TLBs without a first level", &[("[node.cache.L2]", "[node.tlb.L2]\nentries = 8\nways = 4\n[node.cache.L2]")]),
+        (
+            "TLBs of no power of two of sets",
+            &[("[node.cache.L2]", "[node.tlb.L1d]\nentries = 48\nways = 4\nreplacement = \"tree-plru\"\n[node.cache.L2]")],
+        ),
+        (
+            "a tree of twelve ways of a TLB",
+            &[("[node.cache.L2]", "[node.tlb.L1d]\nentries = 48\nways = 12\nreplacement = \"tree-plru\"\n[node.cache.L2]")],
+        ),
+        (
+            "TLBs and pages that no table has",
+            &[
+                ("[node.cache.L2]", "[node.tlb.L1d]\nentries = 64\nways = 4\n[node.cache.L2]"),
+                ("protocol = \"mesi\"", "protocol = \"mesi\"\npage_size = \"64 KiB\""),
+            ],
+        ),
+        (
+            "TLBs without caches",
+            &[
+                (
+                    "[node.cache.L1d]\nsize = \"32 KiB\"\nways = 8\nlatency = \"2 cycles\"\n\n[node.cache.L2]\nsize = \"256 KiB\"\nways = 8\nlatency = \"10 cycles\"",
+                    "[node.tlb.L1d]\nentries = 64\nways = 4",
+                ),
+                ("protocol = \"mesi\"", ""),
+            ],
+        ),
         ("more threads than cores", &[("\"cores\"", "8")]),
         ("threads in words", &[("\"cores\"", "\"many\"")]),
         ("a schedule nobody knows", &[("\"static\"", "\"statik\"")]),

@@ -195,7 +195,7 @@ fn leaving_places(spec: &NodeSpec, misses: u32) -> u32 {
 }
 
 /// How soon anything that happens can reach a core that runs: it becomes a transaction, which agents see an address phase later, and on
-/// a ring a hop; or it is the word of an update, which takes its cycles.
+/// a ring a hop; or it is the word of an update, or a line that a core awaits while it goes on, which take their cycles.
 fn lookahead(spec: &NodeSpec) -> Time {
     match &spec.interconnect {
         InterconnectSpec::Ideal => HOP,

@@ -89,7 +89,7 @@ pub struct Owner {
 }
 
 /// The owners of time in the order stacks are drawn in.
-pub const OWNERS: [Owner; 13] = [
+pub const OWNERS: [Owner; 14] = [
     Owner {
         key: "base",
         label: "base",
@@ -131,6 +131,13 @@ pub const OWNERS: [Owner; 13] = [
         fill: ink("llc", Colour(172, 186, 72), Colour(172, 186, 72)),
         on: ON_PALE,
         meaning: "waits for data that the shared last-level cache holds",
+    },
+    Owner {
+        key: "translation",
+        label: "translation",
+        fill: ink("translation", Colour(170, 68, 153), Colour(170, 68, 153)),
+        on: ON_DEEP,
+        meaning: "waits until the address of its data is translated: for the second-level TLB, or for a walk of the page table",
     },
     Owner {
         key: "memory_local",

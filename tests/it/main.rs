@@ -1,5 +1,6 @@
 //! Integration tests: one binary, one module for each subject, so that they are linked once.
 
+mod branches;
 #[cfg(feature = "cli")]
 mod cli;
 mod compare;
@@ -10,4 +11,5 @@ mod reasons;
 mod shapes;
 mod shipped;
 mod stops;
+mod translation;
 mod watch;

@@ -8,7 +8,7 @@ use flynn::machine::Machine;
 use flynn::machine::catalogue::{Catalogue, Kind};
 
 /// Parameters that make a shipped program small enough for a test; every program must be here.
-pub const SMALL: [(&str, &[(&str, &str)]); 19] = [
+pub const SMALL: [(&str, &[(&str, &str)]); 20] = [
     ("copy", &[("n", "2000")]),
     ("dot", &[("n", "2000")]),
     ("empty-loop", &[("rounds", "5")]),
@@ -23,6 +23,7 @@ pub const SMALL: [(&str, &[(&str, &str)]); 19] = [
     ("producer-consumer", &[("n", "100")]),
     ("scatter", &[("n", "2000")]),
     ("stencil", &[("n", "24")]),
+    ("strided", &[("pages", "96"), ("rounds", "2")]),
     ("sum-atomic", &[("n", "500")]),
     ("sum-lock", &[("n", "300")]),
     ("sum-padded", &[("n", "1000")]),
@@ -86,6 +87,15 @@ fn the_list_of_programs_is_complete() {
     assert_eq!(shipped, SMALL.map(|(name, _)| name));
 }
 
+/// TLBs that reach less than most programs touch.
+const SMALL_TLBS: [(&str, &str); 5] = [
+    ("node.tlb.L1d.entries", "2"),
+    ("node.tlb.L1d.ways", "2"),
+    ("node.tlb.L2.entries", "8"),
+    ("node.tlb.L2.ways", "4"),
+    ("node.tlb.L2.latency", "7 cycles"),
+];
+
 /// Cores that execute out of order.
 const OUT_OF_ORDER: [(&str, &str); 1] = [("node.core.part", "out-of-order-4-wide")];
 
@@ -98,9 +108,17 @@ fn transports(catalogue: &Catalogue, set: &[(&str, &str)]) -> [Machine; 2] {
 #[test]
 fn every_program_gives_the_same_values_on_every_machine() {
     let catalogue = Catalogue::built_in();
-    let mut machines = ["uniprocessor", "split-caches", "uma-bus-2", "uma-bus-4", "uma-bus-4-llc", "uniprocessor-out-of-order"]
-        .map(|name| machine(&catalogue, name, &[]))
-        .to_vec();
+    let mut machines = [
+        "uniprocessor",
+        "split-caches",
+        "uma-bus-2",
+        "uma-bus-4",
+        "uma-bus-4-llc",
+        "uniprocessor-out-of-order",
+        "uniprocessor-tlb",
+    ]
+    .map(|name| machine(&catalogue, name, &[]))
+    .to_vec();
     machines.push(machine(&catalogue, "uma-bus-4", &OUT_OF_ORDER));
     machines.extend(transports(&catalogue, &[]));
     for (name, small) in SMALL {
@@ -135,6 +153,10 @@ fn records_are_the_same_twice_and_without_run_ahead() {
     machines.push(machine(&catalogue, "uma-bus-4", &OUT_OF_ORDER));
     machines.extend(transports(&catalogue, &[]));
     machines.extend(transports(&catalogue, &OUT_OF_ORDER));
+    let predicted = [("node.core.part", "in-order-predicted"), ("node.core.predictor", "{ kind = \"gshare\" }")];
+    machines.push(machine(&catalogue, "uma-bus-4", &[&predicted[..], &SMALL_TLBS].concat()));
+    machines.push(machine(&catalogue, "split-caches", &SMALL_TLBS));
+    machines.push(machine(&catalogue, "uma-bus-4", &[&OUT_OF_ORDER[..], &SMALL_TLBS].concat()));
     for (name, small) in SMALL {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
         for machine in &machines {

@@ -23,6 +23,10 @@ pub struct LineCost {
     outer: u64,
     /// Cycles of lookups in the levels behind it.
     last: u64,
+    /// Cycles of translation.
+    translation: u64,
+    /// Cycles lost to mispredicted branches.
+    branch: u64,
     /// Cycles of `busy`.
     busy: u64,
     /// Cycles spun.
@@ -36,6 +40,9 @@ pub struct LineCost {
 pub struct CoreAccount {
     /// How often each block ran.
     pub blocks: Vec<u64>,
+    /// Conditional branches, and those foretold wrongly, of a core in order that predicts them.
+    pub branches: u64,
+    pub mispredictions: u64,
     /// Operations of `busy` and of spins.
     pub extra_operations: u64,
     /// Lines of instructions looked up.
@@ -73,6 +80,8 @@ impl CoreAccount {
     pub(super) fn new(n_blocks: usize) -> CoreAccount {
         CoreAccount {
             blocks: vec![0; n_blocks],
+            branches: 0,
+            mispredictions: 0,
             extra_operations: 0,
             fetches: 0,
             causes: FxHashMap::default(),
@@ -110,6 +119,17 @@ impl CoreAccount {
 
     pub(super) fn missed(&mut self, line: u32, cause: Cause) {
         self.causes.entry(line).or_default()[cause as usize] += 1;
+    }
+
+    /// Lookups in TLBs, and those of walks in the caches.
+    pub(super) fn translation(&mut self, line: u32, cycles: u64) {
+        self.line(line).translation += cycles;
+    }
+
+    /// A branch was foretold wrongly, which cost so many cycles.
+    pub(super) fn misprediction(&mut self, line: u32, cycles: u64) {
+        self.mispredictions += 1;
+        self.line(line).branch += cycles;
     }
 
     /// A lookup in a level behind the first.
@@ -180,6 +200,8 @@ impl CoreAccount {
             *cycles.entry((line, Owner::L1d)).or_default() += cost.lookups * inner;
             *cycles.entry((line, Owner::L2)).or_default() += cost.outer;
             *cycles.entry((line, Owner::Llc)).or_default() += cost.last;
+            *cycles.entry((line, Owner::Branch)).or_default() += cost.branch;
+            *cycles.entry((line, Owner::Translation)).or_default() += cost.translation;
             *cycles.entry((line, Owner::Synchronisation)).or_default() += cost.spinning;
         }
         for (line, of_line) in (0..).zip(window.map_or(&[][..], |window| &window.worked)) {

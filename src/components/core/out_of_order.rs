@@ -13,19 +13,21 @@
 use std::ops::Range;
 
 use super::run::{Pause, SLICE};
+use super::walks::Walks;
 use super::window::{Kind, Lookup, Window, WindowAccount};
 use super::{Core, Loaded, NO_ACCESS, Stage, Then};
 use crate::base::address::Line;
 use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::Command;
-use crate::components::hierarchy::{Broken, Lookup as Found};
+use crate::components::hierarchy::{Broken, Lookup as Found, PrivateCaches};
 use crate::components::lookups::Lookups;
 use crate::components::owner::Owner;
 use crate::components::predictor::Predictor;
 use crate::components::shared::Shared;
 use crate::components::spec::{CoreSpec, OutOfOrderSpec};
 use crate::components::trace::Kind::Fetch as FetchKind;
+use crate::components::translation::TranslationSpec;
 
 /// A line that is on its way, and the lookups that wait for it (an MSHR: Kroft, ISCA 1981).
 #[derive(Clone, Debug)]
@@ -34,13 +36,15 @@ struct Miss {
     write: bool,
     /// Asked for by the front end.
     fetch: bool,
+    /// What is asked for now.
+    transaction: Transaction,
     waiters: Vec<Lookup>,
 }
 
 /// What an out-of-order core has that an in-order one has not.
 #[derive(Clone, Debug)]
 pub(super) struct OutOfOrder {
-    window: Window,
+    pub(super) window: Window,
     predictor: Predictor,
     /// Operations of the block in progress that are still to be dispatched, and which of its addresses is next.
     position: Range<u32>,
@@ -53,12 +57,23 @@ pub(super) struct OutOfOrder {
     n_mshrs: usize,
     /// Lookups that found no free MSHR, or a line or set that cannot be used before something comes or leaves.
     blocked: Vec<Lookup>,
+    pub(super) walks: Walks,
 }
 
 impl OutOfOrder {
-    pub(super) fn new(core: &CoreSpec, spec: &OutOfOrderSpec, lookups: &Lookups, program: &Loaded) -> OutOfOrder {
+    pub(super) fn new(
+        core: &CoreSpec,
+        spec: &OutOfOrderSpec,
+        lookups: &Lookups,
+        translation: Option<&TranslationSpec>,
+        program: &Loaded,
+    ) -> OutOfOrder {
+        let mut window = Window::new(core, spec, lookups, program.code.registers.len(), program.table.n_lines);
+        if translation.is_some() {
+            window.translate();
+        }
         OutOfOrder {
-            window: Window::new(core, spec, lookups, program.code.registers.len(), program.table.n_lines),
+            window,
             predictor: Predictor::new(spec.predictor),
             position: 0..0,
             access: 0,
@@ -67,6 +82,7 @@ impl OutOfOrder {
             misses: Vec::new(),
             n_mshrs: spec.mshrs as usize,
             blocked: Vec::new(),
+            walks: Walks::new(translation.map_or(0, |translation| translation.walkers)),
         }
     }
 
@@ -95,6 +111,12 @@ impl OutOfOrder {
     /// Whether a miss of the line is under way.
     pub(super) fn awaits(&self, line: Line) -> bool {
         self.misses.iter().any(|miss| miss.line == line)
+    }
+
+    /// Whether it waits for a transaction that is over when the other caches have answered: that is known only when it happens. Of
+    /// others a transfer of data tells beforehand.
+    pub(super) fn awaits_answers_alone(&self) -> bool {
+        self.misses.iter().any(|miss| matches!(miss.transaction, Transaction::BusUpgr | Transaction::BusUpd))
     }
 
     /// Lookups that could not be made are made again at a cycle.
@@ -252,7 +274,7 @@ impl Core {
                 }
                 Ok(Found::Ask(transaction)) => {
                     let cycle = own.window.instructions_found(cycle, self.levels.further(FetchKind, usize::MAX));
-                    own.misses.push(Miss { line, write: false, fetch: true, waiters: vec![Lookup::Fetch] });
+                    own.misses.push(Miss { line, write: false, fetch: true, transaction, waiters: vec![Lookup::Fetch] });
                     return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
                 }
                 Ok(Found::Stall) => {
@@ -272,8 +294,15 @@ impl Core {
 
     /// A lookup at a cycle.
     fn look_up_out_of_order(&mut self, own: &mut OutOfOrder, lookup: Lookup, cycle: u64, shared: &mut Shared) -> Option<Pause> {
+        let (lookup, address) = match lookup {
+            Lookup::Address(id) => {
+                let lookup = self.translate_in_window(own, id, cycle)?;
+                (lookup, own.window.address(lookup))
+            }
+            Lookup::Walk(walker) => (lookup, self.walk_address(own, walker)),
+            Lookup::Load(_) | Lookup::Store(_) | Lookup::Fetch => (lookup, own.window.address(lookup)),
+        };
         let caches = self.caches.as_mut()?;
-        let address = own.window.address(lookup);
         let line = caches.line(address);
         let write = matches!(lookup, Lookup::Store(_));
         if let Some(miss) = own.misses.iter_mut().find(|miss| miss.line == line) {
@@ -285,7 +314,7 @@ impl Core {
             return None;
         }
         if !self.watched && caches.touch(line, write) {
-            own.window.hit(lookup, cycle, 0);
+            self.found(own, lookup, cycle, 0);
             return None;
         }
         if own.misses.len() == own.n_mshrs && !caches.is_permitted(line, write) {
@@ -301,15 +330,15 @@ impl Core {
         };
         match found {
             Ok(Found::Hit(depth)) => {
-                own.window.hit(lookup, cycle, depth);
-                if caches.is_leaving() {
+                self.found(own, lookup, cycle, depth);
+                if self.caches.as_ref().is_some_and(PrivateCaches::is_leaving) {
                     return Some(Pause::Leave { cycle: cycle + own.window.all_lookups() });
                 }
             }
             Ok(Found::Stall) => own.blocked.push(lookup),
             Ok(Found::Ask(transaction)) => {
                 own.window.missed(lookup, cycle);
-                own.misses.push(Miss { line, write, fetch: false, waiters: vec![lookup] });
+                own.misses.push(Miss { line, write, fetch: false, transaction, waiters: vec![lookup] });
                 let cycle = cycle + own.window.all_lookups();
                 return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
             }
@@ -319,6 +348,15 @@ impl Core {
             }
         }
         None
+    }
+
+    /// A lookup at a cycle hit, in the level at a depth.
+    #[inline]
+    fn found(&mut self, own: &mut OutOfOrder, lookup: Lookup, cycle: u64, depth: usize) {
+        match lookup {
+            Lookup::Walk(walker) => self.walk_on(own, walker, cycle + own.window.answer(depth)),
+            _ => own.window.hit(lookup, cycle, depth),
+        }
     }
 
     /// The line of a miss is there, or the next transaction that it takes is returned.
@@ -335,6 +373,7 @@ impl Core {
         let write = own.misses[place].write;
         let mut observer = shared.observe(self.number, time, NO_ACCESS);
         if let Some(next) = caches.complete(line, transaction, is_shared, version, &mut observer)? {
+            own.misses[place].transaction = next;
             return Ok(Some(next));
         }
         let (cycle, edge) = self.clock.first_edge(time);
@@ -351,6 +390,7 @@ impl Core {
                     own.window.look_again(waiter, cycle);
                 }
                 Lookup::Store(_) if !write => own.window.look_again(waiter, cycle),
+                Lookup::Walk(walker) => self.walk_on(own, walker, cycle),
                 _ => own.window.arrived(waiter, cycle, &timeline),
             }
         }

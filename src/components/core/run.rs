@@ -10,6 +10,7 @@ use crate::components::hierarchy::Lookup;
 use crate::components::message::WORD_BYTES;
 use crate::components::shared::{Interruption, Shared};
 use crate::components::trace::Kind;
+use crate::components::translation::Progress;
 use crate::program::code::SynchronisationKind;
 use crate::program::interpret::{Request, Step, perform};
 use crate::program::tree::{Comparison, Type};
@@ -27,6 +28,8 @@ pub(super) enum Pause {
     Ask { command: Command, line: Line, cycle: u64 },
     /// An access that hit drove lines out, whose write-backs leave at this cycle.
     Leave { cycle: u64 },
+    /// The same, driven out by a load of a walk; the access is made again.
+    Walked { cycle: u64 },
     /// It wrote a word that others sleep on.
     Wrote(Address),
     /// What its plain caches ask of memory may go on its way; the core goes on at its local time.
@@ -80,7 +83,7 @@ impl Core {
     #[inline(always)]
     pub(super) fn enter_block(&mut self, program: &super::Loaded, shared: &mut Shared) -> bool {
         let (block, then) = match program.interpreter.step(&mut self.context, &mut shared.memory) {
-            Step::Block(block) => (block, Then::Step),
+            Step::Block(block) => (block, self.after_block),
             Step::Synchronise(request) => (request.block, Then::Synchronise(request)),
             Step::Busy { block, operations } => (block, Then::Busy(operations)),
             Step::Finished { block } => (block, Then::Finish),
@@ -132,8 +135,8 @@ impl Core {
                         return Some(Pause::Until(at));
                     }
                     let line = caches.line(address);
-                    if self.watched || !caches.touch(line, reference.write) {
-                        if let Some(pause) = self.look_up(address, reference.write, at, None, shared) {
+                    if self.careful || !caches.touch(line, reference.write) {
+                        if let Some(pause) = self.look_up(address, reference.write, at, None, shared, limit) {
                             self.next += u32::from(matches!(pause, Pause::Leave { .. }));
                             return Some(pause);
                         }
@@ -158,6 +161,10 @@ impl Core {
     pub(super) fn leave_block(&mut self, shared: &mut Shared) -> Option<Pause> {
         match self.then {
             Then::Step => self.stage = Stage::Step,
+            Then::Branch => {
+                self.branch();
+                self.stage = Stage::Step;
+            }
             Then::Synchronise(request) => self.stage = Stage::Synchronise(request),
             Then::Busy(operations) => {
                 if operations > shared.operations_left {
@@ -178,6 +185,18 @@ impl Core {
         None
     }
 
+    /// The branch that ends the block in progress was foretold, or costs more.
+    fn branch(&mut self) {
+        let (Some(predictor), Some(branch)) = (&mut self.predictor, self.program.table.branches[self.block as usize]) else {
+            return;
+        };
+        self.account.branches += 1;
+        if !predictor.resolve(branch.address, branch.backward, self.context.taken) {
+            self.account.misprediction(branch.line, self.costs.misprediction);
+            self.cycle += self.costs.misprediction;
+        }
+    }
+
     fn busy_line(&self) -> u32 {
         let code = &self.program.code;
         let block = code.blocks[self.block as usize];
@@ -185,26 +204,26 @@ impl Core {
     }
 
     /// An access with all that coherence asks. Leaves the core's local time behind the lookups, or says why it has to wait.
-    fn look_up(&mut self, address: Address, write: bool, at: u64, request: Option<Request>, shared: &mut Shared) -> Option<Pause> {
+    fn look_up(
+        &mut self,
+        address: Address,
+        write: bool,
+        at: u64,
+        request: Option<Request>,
+        shared: &mut Shared,
+        limit: u64,
+    ) -> Option<Pause> {
+        let at = match self.translate(address, at, request, shared, limit) {
+            Ok(at) => at,
+            Err(pause) => return Some(pause),
+        };
         let line = self.caches.as_ref()?.line(address);
-        // Only those who watch want to know when.
-        let time = if self.watched { self.clock.edge(at) } else { Time::ZERO };
         let source_line = self.source_line_of(request);
-        let Some(caches) = &mut self.caches else { return None };
-        let mut observer = shared.observe(self.number, time, (address, source_line));
-        let result = if self.watched && caches.touch(line, write) {
-            caches.watch(line, write, &mut observer).map(|()| Lookup::Hit(0))
-        } else {
-            caches.access(line, write, &mut observer)
-        };
-        let lookup = match result {
+        let lookup = match self.look_into_caches((address, source_line), write, at, shared)? {
             Ok(lookup) => lookup,
-            Err(broken) => {
-                shared.broken(self.clock.edge(at), self.number, &broken);
-                return Some(Pause::Interrupted);
-            }
+            Err(pause) => return Some(pause),
         };
-        let leaves = caches.is_leaving();
+        let leaves = self.caches.as_ref()?.is_leaving();
         match lookup {
             Lookup::Hit(0) => self.cycle = at + self.costs.inner,
             Lookup::Hit(depth) => {
@@ -223,6 +242,9 @@ impl Core {
             Lookup::Stall => {
                 self.cycle = at;
                 self.stage = Stage::Stalled;
+                if let Some(own) = &mut self.translator {
+                    own.progress = Progress::Over;
+                }
                 return Some(Pause::Blocked);
             }
         }
@@ -236,6 +258,30 @@ impl Core {
             self.account.further_lookup(source_line, owner, cycles);
             self.cycle += cycles;
         }
+    }
+
+    /// Looks for what lies at an address in the private caches at a cycle; `None` where there are none.
+    pub(super) fn look_into_caches(
+        &mut self,
+        (address, source_line): (Address, u32),
+        write: bool,
+        at: u64,
+        shared: &mut Shared,
+    ) -> Option<Result<Lookup, Pause>> {
+        let caches = self.caches.as_mut()?;
+        let line = caches.line(address);
+        // Only those who watch want to know when.
+        let time = if self.watched { self.clock.edge(at) } else { Time::ZERO };
+        let mut observer = shared.observe(self.number, time, (address, source_line));
+        let result = if self.watched && caches.touch(line, write) {
+            caches.watch(line, write, &mut observer).map(|()| Lookup::Hit(0))
+        } else {
+            caches.access(line, write, &mut observer)
+        };
+        Some(result.map_err(|broken| {
+            shared.broken(self.clock.edge(at), self.number, &broken);
+            Pause::Interrupted
+        }))
     }
 
     pub(super) fn source_line_of(&self, request: Option<Request>) -> u32 {
@@ -268,7 +314,7 @@ impl Core {
                 if at >= limit {
                     return Some(Pause::Until(at));
                 }
-                let pause = self.look_up(request.address, write, at, Some(request), shared);
+                let pause = self.look_up(request.address, write, at, Some(request), shared, limit);
                 if !matches!(pause, None | Some(Pause::Leave { .. })) {
                     return pause;
                 }

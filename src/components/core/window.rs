@@ -130,6 +130,10 @@ fn operation(code: &Code, block: BlockId, address: u32) -> Option<Operation> {
 /// What is to be looked up next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lookup {
+    /// The translation of an operation's address: its number in program order.
+    Address(u64),
+    /// The load of an entry of the page table, by a walker.
+    Walk(u32),
     /// A load: its number in program order.
     Load(u64),
     /// A store of the store buffer: its number among stores.
@@ -338,6 +342,8 @@ pub struct Window {
     entries: Box<[Entry]>,
     /// Of loads that missed, by entry.
     timelines: Box<[Timeline]>,
+    /// From which cycle to which an operation waited for its translation, by entry; empty where translation takes no time.
+    translations: Box<[(u64, u64)]>,
     /// The oldest operation that has not been committed, and the next to be dispatched.
     head: u64,
     tail: u64,
@@ -383,6 +389,7 @@ impl Window {
             registers: vec![Value::At(0); n_registers],
             entries: vec![EMPTY; size].into(),
             timelines: vec![Timeline::default(); size].into(),
+            translations: Box::default(),
             head: 0,
             tail: 0,
             window: Places::new(spec.window),
@@ -406,6 +413,11 @@ impl Window {
             work: Vec::new(),
             account: WindowAccount::new(n_lines as usize),
         }
+    }
+
+    /// Addresses are to be translated: [`Lookup::Address`].
+    pub fn translate(&mut self) {
+        self.translations = vec![(0, 0); self.entries.len()].into();
     }
 
     /// Counters start anew.
@@ -473,6 +485,9 @@ impl Window {
             number,
             ..EMPTY
         };
+        if let Some(translation) = self.translations.get_mut(place) {
+            *translation = (0, 0);
+        }
         for (operand, &source) in operation.sources.iter().enumerate().filter(|&(_, &source)| source != ZERO) {
             match self.registers[usize::from(source)] {
                 Value::At(cycle) => self.entries[place].operands = self.entries[place].operands.max(cycle),
@@ -551,18 +566,42 @@ impl Window {
         let Entry { kind, class, operands, answer, number, .. } = self.entries[place];
         let executed = self.units[class as usize].start(operands) + self.latencies[class as usize];
         match kind {
+            Kind::Load | Kind::Store if answer == Answer::Nothing && !self.translations.is_empty() => {
+                self.lookups.push(Reverse((executed, Lookup::Address(id))));
+            }
             Kind::Load if answer == Answer::Nothing => self.lookups.push(Reverse((executed, Lookup::Load(id)))),
             Kind::Load => {
                 self.entries[place].looked = executed;
                 self.resolve(id, executed + self.reach[0]);
             }
-            Kind::Store => {
-                let index = (number - self.first_store) as usize;
-                self.pending_stores[index].ready = executed;
-                self.resolve(id, executed);
-            }
+            Kind::Store => self.address_known(id, number, executed),
             Kind::Compute | Kind::Branch { .. } => self.resolve(id, executed),
         }
+    }
+
+    /// A store has its data and its address at a cycle.
+    fn address_known(&mut self, id: u64, number: u64, cycle: u64) {
+        let index = (number - self.first_store) as usize;
+        self.pending_stores[index].ready = cycle;
+        self.resolve(id, cycle);
+    }
+
+    /// An address that was looked for `since` a cycle is translated at another. Returns the lookup in the caches that can be made at
+    /// once, where the two are one.
+    pub fn translated(&mut self, id: u64, since: u64, cycle: u64) -> Option<Lookup> {
+        let place = self.place(id);
+        self.translations[place] = (since, cycle);
+        let Entry { kind, number, .. } = self.entries[place];
+        if kind == Kind::Store {
+            self.address_known(id, number, cycle);
+            self.settle();
+            return None;
+        }
+        if cycle == since {
+            return Some(Lookup::Load(id));
+        }
+        self.look_again(Lookup::Load(id), cycle);
+        None
     }
 
     /// An operation's result is there at a cycle.
@@ -653,6 +692,9 @@ impl Window {
         };
         // The front end stood still before the operation was dispatched, so these do not overlap.
         give(Owner::Branch, before, entry.front);
+        if let Some(&(since, translated)) = self.translations.get(place) {
+            give(Owner::Translation, since, translated);
+        }
         if entry.answer != Answer::Nothing {
             give(Owner::L1d, entry.looked, entry.looked + self.reach[0]);
         }
@@ -694,13 +736,18 @@ impl Window {
         self.lookups.push(Reverse((cycle, lookup)));
     }
 
-    /// The address that is looked up.
+    /// The address that is looked up; that of a walker's load is the walker's business.
     pub fn address(&self, lookup: Lookup) -> Address {
         match lookup {
-            Lookup::Fetch => 0,
-            Lookup::Load(id) => self.entries[self.place(id)].address,
+            Lookup::Fetch | Lookup::Walk(_) => 0,
+            Lookup::Load(id) | Lookup::Address(id) => self.entries[self.place(id)].address,
             Lookup::Store(number) => self.pending_stores[(number - self.first_store) as usize].address,
         }
+    }
+
+    /// Cycles from a lookup in the first level to the answer of the level at a depth.
+    pub fn answer(&self, depth: usize) -> u64 {
+        self.reach[depth]
     }
 
     /// Cycles of a lookup in every level.
@@ -711,8 +758,8 @@ impl Window {
     /// The source line of what is looked up.
     pub fn line(&self, lookup: Lookup) -> u32 {
         match lookup {
-            Lookup::Fetch => 0,
-            Lookup::Load(id) => self.entries[self.place(id)].line,
+            Lookup::Fetch | Lookup::Walk(_) => 0,
+            Lookup::Load(id) | Lookup::Address(id) => self.entries[self.place(id)].line,
             Lookup::Store(number) => self.pending_stores[(number - self.first_store) as usize].line,
         }
     }
@@ -730,6 +777,7 @@ impl Window {
             Lookup::Fetch => {}
             // The pipelined write port takes the next store a cycle later.
             Lookup::Store(number) => self.perform(number, cycle + 1 + self.reach[depth] - self.reach[0], None),
+            Lookup::Address(_) | Lookup::Walk(_) => {}
         }
         self.settle();
     }
@@ -781,6 +829,7 @@ impl Window {
             }
             Lookup::Fetch => {}
             Lookup::Store(number) => self.perform(number, cycle, Some(timeline)),
+            Lookup::Address(_) | Lookup::Walk(_) => {}
         }
         self.settle();
     }

@@ -5,6 +5,7 @@ use super::text::Named;
 use super::{Cause, Group, Run, Share};
 use crate::base::quantity::ByteSize;
 use crate::components::spec::{CacheSpec, Holds, InterconnectSpec, LlcSpec, NodeSpec};
+use crate::components::translation::TranslationSpec;
 use crate::experiment::bounds::Bound;
 use crate::experiment::record::Reason;
 
@@ -144,6 +145,37 @@ impl Run<'_> {
             percent(self.found_in_shared_cache()),
         );
         (sentence, ["stack.llc_ps", "llc.accesses", "llc.hits"].map(str::to_owned).to_vec())
+    }
+
+    pub(super) fn translation(&self, cause: &Share) -> (String, Vec<String>) {
+        let counter = |name: &str| total(self.metrics, &format!("tlb.{name}"));
+        let place = cause.lines.first().map_or(String::new(), |&(line, time)| {
+            let part = if share(time, cause.time_ps) >= MOST { "most of it" } else { "the largest part" };
+            let data = self.objects_at(cause, 3).map_or(String::new(), |named| format!(" for {named}"));
+            format!(", {part} in line {line}{data}")
+        });
+        let reach = |translation: &TranslationSpec| {
+            let outer = translation.second.unwrap_or(translation.first);
+            format!(
+                " The TLBs reach {}: {} pages of {}. Larger pages (`address_space.page_size`) or data that lie closer together would help.",
+                ByteSize(u64::from(outer.entries) * translation.page_bytes),
+                count(u64::from(outer.entries)),
+                ByteSize(translation.page_bytes)
+            )
+        };
+        let sentence = format!(
+            "For {} of {} time {} for addresses to be translated{place}: {} of accesses miss the first TLB, and {} walks of the page \
+             table made {} loads.{}",
+            percent(self.part(cause.time_ps)),
+            self.whose(),
+            self.cores("waited"),
+            percent(share(counter("l1.misses"), counter("l1.accesses"))),
+            count(counter("walks")),
+            count(counter("walk_loads")),
+            self.nodes.iter().find_map(|node| node.translation.as_ref()).map_or(String::new(), reach),
+        );
+        let evidence = ["stack.translation_ps", "tlb.l1.misses", "tlb.l1.accesses", "tlb.walks", "tlb.walk_loads"];
+        (sentence, evidence.map(str::to_owned).to_vec())
     }
 
     /// Whether most of what the first cache misses is in the second.

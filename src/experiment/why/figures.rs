@@ -12,6 +12,7 @@ pub enum Group {
     L1d,
     L2,
     Llc,
+    Translation,
     /// Memory, the way there, and the queues on it. Where one core has a thread also coherence: its snoop window is part of the way.
     MemorySystem,
     Coherence,
@@ -21,11 +22,12 @@ pub enum Group {
 
 impl Group {
     /// All of them with the names they have in a list, in the order of the cycle stack.
-    pub const ALL: [(Group, &'static str); 8] = [
+    pub const ALL: [(Group, &'static str); 9] = [
         (Group::Instructions, "own instructions"),
         (Group::L1d, "L1d"),
         (Group::L2, "L2"),
         (Group::Llc, "LLC"),
+        (Group::Translation, "translation"),
         (Group::MemorySystem, "memory system"),
         (Group::Coherence, "coherence"),
         (Group::Threads, "waiting for threads"),
@@ -39,6 +41,7 @@ impl Group {
             Owner::L1d => Group::L1d,
             Owner::L2 => Group::L2,
             Owner::Llc => Group::Llc,
+            Owner::Translation => Group::Translation,
             Owner::MemoryLocal | Owner::MemoryRemote | Owner::Queue | Owner::Network => Group::MemorySystem,
             Owner::Coherence if n_threads < 2 => Group::MemorySystem,
             Owner::Coherence => Group::Coherence,

@@ -122,6 +122,14 @@ fn a_cache() {
 }
 
 #[test]
+fn translation() {
+    let made = Made::new(1, STORE, &[("base", 300), ("translation", 700)]);
+    let counters = [("l1.accesses", 1000), ("l1.misses", 250), ("walks", 1234), ("walk_loads", 4936)];
+    let made = counters.iter().fold(made, |made, (name, value)| made.counted(&[(&*format!("core[0].tlb.{name}"), *value)]));
+    insta::assert_snapshot!(made.headline("uniprocessor-tlb"), @"For 70% of its time the core waited for addresses to be translated, most of it in line 8 for `a`: 25% of accesses miss the first TLB, and 1,234 walks of the page table made 4,936 loads. The TLBs reach 6 MiB: 1,536 pages of 4 KiB. Larger pages (`address_space.page_size`) or data that lie closer together would help.");
+}
+
+#[test]
 fn memory() {
     let made = Made::new(1, STORE, &[("base", 300), ("memory_local", 600), ("network", 80), ("coherence", 20)]);
     let with = |misses: u64, evictions: u64, invalidations: u64, bytes: u64| {

@@ -7,9 +7,23 @@ use crate::components::message::WORD_BYTES;
 use crate::components::part::Part;
 use crate::components::snooping::InterconnectCounters;
 use crate::components::spec::{Holds, way};
+use crate::components::translation::Translation;
 
 fn same(what: &str, left: u64, right: u64) -> Result<(), PhaseError> {
     if left == right { Ok(()) } else { Err(PhaseError::NotConserved(format!("{what}: {left} and {right}"))) }
+}
+
+/// Checks what a core's TLBs counted, and returns the loads of its walks.
+fn check_translation(core: usize, looked: u64, tlbs: &Translation) -> Result<u64, PhaseError> {
+    let mut expected = looked;
+    for (level, counters) in (1..).zip(tlbs.counters()) {
+        same(&format!("accesses of core {core}'s TLB {level}, and those that came to it"), counters.accesses, expected)?;
+        expected = counters.accesses - counters.hits;
+    }
+    let walks = tlbs.walks();
+    same(&format!("misses of core {core}'s TLBs, and walks"), expected, walks.walks + walks.merged)?;
+    same(&format!("loads of core {core}'s walks"), walks.loads, walks.walks * tlbs.table().depth() as u64)?;
+    Ok(walks.loads)
 }
 
 impl Node {
@@ -21,16 +35,18 @@ impl Node {
         for (number, (core, stack)) in self.cores().zip(&report.stacks).enumerate() {
             same(&format!("the stack of core {number} and the phase's time, in ps"), stack.total().0, report.time.0)?;
             let first = self.spec.caches.iter().position(|cache| cache.holds.includes(Holds::Data));
+            // A load that takes its value from a store before it looks nowhere.
+            let looked = self.core_totals(core).accesses - core.window().map_or(0, |window| window.forwarded);
+            let walk_loads = core.translation().map_or(Ok(0), |tlbs| check_translation(number, looked, tlbs))?;
             if let (Some(caches), Some(first)) = (core.plain_caches(), first) {
                 let [fetches, reads, writes] = caches.counters().nth(first).map_or([0; 3], |counters| counters.accesses);
-                same("accesses of the core and of its first cache", self.core_totals(core).accesses, reads + writes)?;
+                same("accesses of the core and of its first cache", looked + walk_loads, reads + writes)?;
                 if self.spec.caches[first].holds == Holds::Both {
                     same("fetches of the core and of its first cache", core.account().fetches, fetches)?;
                 }
             }
             let Some(caches) = core.caches() else { continue };
-            // A load that takes its value from a store before it looks nowhere.
-            let accesses = self.core_totals(core).accesses - core.window().map_or(0, |window| window.forwarded);
+            let accesses = looked + walk_loads;
             let levels: Vec<_> = caches.levels().map(|level| &level.counters).zip(&self.spec.caches).collect();
             for (place, (counters, spec)) in levels.iter().enumerate() {
                 // What a level is asked for is what those inside it lack, and what they pass on.

@@ -6,7 +6,8 @@ use crate::components::owner::Owner;
 use crate::components::part::Part;
 use crate::components::plain::{PlainCaches, PlainCounters};
 use crate::components::spec::{NodeSpec, SpecFault};
-use crate::components::trace::{BATCH, Entries, Entry, Kind};
+use crate::components::trace::{BATCH, END, Entries, Entry, Kind};
+use crate::components::translation::{ENTRY_BYTES, Translator};
 use crate::machine::wire::Load;
 
 /// The references of a trace by [`Kind`] as a number.
@@ -51,11 +52,15 @@ pub fn count(spec: &NodeSpec, entries: &mut dyn Entries, limit: u64) -> Result<R
         return Err(faults);
     }
     let mut caches = PlainCaches::new(&spec.caches, |cache| spec.cache_stream(0, cache));
+    let mut translator = Translator::new(0, spec, END);
     let mut memory = MemoryCounts::default();
-    Ok(count_into(&mut caches, &mut memory, entries, limit).map(|(kinds, bytes)| {
+    Ok(count_into(&mut caches, translator.as_deref_mut(), &mut memory, entries, limit).map(|(kinds, bytes)| {
         let mut report = PhaseReport::new(Time::ZERO, 0);
         report.trace(kinds, bytes);
         report.plain_caches(spec, &caches);
+        if let Some(own) = &translator {
+            report.translation("node[0].core[0]", &own.tlbs);
+        }
         report.insert(
             "node[0].memory",
             &[
@@ -113,6 +118,9 @@ impl Node {
         stack.add(Owner::Idle, end - replay.finished());
         report.core_time(0, replay.finished() - begin, &stack);
         report.plain_caches(&self.spec, replay.caches());
+        if let Some(tlbs) = replay.translation() {
+            report.translation("node[0].core[0]", tlbs);
+        }
         report.lines.insert(0, stack);
         report.stacks.push(stack);
         self.report_shared(end, &mut report);
@@ -148,6 +156,7 @@ impl MemoryCounts {
 /// References by kind, and the bytes of those that are of data.
 fn count_into(
     caches: &mut PlainCaches,
+    mut translator: Option<&mut Translator>,
     memory: &mut MemoryCounts,
     entries: &mut dyn Entries,
     limit: u64,
@@ -162,6 +171,9 @@ fn count_into(
         for entry in &batch {
             kinds[entry.kind as usize] += 1;
             bytes += if entry.kind == Kind::Fetch { 0 } else { u64::from(entry.bytes) };
+            if let Some(own) = translator.as_mut().filter(|_| entry.kind != Kind::Fetch) {
+                count_translation(own, *entry, caches, memory);
+            }
             if !caches.touch(entry.kind, entry.address, entry.bytes) {
                 caches.access(entry.kind, entry.address, entry.bytes);
                 memory.add(caches);
@@ -170,6 +182,18 @@ fn count_into(
         if kinds.iter().sum::<u64>() > limit {
             return Err(PhaseError::OperationLimit { limit, lines: Vec::new() });
         }
+    }
+}
+
+/// The walks of a reference's pages.
+fn count_translation(own: &mut Translator, entry: Entry, caches: &mut PlainCaches, memory: &mut MemoryCounts) {
+    for page in own.tlbs.page(entry.address)..=own.tlbs.page(entry.address + u64::from(entry.bytes) - 1) {
+        let (_, level) = own.begin(page);
+        for level in level..own.tlbs.table().depth() {
+            caches.access(Kind::Read, own.load(level, page), ENTRY_BYTES as u16);
+            memory.add(caches);
+        }
+        own.end(page);
     }
 }
 

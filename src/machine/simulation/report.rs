@@ -15,6 +15,7 @@ use crate::components::owner::{Owner, Stack};
 use crate::components::part::Part;
 use crate::components::snooping::{InterconnectCounters, Transport};
 use crate::components::traffic::TrafficCounters;
+use crate::components::translation::Translation;
 
 /// Stretches of a utilisation timeline.
 const STRETCHES: usize = 100;
@@ -124,6 +125,10 @@ impl Node {
                 [("branches", window.branches), ("mispredictions", window.mispredictions), ("forwarded_loads", window.forwarded)];
             report.insert(&path, &counted);
         }
+        if core.predicts() {
+            let account = core.account();
+            report.insert(&path, &[("branches", account.branches), ("mispredictions", account.mispredictions)]);
+        }
         report.stacks.push(stack);
         let coherent = core.caches().into_iter().flat_map(|caches| caches.causes_by_line());
         for (&line, causes) in coherent.chain(&core.account().causes) {
@@ -136,6 +141,9 @@ impl Node {
         }
         if let Some(caches) = core.plain_caches() {
             report.plain_caches(&self.spec, caches);
+        }
+        if let Some(tlbs) = core.translation() {
+            report.translation(&path, tlbs);
         }
     }
 
@@ -215,6 +223,18 @@ impl PhaseReport {
         for (name, cause) in Cause::ALL {
             self.metrics.insert(format!("{path}.{name}"), causes[cause as usize]);
         }
+    }
+
+    /// What a core's TLBs and walks counted.
+    pub(super) fn translation(&mut self, path: &str, tlbs: &Translation) {
+        for (level, counters) in (1..).zip(tlbs.counters()) {
+            let misses = counters.accesses - counters.hits;
+            let counted = [("accesses", counters.accesses), ("hits", counters.hits), ("misses", misses)];
+            self.insert(&format!("{path}.tlb.l{level}"), &counted);
+        }
+        let walks = tlbs.walks();
+        let counted = [("walks", walks.walks), ("walk_loads", walks.loads), ("merged_walks", walks.merged)];
+        self.insert(&format!("{path}.tlb"), &counted);
     }
 
     fn interconnect(&mut self, counters: &InterconnectCounters, transport: Option<&Transport>, end: Time) {

@@ -7,6 +7,7 @@ mod replay;
 mod tester;
 mod timing;
 mod traffic;
+mod translation;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
-    Arbitration, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
+    Arbitration, BranchSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
     Replacement, SimpleMemorySpec, SnoopingSpec, TransportSpec, UnitSpec, WritePolicy,
 };
 use crate::program::code::OperationClass;
@@ -112,8 +113,14 @@ pub fn node(cores: u32) -> NodeSpec {
     NodeSpec {
         name: "node".to_string(),
         cores,
-        core: CoreSpec { clock: megahertz(2600), costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1], out_of_order: None },
+        core: CoreSpec {
+            clock: megahertz(2600),
+            costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1],
+            branches: None,
+            out_of_order: None,
+        },
         caches: vec![cache("L1d", 4, 2, 4), cache("L2", 8, 4, 12)],
+        translation: None,
         interconnect: InterconnectSpec::Snooping(bus(megahertz(1300))),
         llc: None,
         memory: MemorySpec::Simple(SimpleMemorySpec {

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 11] = [
+const MACHINES: [&str; 12] = [
     "ideal",
     "split-caches",
     "uma-bus-2",
@@ -16,6 +16,7 @@ const MACHINES: [&str; 11] = [
     "uma-ring-16",
     "uniprocessor",
     "uniprocessor-out-of-order",
+    "uniprocessor-tlb",
 ];
 
 #[test]

@@ -43,6 +43,15 @@ fn the_shipped_trace_runs_in_time_and_without_to_the_same_counts() {
     for (path, value) in counted["metrics"].as_object().unwrap() {
         assert_eq!(timed["metrics"][path], *value, "{path}");
     }
+    // Translated, too: walks are the same ones.
+    let tlbs = ["--set", "node.tlb.L1d.entries=4", "--set", "node.tlb.L1d.ways=4"];
+    let [timed_walks, counted_walks] = [&[][..], &["--functional"]].map(|more| {
+        let metrics = record(&here, &[&["split-caches", "matmul-trace"], &tlbs[..], more].concat())["metrics"].take();
+        ["tlb.walks", "tlb.walk_loads", "l1d.misses", "l2.misses"]
+            .map(|name| metrics[format!("node[0].core[0].{name}")].as_u64().unwrap())
+    });
+    assert_eq!(timed_walks, counted_walks);
+    assert!(counted_walks[0] > 6 && counted_walks[1] == 4 * counted_walks[0], "{counted_walks:?}");
     assert_eq!(counted["workload"]["parameters"], timed["workload"]["parameters"]);
     let parameters = &counted["workload"]["parameters"];
     assert_eq!((&parameters["reads"], &parameters["writes"]), (&Value::from(2 * 32 * 32 * 32), &Value::from(3 * 32 * 32)));

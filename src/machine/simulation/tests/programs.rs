@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::assembly::{Op, prepare, run};
+use super::translation::tlbs;
 use super::*;
+use crate::components::translation::{TlbSpec, TranslationSpec};
 use crate::machine::simulation::{PhaseError, PhaseReport};
 use crate::program::tree::Type;
 
@@ -88,8 +90,10 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
     let costs = prop_oneof![Just(node(1).core.costs), Just([0; 12])];
     let window = prop_oneof![2 => Just(None), 1 => Just(Some(out_of_order(1, 4, 1))), 2 => Just(Some(out_of_order(4, 64, 6)))];
     let core = (costs, window, prop_oneof![Just(2600_u64), Just(1000), Just(3333)]);
-    (levels, interconnect, (shared_cache, memory), core, any::<bool>()).prop_map(
-        |(caches, mut interconnect, (llc, memory), (costs, window, core), exclusive)| {
+    let slow = TranslationSpec { walkers: 2, first: TlbSpec { latency_cycles: 1, ..tlbs(2, None).first }, ..tlbs(2, None) };
+    let translation = prop_oneof![2 => Just(None), 1 => Just(Some(tlbs(1, Some(2)))), 1 => Just(Some(slow))];
+    (levels, interconnect, (shared_cache, memory), core, translation, any::<bool>()).prop_map(
+        |(caches, mut interconnect, (llc, memory), (costs, window, core), translation, exclusive)| {
             if let InterconnectSpec::Snooping(bus) = &mut interconnect
                 && caches.is_empty()
             {
@@ -97,7 +101,14 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
                 bus.arbitration = Arbitration::RoundRobin;
             }
             NodeSpec {
-                core: CoreSpec { clock: megahertz(core), costs, out_of_order: window.filter(|_| !caches.is_empty()) },
+                core: CoreSpec {
+                    clock: megahertz(core),
+                    costs,
+                    branches: (exclusive && window.is_none())
+                        .then_some(BranchSpec { predictor: PredictorSpec::Bimodal { entries: 2 }, misprediction_cycles: 3 }),
+                    out_of_order: window.filter(|_| !caches.is_empty()),
+                },
+                translation: translation.filter(|_| !caches.is_empty()),
                 caches,
                 interconnect,
                 llc,

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::translation::tlbs;
 use super::*;
 use crate::components::trace::{BATCH, Entries, Entry, Kind};
 use crate::machine::simulation::replay::count;
@@ -143,16 +144,36 @@ fn a_trace_longer_than_allowed_ends_either_way() {
     assert!(matches!(counted, Err(PhaseError::OperationLimit { limit: 4000, .. })));
 }
 
+/// A read waits for its walk: four loads through both data caches and from memory, then its own.
+#[test]
+fn every_cycle_of_a_walk() {
+    let mut spec = plain(vec![level("L1d", 64, 8, 3, Holds::Data), level("L2", 64, 8, 10, Holds::Both)]);
+    spec.translation = Some(tlbs(4, Some(16)));
+    let trace = [(Kind::Read, 64), (Kind::Read, 4096 - 2), (Kind::Fetch, 9 << 12), (Kind::Write, 4)];
+    let at = |n: usize| finish(&replayed(&spec, &trace[..n], true));
+    let steps: Vec<u64> = (1..=trace.len()).map(|n| (at(n) - at(n - 1).min(at(n))) / 1000).collect();
+    // The second touches two pages: the next one's entries are in the first cache, the reference's two lines are nowhere. Instructions
+    // are not translated; theirs comes from memory, too.
+    let miss = 3 + 10 + 50;
+    assert_eq!(steps, [7 + 5 * miss, 7 + 4 * 3 + 3 + 10 + 2 * 50, 1 + 50, miss]);
+    let report = replayed(&spec, &trace, true);
+    assert_eq!(stack(&report, "translation") / 1000, 7 + 4 * miss + 7 + 4 * 3);
+    let counted = ["l1.accesses", "l1.misses", "walks", "walk_loads"].map(|n| report.metrics[&format!("node[0].core[0].tlb.{n}")]);
+    assert_eq!(counted, [4, 2, 2, 8]);
+}
+
 fn any_spec() -> impl Strategy<Value = NodeSpec> {
     let writes = prop::sample::select(vec![WritePolicy::Back, WritePolicy::Through]);
     let clocks = prop::sample::select(vec![None, Some(500), Some(1300)]);
-    (writes, any::<bool>(), clocks, 1_u64..3000, 0_u32..4, 1_u32..12).prop_map(
-        |(write, write_allocate, bus_clock, clock, first, second)| {
+    let translation = prop::sample::select(vec![None, Some(tlbs(1, Some(2)))]);
+    (writes, any::<bool>(), clocks, 1_u64..3000, 0_u32..4, 1_u32..12, translation).prop_map(
+        |(write, write_allocate, bus_clock, clock, first, second, translation)| {
             let mut caches = split();
             caches[1] = CacheSpec { write, write_allocate, latency_cycles: first, ..caches[1].clone() };
             caches[2].latency_cycles = second;
             let mut spec = plain(caches);
             spec.core.clock = megahertz(clock);
+            spec.translation = translation;
             if let Some(clock) = bus_clock {
                 spec.interconnect = InterconnectSpec::Snooping(bus(megahertz(clock)));
             }
@@ -169,8 +190,11 @@ proptest! {
     fn time_changes_no_count_and_running_ahead_no_figure(
         spec in any_spec(),
         references in prop::collection::vec((prop::sample::select(vec![Kind::Fetch, Kind::Read, Kind::Write]), 0_u64..2048), 0..400),
+        pages in 1_u64..5,
     ) {
-        let references: Vec<(Kind, u64)> = references.into_iter().map(|(kind, address)| (kind, address & !3)).collect();
+        // Some references touch two pages.
+        let references: Vec<(Kind, u64)> =
+            references.into_iter().map(|(kind, address)| (kind, (address & !1) + address % pages * 4096)).collect();
         let timed = replayed(&spec, &references, true);
         let plodding = replayed(&spec, &references, false);
         prop_assert_eq!((&timed.metrics, timed.time), (&plodding.metrics, plodding.time));

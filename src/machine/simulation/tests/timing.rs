@@ -371,3 +371,25 @@ fn as_many_misses_overlap_as_there_are_mshrs_or_places_in_the_window() {
         assert!((groups * 102..=groups * 104 + 12).contains(&cycles), "{cycles} cycles for {groups} groups of {in_flight}");
     }
 }
+
+#[test]
+fn a_misprediction_costs_its_cycles_and_a_right_guess_nothing() {
+    // A branch sends thread 0 forward on its way and thread 1 straight on: "forward branches are not taken" is wrong of one of them.
+    let program = [vec![Op::Busy(100)], vec![Op::Busy(100)]];
+    let with = |predictor| {
+        let mut spec = node(2);
+        spec.core.clock = megahertz(1000);
+        spec.core.branches = Some(BranchSpec { predictor, misprediction_cycles: 5 });
+        run(&spec, &program).unwrap()
+    };
+    let [right, wrong] = [PredictorSpec::Perfect, PredictorSpec::Static].map(with);
+    let figures = |report: &crate::machine::simulation::PhaseReport, core: usize| {
+        let counted =
+            ["branches", "mispredictions", "finish_ps"].map(|name| report.metrics[&format!("node[0].core[{core}].{name}")]);
+        (counted, report.stacks[core].of(Owner::Branch).0)
+    };
+    let (([_, _, before], _), ([.., other], _)) = (figures(&right, 0), figures(&right, 1));
+    assert_eq!(figures(&wrong, 0), ([1, 1, before + 5_000], 5_000));
+    assert_eq!(figures(&wrong, 1), ([1, 0, other], 0));
+    assert_eq!(figures(&right, 0).0[1], 0);
+}
