@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::quantity::Frequency;
+use crate::coherence::consistency::Consistency;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
@@ -11,10 +12,13 @@ use crate::components::spec::{
 };
 use crate::components::translation::{TlbSpec, TranslationSpec};
 use crate::machine::keys::{
-    ArbitrationKey, CacheKeys, CacheLevelKeys, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys, IntervalKeys, LlcKeys,
-    MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, TlbKeys, UnitKeys, WriteKey,
+    ArbitrationKey, CacheKeys, CacheLevelKeys, ConsistencyKey, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys,
+    IntervalKeys, LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, TlbKeys, UnitKeys, WriteKey,
 };
 use crate::program::code::OperationClass;
+
+/// Places of a store buffer where its size is not said: eight, as in the UltraSPARC I, an in-order core under total store order.
+const USUAL_STORE_BUFFER: u32 = 8;
 
 /// A node's specification; what cannot be built is left for [`NodeSpec::faults`].
 pub fn node_spec(keys: &NodeKeys, page_bytes: u64, protocol: Option<Arc<Protocol>>, checks: bool) -> NodeSpec {
@@ -56,13 +60,32 @@ fn core_spec(keys: &CoreKeys) -> CoreSpec {
             let misprediction_cycles = keys.misprediction.value.map_or(0, |cycles| cycles.0);
             let branches = keys.predictor.value.as_ref().map(predictor_spec);
             let branches = branches.filter(|&predictor| predictor != PredictorSpec::Perfect);
-            let branches = branches.map(|predictor| BranchSpec { predictor, misprediction_cycles });
-            CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), branches, out_of_order: None }
+            let consistency = consistency(keys.consistency.value);
+            let given = keys.store_buffer.value.as_ref().map(|stores| stores.0 as u32);
+            CoreSpec {
+                clock: keys.clock.clock(),
+                costs: costs(&keys.costs),
+                branches: branches.map(|predictor| BranchSpec { predictor, misprediction_cycles }),
+                out_of_order: None,
+                consistency,
+                store_buffer: given.or((consistency == Consistency::Tso).then_some(USUAL_STORE_BUFFER)),
+            }
         }
-        CoreKeys::OutOfOrder(keys) => {
-            let out_of_order = Some(out_of_order_spec(keys));
-            CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), branches: None, out_of_order }
-        }
+        CoreKeys::OutOfOrder(keys) => CoreSpec {
+            clock: keys.clock.clock(),
+            costs: costs(&keys.costs),
+            branches: None,
+            out_of_order: Some(out_of_order_spec(keys)),
+            consistency: Consistency::Sc,
+            store_buffer: None,
+        },
+    }
+}
+
+fn consistency(key: ConsistencyKey) -> Consistency {
+    match key {
+        ConsistencyKey::Sc => Consistency::Sc,
+        ConsistencyKey::Tso => Consistency::Tso,
     }
 }
 

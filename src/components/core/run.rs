@@ -72,9 +72,13 @@ impl Core {
                     }
                 }
                 Stage::Arriving => return Pause::Finished,
-                Stage::Idle | Stage::Waiting(_) | Stage::Stalled | Stage::Sleeping { .. } | Stage::Finished => {
-                    return Pause::Blocked;
-                }
+                Stage::Idle
+                | Stage::Waiting(_)
+                | Stage::Stalled
+                | Stage::Sleeping { .. }
+                | Stage::Draining { .. }
+                | Stage::Ending
+                | Stage::Finished => return Pause::Blocked,
             }
         }
     }
@@ -204,7 +208,7 @@ impl Core {
     }
 
     /// An access with all that coherence asks. Leaves the core's local time behind the lookups, or says why it has to wait.
-    fn look_up(
+    pub(super) fn look_up(
         &mut self,
         address: Address,
         write: bool,
@@ -354,6 +358,7 @@ impl Core {
                 self.cycle += self.costs.branch;
                 self.stage = Stage::Synchronise(request);
             }
+            Path::Cached if self.has_buffered() => self.look_again_when_empty(request),
             Path::Cached | Path::Plain | Path::Free => {
                 let next = self.cycle + self.costs.branch + self.costs.atomic;
                 self.stage = Stage::Sleeping { request, next };

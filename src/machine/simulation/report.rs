@@ -129,6 +129,9 @@ impl Node {
             let account = core.account();
             report.insert(&path, &[("branches", account.branches), ("mispredictions", account.mispredictions)]);
         }
+        if let Some(forwarded) = core.forwarded() {
+            report.insert(&path, &[("forwarded_loads", forwarded)]);
+        }
         report.stacks.push(stack);
         let coherent = core.caches().into_iter().flat_map(|caches| caches.causes_by_line());
         for (&line, causes) in coherent.chain(&core.account().causes) {

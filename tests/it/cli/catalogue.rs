@@ -4,7 +4,7 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 12] = [
+const MACHINES: [&str; 13] = [
     "ideal",
     "split-caches",
     "uma-bus-2",
@@ -12,6 +12,7 @@ const MACHINES: [&str; 12] = [
     "uma-bus-16",
     "uma-bus-4-exclusive",
     "uma-bus-4-llc",
+    "uma-bus-4-tso",
     "uma-crossbar-16",
     "uma-ring-16",
     "uniprocessor",
