@@ -30,6 +30,8 @@ pub struct RunSettings {
     pub operation_limit: u64,
     /// `--functional`
     pub functional: bool,
+    /// `--watch`
+    pub watch: Option<String>,
 }
 
 impl Default for RunSettings {
@@ -41,6 +43,7 @@ impl Default for RunSettings {
             start: Start::Warm,
             operation_limit: OPERATION_LIMIT,
             functional: false,
+            watch: None,
         }
     }
 }
@@ -98,6 +101,7 @@ impl Case {
             checks: true,
             operation_limit: settings.operation_limit,
             functional: settings.functional,
+            watch: settings.watch.as_deref(),
         };
         simulate(&request, &library.catalogue, &mut |so_far| progress(so_far.fraction)).map_err(Failure::from)
     }

@@ -1,14 +1,17 @@
 //! What `flynn run` prints for people: a record in about ten lines.
 
-use super::layout::labelled;
+use super::layout::{hanging, labelled};
 use crate::base::time::PICOSECONDS_PER_SECOND;
 use crate::experiment::record::Record;
+use crate::experiment::watch::{At, WatchRecord};
 use crate::experiment::why::{Group, Times};
 use crate::report::facts::{CAUSES, Facts, counter, scalar, share};
 use crate::report::human;
 
 /// Owners below this share of the cores' time are not listed.
 const WORTH_LISTING: f64 = 0.01;
+/// As many events of a line that is watched are printed.
+const SHOWN_EVENTS: usize = 12;
 
 /// The record in lines: what ran, time, rates, what the cores did, the costliest line, why, the result.
 pub fn of_record(record: &Record) -> String {
@@ -28,6 +31,34 @@ pub fn of_record(record: &Record) -> String {
     say("costliest", costliest(record));
     say("why", record.why.first().map(|reason| reason.sentence.clone()));
     say("result", result(record));
+    text
+}
+
+/// The beginning of a line's life, and how much there is of it.
+pub fn of_watch(watch: &WatchRecord) -> String {
+    let n = watch.events.len() as u64 + watch.left_out;
+    let counted = |at: At| watch.events.iter().filter(|event| event.at == at).count() as u64;
+    let holds = if watch.holds.is_empty() { String::new() } else { format!(", which holds {}", watch.holds.join(", ")) };
+    let kinds =
+        [(At::Core, "at cores"), (At::Interconnect, "requests taken up"), (At::Transfer, "transfers"), (At::Memory, "at memory")];
+    let kinds: Vec<String> = kinds.iter().map(|(at, what)| format!("{} {what}", human::count(counted(*at)))).collect();
+    let cut = match watch.left_out {
+        0 => String::new(),
+        left_out => format!("; only the first {} are in the record, {} are left out", watch.events.len(), human::count(left_out)),
+    };
+    let line = format!("line {:#x}{holds}: {} events ({}){cut}", watch.address, human::count(n), kinds.join(", "));
+    let mut text = labelled("watch", &line);
+    for event in watch.events.iter().take(SHOWN_EVENTS) {
+        let states = match (&event.from, &event.next) {
+            (Some(from), Some(next)) if from != next => format!("{from} -> {next}"),
+            (Some(from), _) => from.clone(),
+            _ => String::new(),
+        };
+        text += &hanging(&format!("  {:>9}  {states:14}", human::time(event.time_ps as f64)), 28, &event.sentence());
+    }
+    if n > SHOWN_EVENTS as u64 {
+        text += &hanging("", 28, &format!("... and {} more: the report shows them", human::count(n - SHOWN_EVENTS as u64)));
+    }
     text
 }
 

@@ -27,6 +27,7 @@ use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
 use crate::components::arbiter::Arbiter;
+use crate::components::life::Happening;
 use crate::components::message::{Message, SETTLE, WORD_BYTES};
 use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
@@ -385,6 +386,7 @@ impl Bus {
     /// A request goes on the address bus.
     fn grant(&mut self, request: Request, now: Edge, port: &mut Port<'_, Message>) {
         let id = self.order.grant(request);
+        self.happens(request.line, now.time, Happening::Granted { agent: request.agent, command: request.command });
         port.release(self.agents[usize::from(request.agent)].requests);
         let seen = self.edge(now.cycle + u64::from(self.spec.address_cycles));
         self.address_free = seen;
@@ -417,6 +419,11 @@ impl Bus {
             // No one else could answer, so what follows is known.
             self.conclude(id, window.time, port);
         }
+    }
+
+    /// For those who want to know all that happens to a line.
+    fn happens(&self, line: Line, time: Time, what: Happening) {
+        self.shared.borrow_mut().happens(line, time, what);
     }
 
     /// A transaction is over. Whoever waited for its line waited for other caches; what is left of the wait is for the bus.
@@ -510,6 +517,8 @@ impl Bus {
         self.counters.wait += now.time - transfer.ready;
         self.counters.data.enter(now.time, end.time, u64::from(bytes), port.now());
         let under_way = self.order.under_way(transfer.id);
+        let (line, from_cache) = (under_way.request.line, under_way.supplied.is_some());
+        self.happens(line, now.time, Happening::Transferred { agent: transfer.agent, bytes, from_cache, end: end.time });
         let goes_to_memory = under_way.for_memory || matches!(under_way.request.command, Command::Write(_));
         self.transfer = Some(OnDataBus { end, transfer, goes_to_memory });
         if self.is_awaited(transfer.id) {

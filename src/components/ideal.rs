@@ -14,6 +14,7 @@ use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
 use crate::components::bus::{AgentPort, BusCounters, is_shown};
+use crate::components::life::Happening;
 use crate::components::message::{Message, SETTLE, WORD_BYTES};
 use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
@@ -127,6 +128,8 @@ impl Ideal {
             port.release(self.agents[usize::from(agent)].requests);
             self.counters.begin_transaction(request.command);
             let begin = free.max(Time(request.stamp));
+            let what = Happening::Granted { agent: request.agent, command: request.command };
+            self.shared.borrow_mut().happens(request.line, begin, what);
             if self.begun.len() <= id as usize {
                 self.begun.resize(id as usize + 1, Time::ZERO);
             }

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::base::address::Line;
 use crate::coherence::controller::memory_transition;
 use crate::coherence::protocol::{MemoryAction, MemoryEvent, Protocol, State};
+use crate::components::life::Happening;
 use crate::components::message::Message;
 use crate::components::shared::SharedHandle;
 use crate::engine::Port;
@@ -32,6 +33,7 @@ impl MemorySide {
         let table = &self.protocol.as_ref()?.memory;
         let state = self.states.get(&line).copied().unwrap_or(State::INVALID);
         let mut shared = shared.borrow_mut();
+        shared.happens(line, port.now(), Happening::Memory { event });
         let row = match memory_transition(table, state, event) {
             Ok(row) => row,
             Err(impossible) => {

@@ -21,6 +21,7 @@ pub mod causes;
 pub mod core;
 pub mod hierarchy;
 pub mod ideal;
+pub mod life;
 pub mod llc;
 pub mod lookups;
 pub mod memory;

@@ -14,6 +14,7 @@ use crate::coherence::order::AgentNumber;
 use crate::coherence::protocol::{Protocol, State, Vocabulary};
 use crate::components::causes::Losses;
 use crate::components::hierarchy::{Broken, Observer};
+use crate::components::life::Happening;
 use crate::components::owner::Timelines;
 use crate::components::versions::{Happened, Versions, Violation};
 use crate::program::code::Fault;
@@ -92,6 +93,13 @@ impl Shared {
             sleepers: FxHashMap::default(),
             losses: Losses::default(),
             protocol,
+        }
+    }
+
+    /// Something happens to a line, which is remembered where its life is wanted.
+    pub fn happens(&mut self, line: Line, time: Time, what: Happening) {
+        if let Some(life) = self.versions.as_mut().and_then(|versions| versions.life_of(line)) {
+            life.note(time, what);
         }
     }
 

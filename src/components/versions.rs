@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::base::address::Line;
 use crate::base::time::Time;
+use crate::components::life::{Happening, Life};
 
 /// As many events of a line are remembered.
 const HISTORY: usize = 12;
@@ -67,11 +68,22 @@ pub enum Happened {
 #[derive(Clone, Debug, Default)]
 pub struct Versions {
     lines: FxHashMap<Line, Watched>,
+    /// The line whose whole life is wanted.
+    pub life: Option<Box<Life>>,
 }
 
 impl Versions {
     /// Remembers an event.
     pub fn note(&mut self, time: Time, line: Line, happened: Happened) {
+        if let Some(life) = self.life_of(line) {
+            match happened {
+                Happened::Transition { core, from, event, next } => {
+                    life.note(time, Happening::Transition { core, from, event, next });
+                }
+                Happened::Written { core, .. } => life.access(core, true),
+                Happened::Filled { .. } => {}
+            }
+        }
         let watched = self.lines.entry(line).or_default();
         if watched.history.len() == HISTORY {
             watched.history.pop_front();
@@ -79,11 +91,20 @@ impl Versions {
         watched.history.push_back((time, happened));
     }
 
+    /// The life of a line, where it is the one that is wanted.
+    #[inline]
+    pub fn life_of(&mut self, line: Line) -> Option<&mut Life> {
+        self.life.as_deref_mut().filter(|life| life.line() == line)
+    }
+
     /// A core reads a copy of some version. An error is a sentence.
     #[inline]
     pub fn read(&mut self, core: u16, line: Line, version: u64) -> Result<(), String> {
         let current = self.lines.get(&line).map_or(0, |watched| watched.version);
         if version == current {
+            if let Some(life) = self.life_of(line) {
+                life.access(core, false);
+            }
             return Ok(());
         }
         Err(format!("core {core} read version {version} of the line, and version {current} was written before"))

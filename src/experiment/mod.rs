@@ -9,5 +9,6 @@ pub mod theory;
 pub mod trace;
 mod traffic;
 pub mod validate;
+pub mod watch;
 pub mod why;
 pub mod workload;

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::coherence::protocol::{
     AgentAction, AgentEvent, MemoryAction, MemoryEvent, Protocol, State, StateInfo, Table, Vocabulary,
 };
+use crate::experiment::watch::WatchRecord;
 use crate::machine::Machine;
 
 /// The version of the record's layout. Fields never change meaning under one version.
@@ -59,6 +60,9 @@ pub struct Record {
     pub timelines: IndexMap<String, Vec<f64>>,
     /// Sentences, the most important first; each rests on figures above.
     pub why: Vec<Reason>,
+    /// The life of one line, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<WatchRecord>,
 }
 
 /// Whether a warm-up pass ran before the measured one.

@@ -22,8 +22,9 @@ use crate::components::spec::{NodeSpec, SpecFault};
 use crate::experiment::bounds::{bounds, broken};
 use crate::experiment::record::{Counts, MachineRecord, ProfileLine, Reason, Record, ResultRecord, SCHEMA, Start, WorkloadRecord};
 use crate::experiment::result::{equality, json as json_value, result_record};
+use crate::experiment::watch::{self, Place, WatchRecord, find};
 use crate::experiment::why::reasons;
-use crate::experiment::workload::{ProgramWorkload, Workload};
+use crate::experiment::workload::{ProgramWorkload, TraceWorkload, TrafficWorkload, Workload};
 use crate::experiment::{trace, traffic};
 use crate::machine::Machine;
 use crate::machine::catalogue::Catalogue;
@@ -54,6 +55,8 @@ pub struct RunRequest<'a> {
     pub operation_limit: u64,
     /// Whether only counts are wanted, and no time: of a trace.
     pub functional: bool,
+    /// The object whose line's life is wanted, as the program names it; only of a program.
+    pub watch: Option<&'a str>,
 }
 
 /// How far a run is.
@@ -127,6 +130,12 @@ fn blame_parameters(source: &SourceText, bindings: &Bindings, mut faults: Diagno
 /// # Errors
 /// Faults of the texts, or why the run did not come to its end.
 pub fn simulate(request: &RunRequest, catalogue: &Catalogue, progress: &mut dyn FnMut(Progress)) -> Result<Record, RunError> {
+    if let (Some(_), Workload::Traffic(TrafficWorkload { source, .. }) | Workload::Trace(TraceWorkload { source, .. })) =
+        (request.watch, request.workload)
+    {
+        let message = "only the objects of a program can be watched";
+        return Err(RunError::Input(vec![Diagnostic::at(source, None, message).help("leave out `--watch`")]));
+    }
     match request.workload {
         Workload::Program(workload) => simulate_program(request, workload, catalogue, progress),
         Workload::Traffic(workload) => traffic::simulate(request, workload),
@@ -149,7 +158,9 @@ fn simulate_program(
     let (program, code) = prepare(&workload.source, &parameters, &plan, catalogue)?;
     let code = Arc::new(code);
     let mut run = Run::new(request, &workload.source, &code)?;
+    let watched = request.watch.map(|object| run.watch(object, request.machine)).transpose()?;
     let report = run.passes(progress)?;
+    let life = watched.and_then(|place| run.life(&place));
     let values = run.results()?;
     let runtime = runtime_json(&plan);
     let workload_record = WorkloadRecord {
@@ -160,7 +171,8 @@ fn simulate_program(
         runtime,
     };
     let result = result_record(&values, equality(&program));
-    record(request, workload_record, result, &report, &workload.source)
+    let record = record(request, workload_record, result, &report, &workload.source)?;
+    Ok(Record { watch: life, ..record })
 }
 
 /// A node on its way through the passes of a run.
@@ -179,6 +191,25 @@ impl<'a> Run<'a> {
         node.set_run_ahead(request.run_ahead);
         node.limit_operations(request.operation_limit);
         Ok(Run { node, code, source, start: request.start })
+    }
+
+    /// From now on remembers what happens to the line of an object.
+    fn watch(&mut self, object: &str, machine: &Machine) -> Result<Place, RunError> {
+        let fault = |message: String, help: String| {
+            RunError::Input(vec![Diagnostic::at(self.source, None, message).key("--watch").help(help)])
+        };
+        let place = find(self.code, object, machine.line_bytes()).map_err(|(message, help)| fault(message, help))?;
+        if !self.node.watch(place.address) {
+            let message = format!("no line of `{object}` can be watched: the machine has no coherent caches");
+            return Err(fault(message, "take one with private caches and a protocol, such as uma-bus-4".to_owned()));
+        }
+        Ok(place)
+    }
+
+    /// The life of the line in the phase that is over.
+    fn life(&self, place: &Place) -> Option<WatchRecord> {
+        let protocol = self.node.protocol()?;
+        self.node.life().map(|life| watch::record(place, life, protocol))
     }
 
     /// Everything up to the measured pass, whose report comes back.
@@ -223,7 +254,7 @@ impl<'a> Run<'a> {
 /// The node as this run wants it.
 pub(super) fn node_spec(request: &RunRequest) -> NodeSpec {
     let mut spec = request.machine.nodes[0].clone();
-    spec.checks &= request.checks;
+    spec.checks = (spec.checks && request.checks) || request.watch.is_some();
     spec.seed = request.seed;
     spec
 }
@@ -358,6 +389,7 @@ pub(super) fn assemble(
         profile,
         timelines: report.timelines.clone(),
         why,
+        watch: None,
     }
 }
 

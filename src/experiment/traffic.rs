@@ -116,6 +116,7 @@ impl Traffic<'_> {
             profile: Vec::new(),
             timelines: report.timelines.clone(),
             why: self.why(report, mean_ps),
+            watch: None,
         }
     }
 

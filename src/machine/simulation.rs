@@ -9,6 +9,7 @@ mod conservation;
 pub mod replay;
 mod report;
 mod rows;
+mod watch;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::fmt;
@@ -245,6 +246,9 @@ impl Node {
     /// Counters start anew.
     fn begin(&mut self, at: Time, core_begins: impl Fn(u32, &mut Core)) {
         self.forget_rows();
+        if let Some(life) = self.shared.borrow_mut().versions.as_mut().and_then(|versions| versions.life.as_deref_mut()) {
+            life.begin(at);
+        }
         let memory_of_counters = self.spec.lookups() + SETTLE + SETTLE + SETTLE;
         for (number, part) in (0..).zip(self.engine.parts_mut()) {
             match part {

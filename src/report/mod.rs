@@ -4,6 +4,7 @@
 //!   Record --> facts (metrics sorted by part) --> figure: machine, stacks, caches, utilisation --> page, stand-alone SVG
 //!                                             --> compare, listing                             --> page
 //!                                             --> exports (CSV)
+//!   WatchRecord --> life                                                                       --> page
 //!   ValidationCase --> validation                                                              --> page
 //!   Counterexample --> sequence                                                                --> stand-alone SVG
 //! ```
@@ -17,6 +18,7 @@ mod exports;
 pub mod facts;
 mod figure;
 pub mod human;
+mod life;
 mod listing;
 mod machine;
 mod page;

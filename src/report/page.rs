@@ -14,8 +14,10 @@ use super::facts::{Facts, Stack, equality};
 use super::figure::{Figure, RenderError, Table};
 use super::listing::{Listing, listing};
 use super::palette;
-use super::{HostFacts, ReportInput, caches, human, machine, stacks, utilisation, validation};
+use super::{HostFacts, ReportInput, caches, human, life, machine, stacks, utilisation, validation};
 use crate::experiment::record::{Record, Start, ValidationCase};
+use crate::experiment::watch::WatchRecord;
+use crate::experiment::why::ProgramText;
 
 /// At most so many result values are shown.
 const MOST_VALUES: usize = 8;
@@ -76,6 +78,7 @@ struct RunView {
     /// Whether lines of the text have costs: those of a trace or of traffic have none.
     profiled: bool,
     listing: Listing,
+    watch: Option<WatchView>,
     caches: Option<FigureView>,
     utilisation: Option<FigureView>,
     config: String,
@@ -85,6 +88,19 @@ struct RunView {
     seed: u64,
     start: &'static str,
     file: Option<String>,
+}
+
+/// The life of one line.
+#[derive(Serialize)]
+struct WatchView {
+    object: String,
+    holds: String,
+    /// The program's lines that name it.
+    lines: Vec<(u32, String)>,
+    /// Nothing may have happened to it.
+    figure: Option<FigureView>,
+    n_events: String,
+    left_out: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -225,6 +241,7 @@ fn run(index: usize, facts: &Facts<'_>, label: String, file: Option<&String>) ->
         owners: owners(&mean),
         profiled: !facts.record.profile.is_empty(),
         listing: listing(facts),
+        watch: facts.record.watch.as_ref().map(|of| watch(of, &facts.record.workload.text, &id)),
         caches: shown(caches::figure(facts)?),
         utilisation: shown(utilisation::figure(facts)?),
         config: toml_text(&record.machine.config),
@@ -239,6 +256,23 @@ fn run(index: usize, facts: &Facts<'_>, label: String, file: Option<&String>) ->
         file: file.cloned(),
         id,
     })
+}
+
+fn watch(watch: &WatchRecord, text: &str, id: &str) -> WatchView {
+    let text = ProgramText::new(text);
+    let name = watch.object.split_whitespace().last().unwrap_or_default();
+    let name = watch.object.split('[').next().unwrap_or_default().split_whitespace().last().unwrap_or(name);
+    let names = |line: &u32| text.objects(*line).iter().any(|object| object.name == name);
+    let lines = (1..=text.n_lines()).filter(names).filter_map(|line| Some((line, text.line(line)?.to_owned())));
+    let all = watch.events.len() as u64 + watch.left_out;
+    WatchView {
+        object: watch.object.clone(),
+        holds: watch.holds.join(", "),
+        lines: lines.take(12).collect(),
+        figure: life::figure(watch).map(|figure| view(figure, id)),
+        n_events: human::count(all),
+        left_out: (watch.left_out > 0).then(|| human::count(watch.left_out)),
+    }
 }
 
 /// The metrics that reasons rest on, each once, with their values.

@@ -75,6 +75,7 @@ pub fn record(n_cores: u32) -> Record {
         timelines: timelines(time_ps),
         why: why(cores, time_ps),
         metrics,
+        watch: None,
     }
 }
 

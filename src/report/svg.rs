@@ -95,6 +95,11 @@ impl Svg {
         self.push(format_args!("<g><title>{}</title>", escape(title)));
     }
 
+    /// Opens a group that a page can find as its step of that number.
+    pub fn open_step(&mut self, number: usize, title: &str) {
+        self.push(format_args!("<g class=\"step\" data-step=\"{number}\"><title>{}</title>", escape(title)));
+    }
+
     /// Ends the group opened last.
     pub fn close(&mut self) {
         self.push(format_args!("</g>"));

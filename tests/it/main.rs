@@ -10,3 +10,4 @@ mod reasons;
 mod shapes;
 mod shipped;
 mod stops;
+mod watch;

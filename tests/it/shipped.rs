@@ -61,6 +61,7 @@ pub fn request<'a>(machine: &'a Machine, workload: &'a Workload, parameters: &'a
         checks: true,
         operation_limit: 1_000_000_000,
         functional: false,
+        watch: None,
     }
 }
 

@@ -141,6 +141,7 @@ fn records(arguments: &Arguments, console: &Console) -> Result<(Vec<Record>, Vec
         start: if arguments.cold { Start::Cold } else { Start::Warm },
         operation_limit: arguments.limit,
         functional: arguments.functional,
+        watch: None,
     };
     let mut progress = Progress::new(console);
     progress.message(format!("simulating {} runs", items.len()));

@@ -25,6 +25,7 @@ Examples:
   flynn run uma-bus-4 triad --threads 2 --param n=200_000
   flynn run uma-bus-4 triad --set 'node.interconnect.width=\"64 B\"'
   flynn run my-machine.toml my-program.flynn --output lab1
+  flynn run uma-bus-4 sum-unpadded --watch 'partial[0]'
   flynn run trace-caches recorded.din.zst --functional
   flynn run uniprocessor triad --format json | jq .record.time_ps
 
@@ -61,6 +62,10 @@ pub struct Arguments {
     /// Run a memory trace through the caches without simulating time: counts alone, at several times the speed
     #[arg(long)]
     functional: bool,
+
+    /// Remember all that happens to the line of one object: a[0], total, 'lock guard', or an address; the report shows its life
+    #[arg(long, value_name = "OBJECT")]
+    watch: Option<String>,
 
     #[command(flatten)]
     output: OutputArguments,
@@ -107,6 +112,7 @@ fn answer(arguments: Arguments, console: &mut Console) -> Outcome {
         start: if arguments.cold { Start::Cold } else { Start::Warm },
         operation_limit: arguments.limit,
         functional: arguments.functional,
+        watch: arguments.watch.clone(),
     };
     let (record, run_info) = simulate(&case, &settings, &library, console)?;
     let written = write(&case, &record, &arguments, console);
@@ -119,6 +125,7 @@ fn answer(arguments: Arguments, console: &mut Console) -> Outcome {
         let directory = written?;
         let (command, question) = next(&arguments, &record);
         let text = summary::of_record(&record)
+            + &record.watch.as_ref().map_or(String::new(), summary::of_watch)
             + &labelled("report", &format!("{directory}/report.html"))
             + &labelled("next", &format!("{command} ({question})"));
         console.print_lines(&text)?;

@@ -62,6 +62,7 @@ fn record(cores: u64, stack: &[(&str, u64)], counters: &[(&str, u64)]) -> Record
         profile: vec![line(4, working), line(6, waiting)],
         timelines: IndexMap::new(),
         why: Vec::new(),
+        watch: None,
     }
 }
 

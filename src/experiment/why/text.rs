@@ -88,6 +88,11 @@ impl<'a> ProgramText<'a> {
         self.text.get(first.span.start as usize..last.span.end as usize)
     }
 
+    /// How many lines the text has.
+    pub fn n_lines(&self) -> u32 {
+        self.lines.len() as u32
+    }
+
     fn has_word(&self, line: u32, words: &[&str]) -> bool {
         self.tokens(line).iter().any(|token| words.contains(&self.word(token)))
     }
