@@ -138,7 +138,7 @@ impl Chart<'_> {
         let sentence = event.sentence();
         self.svg.open_step(number + 1, &format!("{}: {sentence}", human::time(event.time_ps as f64)));
         let ground = Rect { x: 0.0, y: y - ROW / 2.0, width: f64::from(WIDTH), height: ROW };
-        self.svg.rect(ground, 3.0, if number % 2 == 0 { PAPER } else { PANEL }, None);
+        self.svg.rect(ground, 3.0, if number.is_multiple_of(2) { PAPER } else { PANEL }, None);
         self.svg.text((LEFT - 10.0, y + 4.0), &human::time(event.time_ps as f64), LEFT - 8.0, letters(MUTED, Anchor::End, false));
         for column in 0..self.cores.len() + 2 {
             let x = self.x(column);
