@@ -10,6 +10,7 @@
 
 use crate::components::spec::CoreSpec;
 use crate::program::code::{Code, Instruction, OperationClass, SynchronisationKind};
+use crate::program::tree::Order;
 
 /// A plain load or store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct LineShare {
     pub line: u32,
     /// Cycles of operations.
     pub base: u64,
-    /// Lookups in the first cache: plain references, and a synchronising operation that has a place.
+    /// Lookups in the first cache that the core waits for: plain references, and a synchronising operation that has a place.
     pub lookups: u64,
 }
 
@@ -98,7 +99,8 @@ impl BlockTable {
             totals.accesses += u64::from(has_place);
             // Out of order, the time that passes belongs to what keeps an operation from its commit.
             if core.out_of_order.is_none() {
-                self.share(first_share, line, cost, u64::from(has_place));
+                let is_buffered = core.store_buffer.is_some() && waits_in_buffer(code, instruction);
+                self.share(first_share, line, cost, u64::from(has_place && !is_buffered));
             }
             if class != OperationClass::Atomic {
                 cycles += cost;
@@ -134,6 +136,18 @@ fn has_place(code: &Code, instruction: &Instruction) -> bool {
     match instruction {
         Instruction::Load { .. } | Instruction::Store { .. } => true,
         Instruction::Synchronise { operation, .. } => code.synchronisations[*operation as usize].kind != SynchronisationKind::Fence,
+        _ => false,
+    }
+}
+
+/// Whether a store may wait in a buffer: one that need not be seen by all before the thread goes on.
+fn waits_in_buffer(code: &Code, instruction: &Instruction) -> bool {
+    match instruction {
+        Instruction::Store { .. } => true,
+        Instruction::Synchronise { operation, .. } => {
+            let operation = &code.synchronisations[*operation as usize];
+            operation.kind == SynchronisationKind::Store && operation.order != Order::SequentiallyConsistent
+        }
         _ => false,
     }
 }

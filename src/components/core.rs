@@ -1,4 +1,5 @@
-//! A core. In order, it waits for each access: blocking and sequentially consistent. Out of order, its window takes the place of the
+//! A core. In order, it waits for each access: blocking and sequentially consistent; under total store order its stores wait in a
+//! buffer (`store_buffer`). Out of order, its window takes the place of the
 //! walk below (`out_of_order`), and synchronising operations are as in order.
 //!
 //! ```text
@@ -22,6 +23,7 @@ mod fetch;
 mod out_of_order;
 mod plain;
 mod run;
+mod store_buffer;
 mod supply;
 mod units;
 pub mod window;
@@ -52,6 +54,7 @@ pub use account::{CoreAccount, LineStacks, NotConserved, Totals};
 use out_of_order::OutOfOrder;
 use plain::Plain;
 use run::Pause;
+use store_buffer::StoreBuffer;
 use window::OperationTable;
 pub use window::WindowAccount;
 
@@ -103,6 +106,12 @@ enum Stage {
         request: Request,
         next: u64,
     },
+    /// It waits for the oldest store in its buffer, `paid` cycles of the operation at hand behind it.
+    Draining {
+        paid: u64,
+    },
+    /// The thread's part is over but for the stores in its buffer.
+    Ending,
     /// The thread's part is over, and the engine has yet to come to that instant.
     Arriving,
     Finished,
@@ -158,6 +167,8 @@ pub struct Core {
     caches: Option<PrivateCaches>,
     plain: Option<Box<Plain>>,
     out_of_order: Option<Box<OutOfOrder>>,
+    /// Of an in-order core under total store order.
+    buffer: Option<Box<StoreBuffer>>,
     context: Context,
     stage: Stage,
     then: Then,
@@ -221,6 +232,7 @@ impl Core {
             .out_of_order
             .as_ref()
             .map(|own| Box::new(OutOfOrder::new(&spec.core, own, &Lookups::new(&spec.caches), &program)));
+        let buffer = spec.core.store_buffer.filter(|_| path == Path::Cached).map(|stores| Box::new(StoreBuffer::new(stores)));
         let nowhere = Function { phase: crate::program::code::Phase::Main, entry: 0, blocks: 0..0, parallel: false };
         let context = program.interpreter.context(u32::from(number), &nowhere);
         Core {
@@ -238,6 +250,7 @@ impl Core {
             caches,
             plain,
             out_of_order,
+            buffer,
             context,
             stage: Stage::Idle,
             then: Then::Step,
@@ -274,6 +287,9 @@ impl Core {
         if let Some(own) = &mut self.out_of_order {
             own.begin();
         }
+        if let Some(buffer) = &mut self.buffer {
+            buffer.begin();
+        }
         self.cycle = cycle;
         self.planned = None;
         self.polling = false;
@@ -305,6 +321,11 @@ impl Core {
     /// What its window counted, where it has one.
     pub fn window(&self) -> Option<&WindowAccount> {
         self.out_of_order.as_ref().map(|own| own.account())
+    }
+
+    /// Loads that took their value from a store in its buffer, where it has one and executes in order.
+    pub fn forwarded(&self) -> Option<u64> {
+        self.buffer.as_ref().map(|buffer| buffer.forwarded())
     }
 
     /// Its private caches, where they are coherent.
@@ -377,7 +398,8 @@ impl Core {
     }
 
     fn is_runnable(&self) -> bool {
-        matches!(self.stage, Stage::Step | Stage::References | Stage::Synchronise(_) | Stage::Arriving)
+        matches!(self.stage, Stage::Step | Stage::References | Stage::Synchronise(_) | Stage::Ending | Stage::Arriving)
+            || self.buffer.as_ref().is_some_and(|buffer| buffer.goes_on())
     }
 
     /// Goes on up to a cycle. Returns whether there is more to do: a core with several misses under way does not stop for one.
@@ -385,6 +407,7 @@ impl Core {
         let handle = Rc::clone(&self.shared);
         let mut shared = handle.borrow_mut();
         let pause = match self.out_of_order.take() {
+            None if self.buffer.is_some() => self.advance_buffered(&mut shared, limit, port.now()),
             None => self.advance(&mut shared, limit, port.now()),
             Some(mut own) => {
                 let pause = self.advance_out_of_order(&mut own, &mut shared, limit, port.now());
@@ -552,6 +575,7 @@ impl Core {
     /// What it waited for has come or left: a stalled access is looked up now.
     fn try_again(&mut self, now: Time) {
         self.try_blocked_again(now);
+        self.unblock_store(now);
         if self.stage != Stage::Stalled {
             return;
         }
@@ -619,6 +643,24 @@ impl Core {
             self.send_leaving(time, port);
             return;
         }
+        if let Some(transaction) = transaction
+            && self.buffer.as_ref().is_some_and(|buffer| buffer.awaits(line))
+        {
+            match self.complete_store((transaction, line, is_shared, version), time, shared) {
+                Ok(None) => self.try_again(time),
+                Ok(Some(next)) => {
+                    let cycle = self.clock.cycle_at_or_after(time);
+                    self.ask(Command::Coherent(next), line, cycle, shared, port);
+                }
+                Err(broken) => {
+                    shared.broken(time, self.number, &broken);
+                    port.stop();
+                }
+            }
+            self.send_leaving(time, port);
+            return;
+        }
+        self.unblock_store(time);
         let Stage::Waiting(pending) = self.stage else { return };
         if let (Some(caches), Some(transaction)) = (&mut self.caches, transaction) {
             let mut observer = shared.observe(self.number, time, NO_ACCESS);
@@ -717,6 +759,9 @@ impl Core {
                 format!("core {} waits for memory (line {})", self.number, self.line_in_progress())
             }
             Stage::Waiting(_) => format!("core {} waits for memory (line {})", self.number, self.line_in_progress()),
+            Stage::Draining { .. } => {
+                format!("core {} waits for its store buffer (line {})", self.number, self.line_in_progress())
+            }
             Stage::Stalled => {
                 format!("core {} waits for its write-back buffer or an update (line {})", self.number, self.line_in_progress())
             }

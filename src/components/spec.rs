@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crate::base::quantity::ByteSize;
 use crate::base::random::{Stream, stream};
 use crate::base::time::{Clock, Time};
+use crate::coherence::consistency::Consistency;
 use crate::coherence::protocol::Protocol;
 use crate::components::lookups::Lookups;
 use crate::components::predictor::PredictorSpec;
@@ -65,7 +66,7 @@ pub struct OutOfOrderSpec {
     pub misprediction_cycles: u32,
 }
 
-/// A core: in order, waiting for each access (blocking, sequentially consistent), or out of order.
+/// A core: in order, waiting for each access (blocking), but for stores where it has a buffer, or out of order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CoreSpec {
     pub clock: Clock,
@@ -74,6 +75,21 @@ pub struct CoreSpec {
     pub costs: [u32; OperationClass::ALL.len()],
     /// Absent: in order.
     pub out_of_order: Option<OutOfOrderSpec>,
+    /// What it promises about the order of its accesses.
+    pub consistency: Consistency,
+    /// Of an in-order core under total store order: stores that can wait between it and its caches.
+    pub store_buffer: Option<u32>,
+}
+
+impl CoreSpec {
+    /// Misses that can be under way at a time.
+    pub fn misses(&self) -> u32 {
+        match &self.out_of_order {
+            Some(own) => own.mshrs,
+            // The thread's, and the oldest store's.
+            None => 1 + u32::from(self.store_buffer.is_some()),
+        }
+    }
 }
 
 /// Which line of a full set makes room.
@@ -423,6 +439,20 @@ impl NodeSpec {
         }
         self.cache_faults(&mut faults);
         self.out_of_order_faults(&mut faults);
+        if self.core.store_buffer.is_some() && self.core.consistency == Consistency::Sc {
+            faults.push(SpecFault::new(
+                "core.store_buffer",
+                "an in-order core that is sequentially consistent has no store buffer: it waits for each store",
+                "with `consistency = \"tso\"` it has one",
+            ));
+        }
+        if self.core.consistency == Consistency::Tso && self.is_plain() {
+            faults.push(SpecFault::new(
+                "core.consistency",
+                "a store buffer stands before private caches with a coherence protocol, and there are none",
+                "add a `[node.cache.L1d]` and a protocol (\"mesi\" is a usual one), or leave the core \"sc\"",
+            ));
+        }
         if let InterconnectSpec::Bus(bus) = &self.interconnect {
             bus.faults(&mut faults);
         }

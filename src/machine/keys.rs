@@ -167,6 +167,10 @@ section! {
         clock: Frequency,
         /// What an operation of each class takes.
         costs: CostKeys,
+        /// What it promises about the order of its accesses.
+        consistency: ConsistencyKey = ConsistencyKey::Sc,
+        /// Stores between the core and its caches, which they reach in order; under "tso" alone. 8 unless told.
+        store_buffer: Option<Whole<1, 1024>>,
     }
     later {
         "width" => "in-order cores that issue several operations a cycle are",
@@ -437,6 +441,17 @@ choice! {
         /// The one whose next access seems farthest off: 2-bit static re-reference interval prediction with hit priority (Jaleel et
         /// al., ISCA 2010).
         Srrip = "srrip",
+    }
+}
+
+choice! {
+    /// The memory consistency model of a core.
+    pub enum ConsistencyKey {
+        /// Sequential consistency: each access waits until the one before it is performed.
+        Sc = "sc",
+        /// Total store order, as x86 promises: stores wait in a buffer while the core goes on; loads look into it first;
+        /// read-modify-writes, `seq_cst` stores and fences wait until it is empty.
+        Tso = "tso",
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::quantity::Frequency;
+use crate::coherence::consistency::Consistency;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
@@ -10,10 +11,14 @@ use crate::components::spec::{
     Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
 };
 use crate::machine::keys::{
-    ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys, IntervalKeys,
-    LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys, WriteKey,
+    ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, ConsistencyKey, CoreKeys, CostKeys, HoldsKey, InclusionKey,
+    InterconnectKeys, IntervalKeys, LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys,
+    WriteKey,
 };
 use crate::program::code::OperationClass;
+
+/// Places of a store buffer where its size is not said: eight, as in the UltraSPARC I, an in-order core under total store order.
+const USUAL_STORE_BUFFER: u32 = 8;
 
 /// A node's specification; what cannot be built is left for [`NodeSpec::faults`].
 pub fn node_spec(keys: &NodeKeys, protocol: Option<Arc<Protocol>>, checks: bool) -> NodeSpec {
@@ -50,10 +55,31 @@ pub fn caches(keys: &CacheLevelKeys) -> impl Iterator<Item = (&'static str, &Cac
 
 fn core_spec(keys: &CoreKeys) -> CoreSpec {
     match keys {
-        CoreKeys::InOrder(keys) => CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), out_of_order: None },
-        CoreKeys::OutOfOrder(keys) => {
-            CoreSpec { clock: keys.clock.clock(), costs: costs(&keys.costs), out_of_order: Some(out_of_order_spec(keys)) }
+        CoreKeys::InOrder(keys) => {
+            let consistency = consistency(keys.consistency.value);
+            let given = keys.store_buffer.value.as_ref().map(|stores| stores.0 as u32);
+            CoreSpec {
+                clock: keys.clock.clock(),
+                costs: costs(&keys.costs),
+                out_of_order: None,
+                consistency,
+                store_buffer: given.or((consistency == Consistency::Tso).then_some(USUAL_STORE_BUFFER)),
+            }
         }
+        CoreKeys::OutOfOrder(keys) => CoreSpec {
+            clock: keys.clock.clock(),
+            costs: costs(&keys.costs),
+            out_of_order: Some(out_of_order_spec(keys)),
+            consistency: Consistency::Sc,
+            store_buffer: None,
+        },
+    }
+}
+
+fn consistency(key: ConsistencyKey) -> Consistency {
+    match key {
+        ConsistencyKey::Sc => Consistency::Sc,
+        ConsistencyKey::Tso => Consistency::Tso,
     }
 }
 

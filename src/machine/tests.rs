@@ -80,6 +80,7 @@ fn every_shipped_machine_resolves_to_what_it_says() {
             ("uma-bus-16", 16, "MIMD"),
             ("uma-bus-4-exclusive", 4, "MIMD"),
             ("uma-bus-4-llc", 4, "MIMD"),
+            ("uma-bus-4-tso", 4, "MIMD"),
             ("uniprocessor", 1, "SISD"),
             ("uniprocessor-out-of-order", 1, "SISD"),
         ]

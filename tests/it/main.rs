@@ -4,6 +4,7 @@
 mod cli;
 mod compare;
 mod floors;
+mod litmus;
 mod machine;
 mod notation;
 mod reasons;

@@ -184,3 +184,25 @@ fn protocols_change_times_and_no_value() {
         }
     }
 }
+
+#[test]
+fn total_store_order_changes_times_and_no_value() {
+    let catalogue = Catalogue::built_in();
+    let plain = machine(&catalogue, "uma-bus-4", &[]);
+    let protocols = ["dragon", "mesi", "mesif", "moesi", "msi"];
+    for (number, (name, small)) in SMALL.into_iter().enumerate() {
+        let (workload, parameters) = (workload(&catalogue, name), parameters(small));
+        let expected = run(&request(&plain, &workload, &parameters), &catalogue);
+        // Every program with Dragon, whose stores can take two transactions, and with one of the others.
+        for protocol in [protocols[0], protocols[1 + number % 4]] {
+            let set = [("address_space.protocol", protocol), ("node.core.consistency", "tso")];
+            let machine = machine(&catalogue, "uma-bus-4", &set);
+            let plain = request(&machine, &workload, &parameters);
+            let [found, event_by_event] =
+                [plain, RunRequest { run_ahead: false, ..plain }].map(|request| run(&request, &catalogue));
+            assert_eq!(found.result, expected.result, "{name} with {protocol}");
+            let texts = [found, event_by_event].map(|record| serde_json::to_string(&record).unwrap());
+            assert!(texts[0] == texts[1], "{name} with {protocol} without run-ahead");
+        }
+    }
+}

@@ -38,6 +38,9 @@ use threads::{NodeId, Threads};
 /// Lines of a litmus test at most.
 pub const MOST_PLACES: usize = ROOM;
 
+/// States that wait to be explored further at most: more take more memory than small computers have.
+const MOST_WAITING: usize = 200_000;
+
 /// What is explored of a litmus test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LitmusScope {
@@ -171,11 +174,11 @@ impl<'a> Explorer<'a> {
         self.enter(first, None, &mut stack, &mut seen, &mut bytes)?;
         while let Some(state) = stack.pop() {
             if self.is_over(&state) {
-                let newest = |line: usize| state.values[line][state.world.lines[line].newest as usize];
+                let newest = |line: usize| state.contents(line, state.world.lines[line].newest);
                 ends.insert((state.cores.iter().map(|core| core.node).collect(), (0..lines).map(newest).collect()));
                 continue;
             }
-            if seen.len() > self.scope.most_states {
+            if seen.len() > self.scope.most_states || stack.len() > MOST_WAITING {
                 cut_short = true;
                 break;
             }
@@ -208,7 +211,7 @@ impl<'a> Explorer<'a> {
         for line in 0..self.lines.len() {
             let words = self.threads.words(&self.lines[line].words);
             let nothing = self.content_number(vec![0; words.len()]);
-            values.push(vec![nothing, self.content_number(words)]);
+            values.push(vec![(0, nothing), (1, self.content_number(words))]);
         }
         let core = |&node: &NodeId| CoreState { node, buffer: Vec::new(), waits: false };
         Composed { world, values, cores: active.iter().map(core).collect() }

@@ -481,6 +481,23 @@ impl World {
         Ok(())
     }
 
+    /// Whether a version of a line is anywhere.
+    pub fn holds(&self, line: usize, version: u64) -> bool {
+        let world = &self.lines[line];
+        let at_agent = |agent: &AgentWorld| {
+            let held = &agent.held[line];
+            held.version == version
+                || held.word == Some(version)
+                || held.completion.is_some_and(|completion| completion.version == version)
+                || agent.agent.write_backs().iter().any(|leaving| leaving.line == line as Line && leaving.version == version)
+        };
+        world.newest == version
+            || world.memory_version == version
+            || world.store.is_some_and(|(_, stored)| stored == version)
+            || world.transaction.is_some_and(|transaction| self.order.under_way(transaction.id).supplied == Some(version))
+            || self.agents.iter().any(at_agent)
+    }
+
     /// Whether the version written last is anywhere.
     fn has_newest(&self, line: usize) -> bool {
         let world = &self.lines[line];

@@ -70,7 +70,7 @@ impl Core {
         self.fetching.start += 1;
     }
 
-    fn fetch_coherent(&mut self, line: Line, shared: &mut Shared, limit: u64) -> Option<Pause> {
+    pub(super) fn fetch_coherent(&mut self, line: Line, shared: &mut Shared, limit: u64) -> Option<Pause> {
         if self.cycle >= limit {
             return Some(Pause::Until(self.cycle));
         }

@@ -69,9 +69,13 @@ impl Core {
                     }
                 }
                 Stage::Arriving => return Pause::Finished,
-                Stage::Idle | Stage::Waiting(_) | Stage::Stalled | Stage::Sleeping { .. } | Stage::Finished => {
-                    return Pause::Blocked;
-                }
+                Stage::Idle
+                | Stage::Waiting(_)
+                | Stage::Stalled
+                | Stage::Sleeping { .. }
+                | Stage::Draining { .. }
+                | Stage::Ending
+                | Stage::Finished => return Pause::Blocked,
             }
         }
     }
@@ -185,7 +189,14 @@ impl Core {
     }
 
     /// An access with all that coherence asks. Leaves the core's local time behind the lookups, or says why it has to wait.
-    fn look_up(&mut self, address: Address, write: bool, at: u64, request: Option<Request>, shared: &mut Shared) -> Option<Pause> {
+    pub(super) fn look_up(
+        &mut self,
+        address: Address,
+        write: bool,
+        at: u64,
+        request: Option<Request>,
+        shared: &mut Shared,
+    ) -> Option<Pause> {
         let line = self.caches.as_ref()?.line(address);
         // Only those who watch want to know when.
         let time = if self.watched { self.clock.edge(at) } else { Time::ZERO };
@@ -308,6 +319,7 @@ impl Core {
                 self.cycle += self.costs.branch;
                 self.stage = Stage::Synchronise(request);
             }
+            Path::Cached if self.has_buffered() => self.look_again_when_empty(request),
             Path::Cached | Path::Plain | Path::Free => {
                 let next = self.cycle + self.costs.branch + self.costs.atomic;
                 self.stage = Stage::Sleeping { request, next };

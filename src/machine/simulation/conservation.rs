@@ -30,7 +30,8 @@ impl Node {
             }
             let Some(caches) = core.caches() else { continue };
             // A load that takes its value from a store before it looks nowhere.
-            let accesses = self.core_totals(core).accesses - core.window().map_or(0, |window| window.forwarded);
+            let accesses =
+                self.core_totals(core).accesses - core.window().map_or(core.forwarded().unwrap_or(0), |window| window.forwarded);
             let levels: Vec<_> = caches.levels().map(|level| &level.counters).zip(&self.spec.caches).collect();
             for (place, (counters, spec)) in levels.iter().enumerate() {
                 // What a level is asked for is what those inside it lack, and what they pass on.

@@ -124,6 +124,9 @@ impl Node {
                 [("branches", window.branches), ("mispredictions", window.mispredictions), ("forwarded_loads", window.forwarded)];
             report.insert(&path, &counted);
         }
+        if let Some(forwarded) = core.forwarded() {
+            report.insert(&path, &[("forwarded_loads", forwarded)]);
+        }
         report.stacks.push(stack);
         let coherent = core.caches().into_iter().flat_map(|caches| caches.causes_by_line());
         for (&line, causes) in coherent.chain(&core.account().causes) {

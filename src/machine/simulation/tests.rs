@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::base::diagnostic::SourceText;
 use crate::base::time::{Clock, Time};
+use crate::coherence::consistency::Consistency;
 use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
@@ -94,7 +95,13 @@ pub fn node(cores: u32) -> NodeSpec {
     NodeSpec {
         name: "node".to_string(),
         cores,
-        core: CoreSpec { clock: megahertz(2600), costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1], out_of_order: None },
+        core: CoreSpec {
+            clock: megahertz(2600),
+            costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1],
+            out_of_order: None,
+            consistency: Consistency::Sc,
+            store_buffer: None,
+        },
         caches: vec![cache("L1d", 4, 2, 4), cache("L2", 8, 4, 12)],
         interconnect: InterconnectSpec::Bus(bus(megahertz(1300))),
         llc: None,

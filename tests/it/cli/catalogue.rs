@@ -4,7 +4,7 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 9] = [
+const MACHINES: [&str; 10] = [
     "ideal",
     "split-caches",
     "uma-bus-2",
@@ -12,6 +12,7 @@ const MACHINES: [&str; 9] = [
     "uma-bus-16",
     "uma-bus-4-exclusive",
     "uma-bus-4-llc",
+    "uma-bus-4-tso",
     "uniprocessor",
     "uniprocessor-out-of-order",
 ];

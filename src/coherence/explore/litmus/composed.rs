@@ -38,9 +38,30 @@ pub(super) struct CoreState {
 #[derive(Clone, Debug)]
 pub(super) struct Composed {
     pub world: World,
-    /// For each line: the contents of each of its versions.
-    pub values: Vec<Vec<ContentId>>,
+    /// For each line: the contents of those of its versions that are anywhere, and of some that were.
+    pub values: Vec<Vec<(u64, ContentId)>>,
     pub cores: Vec<CoreState>,
+}
+
+/// As many versions of a line are kept before those that are nowhere any more are forgotten.
+const KEPT: usize = 24;
+
+impl Composed {
+    /// What a version of a line contains.
+    pub fn contents(&self, line: usize, version: u64) -> ContentId {
+        self.values[line].iter().find(|&&(known, _)| known == version).map_or(0, |&(_, contents)| contents)
+    }
+
+    /// A line's newest version contains this.
+    fn set_newest(&mut self, line: usize, contents: ContentId) {
+        let newest = self.world.lines[line].newest;
+        if self.values[line].len() >= KEPT {
+            let mut values = std::mem::take(&mut self.values[line]);
+            values.retain(|&(version, _)| version == 0 || self.world.holds(line, version));
+            self.values[line] = values;
+        }
+        self.values[line].push((newest, contents));
+    }
 }
 
 /// Something that can happen next.
@@ -247,14 +268,12 @@ impl Explorer<'_> {
             let Some(&request) = self.threads.pending(core.node) else { return Ok(()) };
             request
         };
-        let contents = state.values[line].get(found as usize).copied().unwrap_or_default();
+        let contents = state.contents(line, found);
         let mut words = self.contents[contents as usize].to_vec();
         let result = self.threads.perform(&request, &self.lines[line].words, &mut words);
         if write {
             let contents = self.content_number(words);
-            let newest = state.world.lines[line].newest as usize;
-            state.values[line].resize(newest + 1, 0);
-            state.values[line][newest] = contents;
+            state.set_newest(line, contents);
         }
         if !drained && result.done {
             let core = &mut state.cores[agent];

@@ -38,7 +38,7 @@ impl Writer<'_> {
     }
 
     fn version(&mut self, line: usize, version: u64) {
-        let contents = self.state.values[line].get(version as usize).copied().unwrap_or_default();
+        let contents = self.state.contents(line, version);
         let is_newest = version == self.state.world.lines[line].newest;
         self.number(contents * 2 + u32::from(is_newest));
     }

@@ -28,6 +28,8 @@ fn window(spec: &OutOfOrderSpec) -> Window {
         clock: Clock::from_hertz(1_000_000_000, 1).unwrap(),
         costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1],
         out_of_order: Some(spec.clone()),
+        consistency: crate::coherence::consistency::Consistency::Sc,
+        store_buffer: None,
     };
     Window::new(&core, spec, &Lookups::of_data(&[INNER, OUTER]), 32, 10)
 }

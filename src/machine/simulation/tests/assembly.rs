@@ -20,6 +20,10 @@ pub enum Op {
     Add(u32),
     /// Stores a value, atomically.
     Put(u32, i32),
+    /// Stores a value, atomically and relaxed.
+    Post(u32, i32),
+    /// Loads, atomically and relaxed.
+    Look(u32),
     /// Waits until the word is at least so much.
     AwaitAtLeast(u32, i32),
     /// So many dependent integer operations.
@@ -44,11 +48,11 @@ impl Assembler {
         self.code.instruction_sites.extend(instructions.iter().map(|_| site));
     }
 
-    fn synchronise(&mut self, kind: SynchronisationKind, word: u32, next: u32) -> Instruction {
+    fn synchronise(&mut self, kind: SynchronisationKind, order: Order, word: u32, next: u32) -> Instruction {
         let operation = self.code.synchronisations.len() as u32;
         self.code.synchronisations.push(Synchronisation {
             kind,
-            order: Order::SequentiallyConsistent,
+            order,
             array: 0,
             index: ZERO,
             constant: word as i32,
@@ -66,10 +70,11 @@ impl Assembler {
 
     fn operation(&mut self, op: Op, line: u32) {
         let next = self.code.blocks.len() as u32 + 1;
-        let mut atomic = |kind, word, operand| {
+        let mut ordered = |kind, order, word, operand| {
             let constant = self.constant(operand);
-            vec![constant, self.synchronise(kind, word, next)]
+            vec![constant, self.synchronise(kind, order, word, next)]
         };
+        let mut atomic = |kind, word, operand| ordered(kind, Order::SequentiallyConsistent, word, operand);
         let instructions = match op {
             Op::Load(word) => {
                 let constant = word as i32;
@@ -81,6 +86,8 @@ impl Assembler {
             }
             Op::Add(word) => atomic(SynchronisationKind::ReadModifyWrite(UpdateOperation::Add), word, 1),
             Op::Put(word, value) => atomic(SynchronisationKind::Store, word, value),
+            Op::Post(word, value) => ordered(SynchronisationKind::Store, Order::Relaxed, word, value),
+            Op::Look(word) => ordered(SynchronisationKind::Load, Order::Relaxed, word, 0),
             Op::AwaitAtLeast(word, value) => atomic(SynchronisationKind::Await(Comparison::GreaterEqual), word, value),
             Op::Busy(count) => vec![self.constant(count), Instruction::Busy { count: OPERAND, next }],
         };

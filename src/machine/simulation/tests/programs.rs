@@ -9,6 +9,8 @@ use crate::program::tree::Type;
 
 /// Words that programs use: 12 lines of 8 words, more than the smallest caches hold.
 const USED: u32 = 96;
+/// Words that are stored atomically.
+const POSTED: u32 = 2048;
 /// Counters of the barriers between rounds, each in a line of its own.
 const BARRIERS: u32 = 1024;
 
@@ -17,6 +19,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (0..USED).prop_map(Op::Load),
         3 => (0..USED).prop_map(Op::Store),
         2 => (0..USED).prop_map(|word| Op::Add(word + 512)),
+        1 => (0..USED).prop_map(|word| Op::Post(word / 2 + POSTED, word as i32)),
+        1 => (0..USED).prop_map(|word| Op::Look(word / 2 + POSTED)),
         1 => (0..200).prop_map(Op::Busy),
     ]
 }
@@ -75,24 +79,21 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
         prop_oneof![2 => Just(None), 1 => Just(Some(tight)), 1 => Just(Some(LlcSpec { banks: 3, ..llc(megahertz(1300), 2, 5) }))];
     let costs = prop_oneof![Just(node(1).core.costs), Just([0; 12])];
     let window = prop_oneof![2 => Just(None), 1 => Just(Some(out_of_order(1, 4, 1))), 2 => Just(Some(out_of_order(4, 64, 6)))];
-    let core = (costs, window, prop_oneof![Just(2600_u64), Just(1000), Just(3333)]);
+    let buffer = prop_oneof![2 => Just(None), 1 => Just(Some(1)), 1 => Just(Some(4))];
+    let core = (costs, window, buffer, prop_oneof![Just(2600_u64), Just(1000), Just(3333)]);
     (levels, interconnect, (shared_cache, memory), core, any::<bool>()).prop_map(
-        |(caches, mut interconnect, (llc, memory), (costs, window, core), exclusive)| {
+        |(caches, mut interconnect, (llc, memory), (costs, window, buffer, core), exclusive)| {
             if let InterconnectSpec::Bus(bus) = &mut interconnect
                 && caches.is_empty()
             {
                 // Without caches an await polls, and pollers of higher priority starve the one they wait for.
                 bus.arbitration = Arbitration::RoundRobin;
             }
-            NodeSpec {
-                core: CoreSpec { clock: megahertz(core), costs, out_of_order: window.filter(|_| !caches.is_empty()) },
-                caches,
-                interconnect,
-                llc,
-                memory,
-                protocol: Some(if exclusive { mesi() } else { msi() }),
-                ..node(4)
-            }
+            let out_of_order = window.filter(|_| !caches.is_empty());
+            let store_buffer = buffer.filter(|_| out_of_order.is_none() && !caches.is_empty());
+            let consistency = if store_buffer.is_some() { Consistency::Tso } else { Consistency::Sc };
+            let core = CoreSpec { clock: megahertz(core), costs, out_of_order, consistency, store_buffer };
+            NodeSpec { core, caches, interconnect, llc, memory, protocol: Some(if exclusive { mesi() } else { msi() }), ..node(4) }
         },
     )
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::assembly::{Op, run};
 use super::*;
 use crate::components::owner::Owner;
+use crate::machine::simulation::PhaseReport;
 
 /// A clock, in arithmetic of its own: cycle `k` begins at floor(k * 10^6 / MHz).
 #[derive(Clone, Copy, Debug)]
@@ -322,4 +323,79 @@ fn as_many_misses_overlap_as_there_are_mshrs_or_places_in_the_window() {
         let groups = u64::from(48 / in_flight);
         assert!((groups * 102..=groups * 104 + 12).contains(&cycles), "{cycles} cycles for {groups} groups of {in_flight}");
     }
+}
+
+/// A core of 1 GHz under total store order, with so many places for stores; none: sequentially consistent. A miss takes 2 cycles of
+/// lookup and 100 of memory.
+fn buffered(places: Option<u32>, program: &[Op]) -> PhaseReport {
+    let mut spec = node(1);
+    spec.core.clock = megahertz(1000);
+    spec.core.consistency = if places.is_some() { Consistency::Tso } else { Consistency::Sc };
+    spec.core.store_buffer = places;
+    spec.caches = vec![cache("L1d", 64, 4, 2)];
+    spec.interconnect = InterconnectSpec::Ideal;
+    spec.memory = MemorySpec::Simple(SimpleMemorySpec {
+        latency: Time(100_000),
+        bandwidth_bytes_per_second: u64::MAX,
+        channels: 64,
+        queue_capacity: 64,
+    });
+    run(&spec, &[program.to_vec()]).unwrap()
+}
+
+fn buffered_cycles(places: Option<u32>, program: &[Op]) -> u64 {
+    buffered(places, program).time.0 / 1000
+}
+
+#[test]
+fn stores_that_miss_cost_their_misses_or_overlap_with_work() {
+    let program = |busy| -> Vec<Op> { (0..4).map(|number| Op::Store(8 * number)).chain([Op::Busy(busy)]).collect() };
+    // A store, its lookup, its miss, a jump; then a constant and the work.
+    assert_eq!(buffered_cycles(None, &program(1000)), 4 * (1 + 102 + 1) + 1 + 1000);
+    // A store and a jump each: the buffer empties itself meanwhile.
+    assert_eq!(buffered_cycles(Some(8), &program(1000)), 4 * (1 + 1) + 1 + 1000);
+    // The end waits for the last store: the first is looked up when it comes, each other when the one before it is performed.
+    assert_eq!(buffered_cycles(Some(8), &program(10)), 1 + 4 * 102);
+    assert_eq!(buffered(Some(8), &program(10)).stacks[0].of(Owner::MemoryLocal).0, 100_000 * 3 + (103 - 19) * 1000);
+}
+
+#[test]
+fn a_full_buffer_waits_for_its_oldest_store() {
+    let program: Vec<Op> = (0..3).map(|number| Op::Store(8 * number)).chain([Op::Busy(500)]).collect();
+    // The third comes when the first is performed, at 103, the others 102 later; a place is free then, and the core goes on.
+    let two = 103 + 1 + 1 + 500;
+    assert_eq!(buffered_cycles(Some(2), &program), two);
+    assert_eq!(buffered_cycles(Some(1), &program), two + 102);
+    let report = buffered(Some(1), &program);
+    // What waits belongs to the line of the store that is waited for.
+    let lines: Vec<u64> = (1..=3).map(|line| report.lines[&line].of(Owner::MemoryLocal).0 / 1000).collect();
+    assert_eq!(lines, [100, 100, 0]);
+}
+
+#[test]
+fn loads_look_into_the_store_buffer_first() {
+    let after = |load| buffered(Some(8), &[Op::Store(0), load, Op::Busy(500)]);
+    // A store and a jump, a load and its lookup, a jump, a constant.
+    let forwarded = after(Op::Load(0));
+    assert_eq!(forwarded.time.0 / 1000, 2 + 1 + 2 + 1 + 1 + 500);
+    assert_eq!(forwarded.metrics["node[0].core[0].forwarded_loads"], 1);
+    // Another word of the line that is on its way for the store, at 103, is there with it.
+    let merged = after(Op::Load(1));
+    assert_eq!(merged.time.0 / 1000, 103 + 2 + 1 + 1 + 500);
+    // Another line's miss is under way beside it.
+    assert_eq!(after(Op::Load(8)).time.0 / 1000, 2 + 1 + 102 + 1 + 1 + 500);
+    let twice = buffered(Some(8), &[Op::Post(0, 7), Op::Look(0), Op::Busy(500)]);
+    // A constant and an atomic; the same and a lookup.
+    assert_eq!(twice.time.0 / 1000, 3 + 3 + 2 + 1 + 500);
+}
+
+#[test]
+fn atomic_updates_and_the_end_wait_for_an_empty_buffer() {
+    let weak = buffered_cycles(Some(8), &[Op::Post(0, 1), Op::Look(8), Op::Busy(500)]);
+    assert_eq!(weak, 3 + 3 + 102 + 1 + 500);
+    // The addition begins behind the store, at 3 + 102, and misses itself.
+    let strong = buffered_cycles(Some(8), &[Op::Post(0, 1), Op::Add(8), Op::Busy(500)]);
+    assert_eq!(strong, 3 + 102 + 2 + 102 + 1 + 500);
+    // A store that is sequentially consistent waits for its own line as well.
+    assert_eq!(buffered_cycles(Some(8), &[Op::Put(0, 1), Op::Busy(500)]), 3 + 102 + 1 + 500);
 }
