@@ -16,14 +16,14 @@
 use std::collections::VecDeque;
 
 use super::run::{Pause, SLICE};
-use super::{Core, Loaded, Stage, Then};
+use super::{Core, Loaded, NO_ACCESS, Stage, Then};
 use crate::base::address::{Address, Line};
 use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::Command;
 use crate::components::hierarchy::Lookup;
 use crate::components::owner::{Owner, Stack, Timeline};
-use crate::components::shared::{NO_ACCESS, Shared};
+use crate::components::shared::Shared;
 use crate::components::trace::Kind;
 use crate::program::code::SynchronisationKind;
 use crate::program::interpret::{Request, perform};
