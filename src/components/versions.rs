@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::base::address::Line;
 use crate::base::time::Time;
+use crate::coherence::protocol::{AgentEvent, Vocabulary};
 use crate::components::life::{Happening, Life};
 
 /// As many events of a line are remembered.
@@ -64,6 +65,11 @@ pub enum Happened {
     Filled { core: u16, version: u64 },
 }
 
+/// Whether an event, by its number, is an access of the copy's own core.
+fn is_access(event: u8) -> bool {
+    [AgentEvent::Load, AgentEvent::Store].iter().any(|access| access.index() == usize::from(event))
+}
+
 /// The lines in use, each with its version.
 #[derive(Clone, Debug, Default)]
 pub struct Versions {
@@ -77,6 +83,8 @@ impl Versions {
     pub fn note(&mut self, time: Time, line: Line, happened: Happened) {
         if let Some(life) = self.life_of(line) {
             match happened {
+                // A hit that changes nothing is counted where it takes effect.
+                Happened::Transition { from, event, next, .. } if from == next && is_access(event) => {}
                 Happened::Transition { core, from, event, next } => {
                     life.note(time, Happening::Transition { core, from, event, next });
                 }

@@ -36,7 +36,8 @@ impl Node {
             same(&format!("the stack of core {number} and the phase's time, in ps"), stack.total().0, report.time.0)?;
             let first = self.spec.caches.iter().position(|cache| cache.holds.includes(Holds::Data));
             // A load that takes its value from a store before it looks nowhere.
-            let looked = self.core_totals(core).accesses - core.window().map_or(0, |window| window.forwarded);
+            let looked =
+                self.core_totals(core).accesses - core.window().map_or(core.forwarded().unwrap_or(0), |window| window.forwarded);
             let walk_loads = core.translation().map_or(Ok(0), |tlbs| check_translation(number, looked, tlbs))?;
             if let (Some(caches), Some(first)) = (core.plain_caches(), first) {
                 let [fetches, reads, writes] = caches.counters().nth(first).map_or([0; 3], |counters| counters.accesses);
