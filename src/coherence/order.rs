@@ -34,6 +34,8 @@ pub struct Request {
     pub line: Line,
     /// What the bus arbitrates by: when it came.
     pub stamp: u64,
+    /// When it left its core.
+    pub left: u64,
 }
 
 impl Request {

@@ -23,6 +23,7 @@ impl Arbiter {
         let first = match self.kind {
             Arbitration::FixedPriority => one.agent < other.agent,
             Arbitration::FirstCome => (one.stamp, one.agent) < (other.stamp, other.agent),
+            Arbitration::Oldest => (one.left, one.agent) < (other.left, other.agent),
             Arbitration::RoundRobin => {
                 // Agents behind the one served last come before those up to it.
                 let turn = |request: Request| (self.last.is_some_and(|last| request.agent <= last), request.agent);
@@ -44,8 +45,10 @@ mod tests {
     use crate::coherence::order::Command;
 
     fn order(kind: Arbitration, stamps: &[u64]) -> Vec<AgentNumber> {
-        let mut waiting: Vec<Request> =
-            (0..).zip(stamps).map(|(agent, &stamp)| Request { agent, command: Command::Read(8), line: 0, stamp }).collect();
+        let mut waiting: Vec<Request> = (0..)
+            .zip(stamps)
+            .map(|(agent, &stamp)| Request { agent, command: Command::Read(8), line: 0, stamp, left: 9 - stamp })
+            .collect();
         let mut arbiter = Arbiter::new(kind);
         let mut served = Vec::new();
         // Agent 1 asks again at once, every time.
@@ -67,5 +70,7 @@ mod tests {
         assert_eq!(order(Arbitration::FixedPriority, &stamps), [0, 1, 1, 1, 1, 1]);
         assert_eq!(order(Arbitration::RoundRobin, &stamps), [0, 1, 2, 3, 1, 1]);
         assert_eq!(order(Arbitration::FirstCome, &stamps), [1, 3, 2, 0, 1, 1]);
+        // Who came last here left first.
+        assert_eq!(order(Arbitration::Oldest, &stamps), [0, 2, 1, 1, 1, 1]);
     }
 }

@@ -13,10 +13,10 @@ use std::collections::VecDeque;
 use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
-use crate::components::bus::{AgentPort, BusCounters, is_shown};
 use crate::components::message::{Message, SETTLE, WORD_BYTES};
 use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
+use crate::components::snooping::{AgentPort, InterconnectCounters, is_shown};
 use crate::engine::{ChannelId, Port, Wait, Wake};
 
 /// The ideal interconnect.
@@ -33,7 +33,7 @@ pub struct Ideal {
     for_memory: VecDeque<(Message, Option<TransactionId>)>,
     /// Updates whose word is on its way to those who take it.
     words: Vec<TransactionId>,
-    counters: BusCounters,
+    counters: InterconnectCounters,
 }
 
 impl Ideal {
@@ -49,25 +49,25 @@ impl Ideal {
             begun: Vec::new(),
             for_memory: VecDeque::new(),
             words: Vec::new(),
-            counters: BusCounters::new(Time::ZERO, Time::ZERO),
+            counters: InterconnectCounters::new(Time::ZERO, Time::ZERO),
         }
     }
 
     /// What it counted. It is never busy.
-    pub fn counters(&self) -> &BusCounters {
+    pub fn counters(&self) -> &InterconnectCounters {
         &self.counters
     }
 
     /// Begins a phase: counters start anew, with figures to be had of instants up to `memory` ago.
     pub fn begin(&mut self, at: Time, memory: Time) {
-        self.counters = BusCounters::new(at, memory);
+        self.counters = InterconnectCounters::new(at, memory);
     }
 
     /// A message has come.
     pub fn receive(&mut self, channel: ChannelId, message: Message, port: &mut Port<'_, Message>) {
         match message {
             Message::Request { agent, command, line, time } => {
-                if self.order.arrive(Request { agent, command, line, stamp: time.0 }) {
+                if self.order.arrive(Request { agent, command, line, stamp: time.0, left: time.0 }) {
                     self.begin_waiting(agent, Time::ZERO, port);
                 } else {
                     port.release(channel);

@@ -6,7 +6,8 @@
 //!              only core)
 //!   cache      a cache's array: replacement
 //!   replay     a core that replays a trace
-//!   bus, ideal interconnects: arbiter, coherence's order
+//!   snooping, ideal
+//!              interconnects: arbiter, coherence's order; bus, crossbar, ring
 //!   llc        a cache that all cores share, before memory
 //!   memory, traffic
 //!   message    what they send each other       shared     what they have in common
@@ -15,7 +16,6 @@
 
 pub mod arbiter;
 pub mod block;
-pub mod bus;
 pub mod cache;
 pub mod causes;
 pub mod core;
@@ -33,6 +33,7 @@ pub mod predictor;
 pub mod replacement;
 pub mod replay;
 pub mod shared;
+pub mod snooping;
 pub mod spec;
 pub mod trace;
 pub mod traffic;

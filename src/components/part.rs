@@ -1,12 +1,12 @@
 //! The kinds of parts of a node, as the engine holds them.
 
-use crate::components::bus::Bus;
 use crate::components::core::Core;
 use crate::components::ideal::Ideal;
 use crate::components::llc::Llc;
 use crate::components::memory::Memory;
 use crate::components::message::Message;
 use crate::components::replay::Replay;
+use crate::components::snooping::Snooping;
 use crate::components::traffic::TrafficSource;
 use crate::engine::{ChannelId, Component, Port, Wait, Wake};
 
@@ -16,7 +16,7 @@ pub enum Part {
     Core(Box<Core>),
     Replay(Box<Replay>),
     Source(Box<TrafficSource>),
-    Bus(Box<Bus>),
+    Snooping(Box<Snooping>),
     Ideal(Box<Ideal>),
     Llc(Box<Llc>),
     Memory(Box<Memory>),
@@ -40,7 +40,7 @@ impl Component for Part {
                 port.release(channel);
                 source.receive(message);
             }
-            Part::Bus(bus) => bus.receive(channel, message, port),
+            Part::Snooping(snooping) => snooping.receive(channel, message, port),
             Part::Ideal(ideal) => ideal.receive(channel, message, port),
             Part::Llc(llc) => llc.receive(channel, message, port),
             Part::Memory(memory) => memory.receive(message, port),
@@ -53,7 +53,7 @@ impl Component for Part {
             Part::Core(core) => core.wake(port),
             Part::Replay(replay) => replay.wake(port),
             Part::Source(source) => source.wake(reason, port),
-            Part::Bus(bus) => bus.wake(reason, port),
+            Part::Snooping(snooping) => snooping.wake(reason, port),
             Part::Ideal(ideal) => ideal.wake(reason, port),
             Part::Llc(llc) => llc.wake(reason, port),
             Part::Memory(memory) => memory.wake(port),
@@ -65,7 +65,7 @@ impl Component for Part {
             Part::Core(core) => core.waits(report),
             Part::Replay(replay) => replay.waits(report),
             Part::Source(source) => source.waits(report),
-            Part::Bus(bus) => bus.waits(report),
+            Part::Snooping(snooping) => snooping.waits(report),
             Part::Ideal(ideal) => ideal.waits(report),
             Part::Llc(llc) => llc.waits(report),
             Part::Memory(_) => {}

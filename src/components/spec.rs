@@ -29,7 +29,7 @@ use crate::program::code::OperationClass;
 pub const LARGEST_MEMORY_BYTES: u64 = 1 << 48;
 /// The most cores a node can have.
 pub const MOST_CORES: u32 = 1024;
-/// The fastest clock a bus can have.
+/// The fastest clock an interconnect can have.
 const FASTEST_BUS_HERTZ: f64 = 50e9;
 /// The most cycles an operation, or a lookup in a cache, can take.
 pub const MOST_CYCLES: u32 = 10_000;
@@ -169,21 +169,60 @@ pub enum Arbitration {
     RoundRobin,
     /// The agent with the lowest number.
     FixedPriority,
-    /// The request that arrived first; ties by agent.
+    /// The request that arrived at the arbiter first; ties by agent.
     FirstCome,
+    /// The request that left its core first; ties by agent.
+    Oldest,
 }
 
-/// A split-transaction snooping bus in the style of the SGI Challenge (Culler, Singh and Gupta 1999, section 6.4): an address bus on
-/// which every agent sees every transaction in one order, and a data bus with an arbitration of its own.
+/// What moves data on a snooping interconnect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportSpec {
+    /// One data bus.
+    Bus,
+    /// A crossbar between the agents' ports and memory's.
+    Crossbar { memory_ports: u32 },
+    /// A ring of stations, each an agent's or one of memory's.
+    Ring {
+        memory_ports: u32,
+        /// Cycles from one station to the next, from 1.
+        hop_cycles: u32,
+        /// 1: data go one way; 2: both, on rings of their own.
+        directions: u32,
+    },
+}
+
+impl TransportSpec {
+    /// Ports of memory, to which lines are dealt in turn.
+    pub fn memory_ports(self) -> u32 {
+        match self {
+            TransportSpec::Bus => 1,
+            TransportSpec::Crossbar { memory_ports } | TransportSpec::Ring { memory_ports, .. } => memory_ports,
+        }
+    }
+
+    /// As sentences call it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            TransportSpec::Bus => "bus",
+            TransportSpec::Crossbar { .. } => "crossbar",
+            TransportSpec::Ring { .. } => "ring",
+        }
+    }
+}
+
+/// A snooping interconnect with split transactions: an address side on which every agent sees every transaction in one order, and a
+/// transport for data with an arbitration of its own.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BusSpec {
+pub struct SnoopingSpec {
     pub clock: Clock,
-    /// Bytes the data bus moves a cycle.
+    pub transport: TransportSpec,
+    /// Bytes that a link of the transport moves a cycle.
     pub width_bytes: u32,
     pub arbitration: Arbitration,
-    /// Bus cycles a transaction holds the address bus, at least 1.
+    /// Cycles until the next transaction can be granted, at least 1.
     pub address_cycles: u32,
-    /// Bus cycles from the end of the address phase to the agents' joint answer.
+    /// Cycles from the end of the address phase (on a ring: from the end of the round) to the agents' joint answer.
     pub snoop_cycles: u32,
     /// Transactions that may be under way at once, from 1.
     pub outstanding: u32,
@@ -194,7 +233,7 @@ pub struct BusSpec {
 pub enum InterconnectSpec {
     /// Any number of transactions at once, in no time.
     Ideal,
-    Bus(BusSpec),
+    Snooping(SnoopingSpec),
 }
 
 /// A memory with a fixed latency and channels of a fixed bandwidth.
@@ -423,8 +462,8 @@ impl NodeSpec {
         }
         self.cache_faults(&mut faults);
         self.out_of_order_faults(&mut faults);
-        if let InterconnectSpec::Bus(bus) = &self.interconnect {
-            bus.faults(&mut faults);
+        if let InterconnectSpec::Snooping(snooping) = &self.interconnect {
+            snooping.faults(&mut faults);
         }
         if let Some(llc) = &self.llc {
             llc.faults(self, &mut faults);
@@ -585,7 +624,7 @@ impl CacheSpec {
     }
 }
 
-impl BusSpec {
+impl SnoopingSpec {
     fn faults(&self, faults: &mut Vec<SpecFault>) {
         if self.clock.hertz() > FASTEST_BUS_HERTZ {
             faults.push(SpecFault::new("interconnect.clock", "no bus runs above 50 GHz", "buses run at 0.1 to 4 GHz"));
@@ -610,6 +649,26 @@ impl BusSpec {
                 format!("a snoop window of {} cycles is too long", self.snoop_cycles),
                 "caches answer within 1000 cycles of the bus",
             ));
+        }
+        if !(1..=64).contains(&self.transport.memory_ports()) {
+            faults.push(SpecFault::new(
+                "interconnect.memory_ports",
+                format!("memory cannot have {} ports", self.transport.memory_ports()),
+                "from 1 to 64",
+            ));
+        }
+        if let TransportSpec::Ring { hop_cycles, directions, .. } = self.transport {
+            if !(1..=1000).contains(&hop_cycles) {
+                faults.push(SpecFault::new(
+                    "interconnect.hop",
+                    format!("a hop of {hop_cycles} cycles cannot be built"),
+                    "from one station of a ring to the next it takes from 1 to 1000 of its cycles",
+                ));
+            }
+            if !(1..=2).contains(&directions) {
+                let message = format!("a ring does not have {directions} directions");
+                faults.push(SpecFault::new("interconnect.directions", message, "1 or 2"));
+            }
         }
         if !(1..=1024).contains(&self.outstanding) {
             faults.push(SpecFault::new(

@@ -6,7 +6,7 @@
 use indexmap::IndexMap;
 
 use crate::base::time::{PICOSECONDS_PER_SECOND, Time};
-use crate::components::spec::{InterconnectSpec, MemorySpec, NodeSpec};
+use crate::components::spec::{InterconnectSpec, MemorySpec, NodeSpec, SnoopingSpec, TransportSpec};
 use crate::experiment::why::count;
 
 /// What a run cannot be faster than.
@@ -34,26 +34,18 @@ pub fn bounds(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound>
 pub fn resources(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound> {
     let mut bounds = Vec::new();
     for (i, node) in nodes.iter().enumerate() {
-        if let InterconnectSpec::Bus(bus) = &node.interconnect {
+        if let InterconnectSpec::Snooping(snooping) = &node.interconnect {
+            bounds.push(link(i, node, snooping, metrics));
             let path = |name: &str| format!("node[{i}].interconnect.{name}");
-            let bytes = metric(metrics, &path("bytes"));
-            bounds.push(Bound {
-                name: "the data bus",
-                subject: "The data bus",
-                time_ps: bus.clock.edge(bytes.div_ceil(u64::from(bus.width_bytes))).picoseconds(),
-                explanation: format!(
-                    "it carried {} bytes, {} a cycle, so that a line takes {} of its cycles",
-                    count(bytes),
-                    bus.width_bytes,
-                    node.outermost_line_bytes().div_ceil(bus.width_bytes)
-                ),
-                evidence: vec![path("bytes"), path("busy_ps")],
-            });
             let transactions = metric(metrics, &path("transactions"));
+            let (name, subject) = match snooping.transport {
+                TransportSpec::Ring { .. } => ("the ring's ordering point", "The ring's ordering point"),
+                _ => ("the address bus", "The address bus"),
+            };
             bounds.push(Bound {
-                name: "the address bus",
-                subject: "The address bus",
-                time_ps: bus.clock.edge(transactions * u64::from(bus.address_cycles)).picoseconds(),
+                name,
+                subject,
+                time_ps: snooping.clock.edge(transactions * u64::from(snooping.address_cycles)).picoseconds(),
                 explanation: format!("it carried {} transactions, one after the other", count(transactions)),
                 evidence: vec![path("transactions"), path("address_busy_ps")],
             });
@@ -103,6 +95,36 @@ fn operations(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Opt
         explanation,
         evidence: vec![path(j)],
     })
+}
+
+/// The link that carried most.
+fn link(i: usize, node: &NodeSpec, snooping: &SnoopingSpec, metrics: &IndexMap<String, u64>) -> Bound {
+    let prefix = format!("node[{i}].interconnect.");
+    let of_links = metrics.iter().filter_map(|(path, &bytes)| Some((path.strip_prefix(&prefix)?.strip_suffix(".bytes")?, bytes)));
+    // Of equal ones the first.
+    let most = of_links.rev().max_by_key(|&(_, bytes)| bytes);
+    let (name, subject, link, path) = match (snooping.transport, most) {
+        (TransportSpec::Crossbar { .. }, Some((link, _))) => {
+            ("the crossbar's busiest port", "The crossbar's busiest port", format!("{link} "), format!("{prefix}{link}."))
+        }
+        (TransportSpec::Ring { .. }, Some((link, _))) => {
+            ("the ring's busiest link", "The ring's busiest link", format!("{link} "), format!("{prefix}{link}."))
+        }
+        _ => ("the data bus", "The data bus", "it ".to_string(), prefix.clone()),
+    };
+    let bytes = metric(metrics, &format!("{path}bytes"));
+    Bound {
+        name,
+        subject,
+        time_ps: snooping.clock.edge(bytes.div_ceil(u64::from(snooping.width_bytes))).picoseconds(),
+        explanation: format!(
+            "{link}carried {} bytes, {} a cycle, so that a line takes {} of its cycles",
+            count(bytes),
+            snooping.width_bytes,
+            node.outermost_line_bytes().div_ceil(snooping.width_bytes)
+        ),
+        evidence: vec![format!("{path}bytes"), format!("{path}busy_ps")],
+    }
 }
 
 fn shared_cache(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Option<Bound> {

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use crate::base::diagnostic::Diagnostic;
-use crate::components::spec::{BusSpec, InterconnectSpec, TrafficSpec};
+use crate::components::spec::{InterconnectSpec, SnoopingSpec, TrafficSpec, TransportSpec};
 use crate::experiment::record::{Counts, Equality, MachineRecord, Reason, Record, SCHEMA, WorkloadRecord};
 use crate::experiment::result::result_record;
 use crate::experiment::run::{RunError, RunRequest, misfits, node_spec, sha256, stop};
@@ -25,10 +25,18 @@ pub(super) fn simulate(request: &RunRequest, workload: &TrafficWorkload) -> Resu
     }
     let workload = &workload.with_parameters(request.parameters)?;
     let spec = node_spec(request);
-    let InterconnectSpec::Bus(bus) = &spec.interconnect else {
-        let fault =
-            Diagnostic::at(&workload.source, workload.table.load.place.span, "an ideal interconnect has no capacity to load");
-        return Err(RunError::Input(vec![fault.key("load").help("run it on a machine with a bus, such as uma-bus-4")]));
+    let bus = match &spec.interconnect {
+        InterconnectSpec::Snooping(bus) if bus.transport == TransportSpec::Bus => bus,
+        other => {
+            let message = match other {
+                InterconnectSpec::Ideal => "an ideal interconnect has no capacity to load".to_string(),
+                InterconnectSpec::Snooping(other) => {
+                    format!("a load is a share of a bus's capacity, and a {} has many links", other.transport.noun())
+                }
+            };
+            let fault = Diagnostic::at(&workload.source, workload.table.load.place.span, message);
+            return Err(RunError::Input(vec![fault.key("load").help("run it on a machine with a bus, such as uma-bus-4")]));
+        }
     };
     let traffic = Traffic { workload, bus, sources: spec.cores.max(1) };
     let mut node = Node::with_traffic(&spec, &traffic.specs(), request.seed)
@@ -42,7 +50,7 @@ pub(super) fn simulate(request: &RunRequest, workload: &TrafficWorkload) -> Resu
 /// What is offered to which bus.
 struct Traffic<'a> {
     workload: &'a TrafficWorkload,
-    bus: &'a BusSpec,
+    bus: &'a SnoopingSpec,
     sources: u32,
 }
 

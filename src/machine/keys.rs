@@ -480,12 +480,17 @@ tagged! {
         /// A split-transaction snooping bus in the style of the SGI Challenge (Culler, Singh and Gupta 1999, section 6.4): every cache
         /// sees every transaction in one order.
         Bus(BusKeys) = "bus",
+        /// The same addresses on a bus of their own, and data through a crossbar from port to port, several at once (Sun Enterprise
+        /// 10000: Charlesworth, IEEE Micro 1998).
+        Crossbar(CrossbarKeys) = "crossbar",
+        /// Stations, one for each core and each port of memory, joined to a ring: requests travel to the station of memory's first port,
+        /// which orders them; the transaction goes once round past every cache; data take the shorter way (after the Element
+        /// Interconnect Bus of the Cell: Kistler, Perrone and Petrini, IEEE Micro 2006).
+        Ring(RingKeys) = "ring",
         /// Any number of transactions at once, in no time.
         Ideal(IdealInterconnectKeys) = "ideal",
     }
     later {
-        "crossbar" => "a crossbar is",
-        "ring" => "a ring is",
         "mesh" => "a mesh is",
     }
 }
@@ -499,7 +504,8 @@ section! {
         width: PowerOfTwoBytes<1, 4096>,
         /// The bus's own clock.
         clock: Frequency,
-        /// Who goes first where several want the bus.
+        /// Who goes first where several want to be granted. Data go in the order in which they were ready; with "oldest" in that of their
+        /// requests.
         arbitration: ArbitrationKey = ArbitrationKey::RoundRobin,
         /// Bus cycles a transaction holds the address bus, at least 1.
         address: CycleCount = CycleCount(1),
@@ -510,15 +516,68 @@ section! {
     }
 }
 
+section! {
+    /// A crossbar for data, with a bus for addresses.
+    pub struct CrossbarKeys {
+        /// A crossbar of `models/links` that supplies every key not written here.
+        part: Option<String>,
+        /// What a port moves in a cycle, in and out at once: a power of two from 1 B to 4 KiB, at most a line.
+        width: PowerOfTwoBytes<1, 4096>,
+        /// The interconnect's own clock.
+        clock: Frequency,
+        /// Who goes first where several want to be granted, or to send to the same port.
+        arbitration: ArbitrationKey = ArbitrationKey::RoundRobin,
+        /// Ports of memory; lines are dealt to them in turn, as to the channels of memory.
+        memory_ports: Whole<1, 64> = Whole(1),
+        /// Cycles a transaction holds the address bus, at least 1.
+        address: CycleCount = CycleCount(1),
+        /// Cycles from the end of the address phase to the caches' joint answer.
+        snoop: CycleCount = CycleCount(2),
+        /// Transactions that may be under way at once.
+        outstanding: Whole<1, 1024> = Whole(32),
+    }
+}
+
+section! {
+    /// A ring.
+    pub struct RingKeys {
+        /// A ring of `models/links` that supplies every key not written here.
+        part: Option<String>,
+        /// What moves from a station to the next in a cycle (a flit): a power of two from 1 B to 4 KiB, at most a line.
+        width: PowerOfTwoBytes<1, 4096>,
+        /// The ring's own clock.
+        clock: Frequency,
+        /// Who goes first where several want to set out and their ways overlap, and where several want to be ordered.
+        arbitration: ArbitrationKey = ArbitrationKey::RoundRobin,
+        /// Stations of memory, spread evenly among the cores'; lines are dealt to them in turn, as to the channels of memory. The
+        /// first one orders all transactions.
+        memory_ports: Whole<1, 64> = Whole(1),
+        /// Cycles from one station to the next, at least 1.
+        hop: CycleCount = CycleCount(1),
+        /// 2: data and requests go the shorter way round, each direction on a ring of its own; 1: all go one way.
+        directions: Whole<1, 2> = Whole(2),
+        /// Cycles from the ordering of one transaction to that of the next, at least 1.
+        address: CycleCount = CycleCount(1),
+        /// Cycles from the end of a transaction's round to the caches' joint answer.
+        snoop: CycleCount = CycleCount(2),
+        /// Transactions that may be under way at once.
+        outstanding: Whole<1, 1024> = Whole(32),
+    }
+}
+
 choice! {
-    /// Who goes first where several want a bus.
+    /// Who goes first where several want the same of an interconnect.
     pub enum ArbitrationKey {
         /// The first agent after the one served last: nobody starves.
         RoundRobin = "round-robin",
         /// The core with the lowest number: the others may starve.
         FixedPriority = "fixed-priority",
-        /// Who asked first; ties by number.
+        /// What arrived at the arbiter first; ties by number.
         FirstCome = "first-come",
+        /// What left its core first, however long it took to arrive; ties by number. For the addresses of a bus or a crossbar that is
+        /// "first-come", as all are equally far from the arbiter; it differs where data wait, whose requests may be older than they
+        /// are, and on a ring.
+        Oldest = "oldest",
     }
 }
 

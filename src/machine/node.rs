@@ -6,12 +6,12 @@ use crate::base::quantity::Frequency;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
-    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
-    Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
+    Arbitration, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
+    Replacement, SimpleMemorySpec, SnoopingSpec, TransportSpec, UnitSpec, WritePolicy,
 };
 use crate::machine::keys::{
-    ArbitrationKey, BusKeys, CacheKeys, CacheLevelKeys, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys, IntervalKeys,
-    LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys, WriteKey,
+    ArbitrationKey, CacheKeys, CacheLevelKeys, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys, IntervalKeys, LlcKeys,
+    MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, UnitKeys, WriteKey,
 };
 use crate::program::code::OperationClass;
 
@@ -191,28 +191,54 @@ pub fn interconnect_clock(keys: &InterconnectKeys) -> Option<Frequency> {
     match keys {
         InterconnectKeys::Ideal(_) => None,
         InterconnectKeys::Bus(keys) => Some(keys.clock.value),
+        InterconnectKeys::Crossbar(keys) => Some(keys.clock.value),
+        InterconnectKeys::Ring(keys) => Some(keys.clock.value),
     }
 }
 
 fn interconnect_spec(keys: &InterconnectKeys) -> InterconnectSpec {
     match keys {
         InterconnectKeys::Ideal(_) => InterconnectSpec::Ideal,
-        InterconnectKeys::Bus(keys) => InterconnectSpec::Bus(bus_spec(keys)),
+        InterconnectKeys::Bus(keys) => InterconnectSpec::Snooping(SnoopingSpec {
+            clock: keys.clock.clock(),
+            transport: TransportSpec::Bus,
+            width_bytes: keys.width.0 as u32,
+            arbitration: arbitration(keys.arbitration.value),
+            address_cycles: keys.address.0,
+            snoop_cycles: keys.snoop.0,
+            outstanding: keys.outstanding.0 as u32,
+        }),
+        InterconnectKeys::Crossbar(keys) => InterconnectSpec::Snooping(SnoopingSpec {
+            clock: keys.clock.clock(),
+            transport: TransportSpec::Crossbar { memory_ports: keys.memory_ports.0 as u32 },
+            width_bytes: keys.width.0 as u32,
+            arbitration: arbitration(keys.arbitration.value),
+            address_cycles: keys.address.0,
+            snoop_cycles: keys.snoop.0,
+            outstanding: keys.outstanding.0 as u32,
+        }),
+        InterconnectKeys::Ring(keys) => InterconnectSpec::Snooping(SnoopingSpec {
+            clock: keys.clock.clock(),
+            transport: TransportSpec::Ring {
+                memory_ports: keys.memory_ports.0 as u32,
+                hop_cycles: keys.hop.0,
+                directions: keys.directions.0 as u32,
+            },
+            width_bytes: keys.width.0 as u32,
+            arbitration: arbitration(keys.arbitration.value),
+            address_cycles: keys.address.0,
+            snoop_cycles: keys.snoop.0,
+            outstanding: keys.outstanding.0 as u32,
+        }),
     }
 }
 
-fn bus_spec(keys: &BusKeys) -> BusSpec {
-    BusSpec {
-        clock: keys.clock.clock(),
-        width_bytes: keys.width.0 as u32,
-        arbitration: match keys.arbitration.value {
-            ArbitrationKey::RoundRobin => Arbitration::RoundRobin,
-            ArbitrationKey::FixedPriority => Arbitration::FixedPriority,
-            ArbitrationKey::FirstCome => Arbitration::FirstCome,
-        },
-        address_cycles: keys.address.0,
-        snoop_cycles: keys.snoop.0,
-        outstanding: keys.outstanding.0 as u32,
+fn arbitration(key: ArbitrationKey) -> Arbitration {
+    match key {
+        ArbitrationKey::RoundRobin => Arbitration::RoundRobin,
+        ArbitrationKey::FixedPriority => Arbitration::FixedPriority,
+        ArbitrationKey::FirstCome => Arbitration::FirstCome,
+        ArbitrationKey::Oldest => Arbitration::Oldest,
     }
 }
 

@@ -183,7 +183,7 @@ impl Resolver<'_> {
         for node in &keys.nodes.value {
             self.levels(node);
             self.capacity(node);
-            self.bus_width(node);
+            self.link_width(node);
             self.shared_cache(node);
         }
         self.runtime();
@@ -261,14 +261,19 @@ impl Resolver<'_> {
         }
     }
 
-    /// A line takes a whole number of the data bus's cycles.
-    fn bus_width(&mut self, node: &NodeKeys) {
-        let InterconnectKeys::Bus(bus) = &node.interconnect.value else { return };
-        let (key, width) = ("node.interconnect.width", bus.width.0);
+    /// A line takes a whole number of a link's cycles.
+    fn link_width(&mut self, node: &NodeKeys) {
+        let (width, what) = match &node.interconnect.value {
+            InterconnectKeys::Ideal(_) => return,
+            InterconnectKeys::Bus(bus) => (&bus.width, "the data bus is"),
+            InterconnectKeys::Crossbar(crossbar) => (&crossbar.width, "a port of the crossbar is"),
+            InterconnectKeys::Ring(ring) => (&ring.width, "the ring is"),
+        };
+        let (key, place, width) = ("node.interconnect.width", &width.place, width.0);
         if let Some((level, cache)) = caches(&node.cache).find(|(_, cache)| width > cache.line.0) {
             let (width, line) = (ByteSize(width), ByteSize(cache.line.0));
-            let message = format!("the data bus is {width} wide, more than a line of {level}, {line}");
-            self.fault(&bus.width.place, key, message, format!("at most {line}, which moves a line in one cycle"));
+            let message = format!("{what} {width} wide, more than a line of {level}, {line}");
+            self.fault(place, key, message, format!("at most {line}, which moves a line in one cycle"));
         }
     }
 

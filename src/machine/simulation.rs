@@ -249,7 +249,7 @@ impl Node {
         for (number, part) in (0..).zip(self.engine.parts_mut()) {
             match part {
                 Part::Core(core) => core_begins(number, core),
-                Part::Bus(bus) => bus.begin(at, memory_of_counters),
+                Part::Snooping(snooping) => snooping.begin(at, memory_of_counters),
                 Part::Ideal(ideal) => ideal.begin(at, memory_of_counters),
                 Part::Llc(llc) => llc.begin(at, memory_of_counters),
                 Part::Memory(memory) => memory.begin(at, memory_of_counters),

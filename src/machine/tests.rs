@@ -80,6 +80,8 @@ fn every_shipped_machine_resolves_to_what_it_says() {
             ("uma-bus-16", 16, "MIMD"),
             ("uma-bus-4-exclusive", 4, "MIMD"),
             ("uma-bus-4-llc", 4, "MIMD"),
+            ("uma-crossbar-16", 16, "MIMD"),
+            ("uma-ring-16", 16, "MIMD"),
             ("uniprocessor", 1, "SISD"),
             ("uniprocessor-out-of-order", 1, "SISD"),
         ]
@@ -125,7 +127,7 @@ fn keys_become_the_parts_numbers() {
     assert_eq!((node.name.as_str(), node.cores, node.memory_bytes), ("socket", 4, 16 << 30));
     assert_eq!(node.core.costs, [1, 7, 25, 4, 7, 25, 78, 100, 1, 1, 3, 2]);
     assert_eq!(node.caches.iter().map(|cache| (cache.name.as_str(), cache.sets())).collect::<Vec<_>>(), [("L1d", 64), ("L2", 512)]);
-    let InterconnectSpec::Bus(bus) = &node.interconnect else { panic!() };
+    let InterconnectSpec::Snooping(bus) = &node.interconnect else { panic!() };
     assert_eq!((bus.width_bytes, bus.address_cycles, bus.snoop_cycles, bus.outstanding), (16, 1, 2, 8));
     let MemorySpec::Simple(memory) = &node.memory else { panic!() };
     assert_eq!(memory.latency.picoseconds(), 70_000, "what the machine says counts more than the part");
@@ -261,6 +263,11 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
             ],
         ),
         ("a bus wider than a line", &[("\"16 B\"", "\"128 B\"")]),
+        ("a crossbar wider than a line", &[("{ kind = \"bus\", width = \"16 B\"", "{ kind = \"crossbar\", width = \"128 B\"")]),
+        ("a ring without hops", &[("{ kind = \"bus\"", "{ kind = \"ring\", hop = \"0 cycles\"")]),
+        ("a ring of three directions", &[("{ kind = \"bus\"", "{ kind = \"ring\", directions = 3")]),
+        ("a memory of many ports", &[("{ kind = \"bus\"", "{ kind = \"crossbar\", memory_ports = 65")]),
+        ("a bus of several ports of memory", &[("{ kind = \"bus\"", "{ kind = \"bus\", memory_ports = 2")]),
         ("a bus of an odd width", &[("\"16 B\"", "\"12 B\"")]),
         ("a clock without a unit", &[("\"2 GHz\"", "2e9")]),
         ("a clock too fast", &[("\"2 GHz\"", "\"2000 GHz\"")]),

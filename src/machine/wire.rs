@@ -4,7 +4,7 @@
 //!   core 0 .. core n-1 (or a replay of a trace)      source 0 .. source m-1
 //!     ||  \answers              ||
 //!     ||requests, to            ||
-//!   ======================================   interconnect: a bus, or an ideal one
+//!   ======================================   interconnect: a bus, crossbar, ring, or an ideal one
 //!                     ||
 //!                    LLC                      where there is one
 //!                     ||
@@ -16,16 +16,16 @@ use std::rc::Rc;
 use crate::base::random::stream;
 use crate::base::time::Time;
 use crate::coherence::agent::WRITE_BACK_PLACES;
-use crate::components::bus::{AgentPort, Bus};
 use crate::components::core::{Core, CorePorts, Loaded};
 use crate::components::ideal::Ideal;
 use crate::components::llc::{Llc, LlcPorts};
 use crate::components::memory::Memory;
-use crate::components::message::SETTLE;
+use crate::components::message::{SETTLE, WORD_BYTES};
 use crate::components::part::Part;
 use crate::components::replay::Replay;
 use crate::components::shared::SharedHandle;
-use crate::components::spec::{Inclusion, InterconnectSpec, LlcSpec, NodeSpec, TrafficSpec};
+use crate::components::snooping::{AgentPort, Snooping};
+use crate::components::spec::{Inclusion, InterconnectSpec, LlcSpec, NodeSpec, TrafficSpec, TransportSpec};
 use crate::components::trace::Entries;
 use crate::components::traffic::TrafficSource;
 use crate::engine::{ChannelId, Engine, PartId};
@@ -113,7 +113,7 @@ pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: 
     let request_places = misses + leaving_places(spec, misses);
     let under_way = match &spec.interconnect {
         InterconnectSpec::Ideal => (spec.cores + places.sources) * request_places,
-        InterconnectSpec::Bus(bus) => bus.outstanding,
+        InterconnectSpec::Snooping(snooping) => snooping.outstanding,
     };
 
     for number in 0..spec.cores {
@@ -152,8 +152,9 @@ pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: 
     let leaves = shared_cache.map_or(to_memory, |(_, requests, _)| requests);
     parts.push(match &spec.interconnect {
         InterconnectSpec::Ideal => Part::Ideal(Box::new(Ideal::new(spec.line_bytes(), agents, leaves, Rc::clone(shared)))),
-        InterconnectSpec::Bus(bus) => {
-            Part::Bus(Box::new(Bus::new(bus.clone(), spec.line_bytes(), agents, leaves, Rc::clone(shared))))
+        InterconnectSpec::Snooping(snooping) => {
+            let hub = Snooping::new(snooping.clone(), spec.line_bytes(), agents, leaves, Rc::clone(shared));
+            Part::Snooping(Box::new(hub))
         }
     });
     // The first part behind the interconnect is memory's side of the protocol.
@@ -193,10 +194,16 @@ fn leaving_places(spec: &NodeSpec, misses: u32) -> u32 {
     2 * (WRITE_BACK_PLACES as u32 + fills)
 }
 
-/// How soon anything that happens can reach a core that runs: it becomes a transaction, which agents see an address phase later.
+/// How soon anything that happens can reach a core that runs: it becomes a transaction, which agents see an address phase later, and on
+/// a ring a hop; or it is the word of an update, which takes its cycles.
 fn lookahead(spec: &NodeSpec) -> Time {
     match &spec.interconnect {
         InterconnectSpec::Ideal => HOP,
-        InterconnectSpec::Bus(bus) => bus.clock.edge(u64::from(bus.address_cycles)).saturating_sub(SETTLE + HOP).max(HOP),
+        InterconnectSpec::Snooping(snooping) => {
+            let hop = if let TransportSpec::Ring { hop_cycles, .. } = snooping.transport { hop_cycles } else { 0 };
+            let word = WORD_BYTES.div_ceil(snooping.width_bytes);
+            let cycles = u64::from((snooping.address_cycles + hop).min(word));
+            snooping.clock.edge(cycles).saturating_sub(SETTLE + HOP).max(HOP)
+        }
     }
 }

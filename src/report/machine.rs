@@ -257,7 +257,10 @@ impl Node<'_> {
     fn wires_busy(&self) -> String {
         let busy = |name| share(*self.part("interconnect")?.get(name)?, self.time_ps).map(rounded);
         match (busy("busy_ps"), busy("address_busy_ps")) {
-            (Some(data), Some(addresses)) => format!(" (data {data}, addresses {addresses})"),
+            (Some(data), Some(addresses)) => {
+                let several = self.part("interconnect").is_some_and(|counters| counters.keys().any(|name| name.contains('[')));
+                format!(" ({} {data}, addresses {addresses})", if several { "busiest link" } else { "data" })
+            }
             _ => String::new(),
         }
     }

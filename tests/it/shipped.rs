@@ -88,6 +88,12 @@ fn the_list_of_programs_is_complete() {
 /// Cores that execute out of order.
 const OUT_OF_ORDER: [(&str, &str); 1] = [("node.core.part", "out-of-order-4-wide")];
 
+/// A crossbar and a ring, with four cores.
+fn transports(catalogue: &Catalogue, set: &[(&str, &str)]) -> [Machine; 2] {
+    let set = [&[("node.cores", "4")], set].concat();
+    ["uma-crossbar-16", "uma-ring-16"].map(|name| machine(catalogue, name, &set))
+}
+
 #[test]
 fn every_program_gives_the_same_values_on_every_machine() {
     let catalogue = Catalogue::built_in();
@@ -95,6 +101,7 @@ fn every_program_gives_the_same_values_on_every_machine() {
         .map(|name| machine(&catalogue, name, &[]))
         .to_vec();
     machines.push(machine(&catalogue, "uma-bus-4", &OUT_OF_ORDER));
+    machines.extend(transports(&catalogue, &[]));
     for (name, small) in SMALL {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
         let records: Vec<Record> =
@@ -125,6 +132,8 @@ fn records_are_the_same_twice_and_without_run_ahead() {
     let mut machines =
         ["uniprocessor", "split-caches", "uma-bus-4", "uma-bus-4-llc"].map(|name| machine(&catalogue, name, &[])).to_vec();
     machines.push(machine(&catalogue, "uma-bus-4", &OUT_OF_ORDER));
+    machines.extend(transports(&catalogue, &[]));
+    machines.extend(transports(&catalogue, &OUT_OF_ORDER));
     for (name, small) in SMALL {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
         for machine in &machines {
@@ -180,6 +189,10 @@ fn protocols_change_times_and_no_value() {
             assert_eq!(found.result, expected.result, "{name} with {protocol}");
             let texts = [found, event_by_event].map(|record| serde_json::to_string(&record).unwrap());
             assert!(texts[0] == texts[1], "{name} with {protocol} without run-ahead");
+            for machine in transports(&catalogue, &[set]) {
+                let found = run(&request(&machine, &workload, &parameters), &catalogue);
+                assert_eq!(found.result, expected.result, "{name} with {protocol} on {}", machine.name);
+            }
         }
     }
 }

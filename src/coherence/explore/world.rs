@@ -273,7 +273,7 @@ impl World {
             Step::Arrive { agent } => {
                 let (transaction, line) = self.agents[agent].requests.remove(0);
                 let command = Command::Coherent(transaction);
-                self.order.arrive(Request { agent: agent as AgentNumber, command, line: line as Line, stamp: 0 });
+                self.order.arrive(Request { agent: agent as AgentNumber, command, line: line as Line, stamp: 0, left: 0 });
                 Ok(())
             }
             Step::Grant { agent } => {

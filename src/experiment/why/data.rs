@@ -4,7 +4,7 @@ use super::figures::{count, percent, share, total};
 use super::text::Named;
 use super::{Cause, Group, Run, Share};
 use crate::base::quantity::ByteSize;
-use crate::components::spec::{CacheSpec, Holds, LlcSpec, NodeSpec};
+use crate::components::spec::{CacheSpec, Holds, InterconnectSpec, LlcSpec, NodeSpec};
 use crate::experiment::bounds::Bound;
 use crate::experiment::record::Reason;
 
@@ -57,8 +57,8 @@ impl Run<'_> {
                     if times.n_threads() < times.n_cores { ", or more threads to share them," } else { " in the longest thread" };
                 format!(". Memory and wires cost nothing on this machine: only fewer instructions{more} would make it faster.")
             }
-            (beyond, false) if beyond < 0.005 => ": a faster bus or memory would save next to nothing.".to_owned(),
-            (beyond, false) => format!(": a faster bus or memory could save at most {}.", percent(beyond)),
+            (beyond, false) if beyond < 0.005 => format!(": a faster {} or memory would save next to nothing.", self.wires()),
+            (beyond, false) => format!(": a faster {} or memory could save at most {}.", self.wires(), percent(beyond)),
         };
         (sentence, evidence)
     }
@@ -107,6 +107,14 @@ impl Run<'_> {
             evidence.push(format!("{l1}.misses_capacity"));
         }
         (sentence, evidence)
+    }
+
+    /// What joins cores and memory, in a word.
+    fn wires(&self) -> &'static str {
+        match self.nodes.first().map(|node| &node.interconnect) {
+            Some(InterconnectSpec::Snooping(snooping)) => snooping.transport.noun(),
+            _ => "interconnect",
+        }
     }
 
     /// The cache that all cores share, where there is one.

@@ -3,9 +3,9 @@
 
 use super::{Node, PhaseError, PhaseReport};
 use crate::base::time::Time;
-use crate::components::bus::BusCounters;
 use crate::components::message::WORD_BYTES;
 use crate::components::part::Part;
+use crate::components::snooping::InterconnectCounters;
 use crate::components::spec::{Holds, way};
 
 fn same(what: &str, left: u64, right: u64) -> Result<(), PhaseError> {
@@ -78,12 +78,12 @@ impl Node {
             read += traffic.read;
             written += traffic.written;
         }
-        let mut interconnect: Option<&BusCounters> = None;
+        let mut interconnect: Option<&InterconnectCounters> = None;
         let mut memory = None;
         let mut llc = None;
         for part in self.engine.parts() {
             match part {
-                Part::Bus(bus) => interconnect = Some(bus.counters()),
+                Part::Snooping(snooping) => interconnect = Some(snooping.counters()),
                 Part::Ideal(ideal) => interconnect = Some(ideal.counters()),
                 Part::Llc(part) => llc = Some(part.counters()),
                 Part::Memory(part) => memory = Some(part.counters()),

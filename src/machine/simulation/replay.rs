@@ -101,7 +101,7 @@ impl Node {
         let last_service = parts.iter().map(|part| match part {
             Part::Memory(memory) => memory.counters().reads.end().max(memory.counters().writes.end()),
             Part::Llc(llc) => llc.counters().banks.end(),
-            Part::Bus(bus) => bus.counters().data.end(),
+            Part::Snooping(snooping) => snooping.counters().data.end(),
             Part::Ideal(ideal) => ideal.counters().data.end(),
             _ => begin,
         });

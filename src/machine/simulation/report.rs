@@ -6,7 +6,6 @@ use indexmap::IndexMap;
 
 use super::{Node, PhaseError};
 use crate::base::time::Time;
-use crate::components::bus::BusCounters;
 use crate::components::causes::{Cause, Causes};
 use crate::components::core::{Core, LineStacks, Totals};
 use crate::components::hierarchy::CacheCounters;
@@ -14,6 +13,7 @@ use crate::components::llc::LlcCounters;
 use crate::components::memory::MemoryCounters;
 use crate::components::owner::{Owner, Stack};
 use crate::components::part::Part;
+use crate::components::snooping::{InterconnectCounters, Transport};
 use crate::components::traffic::TrafficCounters;
 
 /// Stretches of a utilisation timeline.
@@ -75,8 +75,8 @@ impl Node {
     pub(super) fn report_shared(&self, end: Time, report: &mut PhaseReport) {
         for part in self.engine.parts() {
             match part {
-                Part::Bus(bus) => report.interconnect(bus.counters(), end),
-                Part::Ideal(ideal) => report.interconnect(ideal.counters(), end),
+                Part::Snooping(snooping) => report.interconnect(snooping.counters(), Some(snooping.transport()), end),
+                Part::Ideal(ideal) => report.interconnect(ideal.counters(), None, end),
                 Part::Llc(llc) => report.llc(llc.counters(), end, llc.n_banks()),
                 Part::Memory(memory) => report.memory(memory.counters(), end, self.spec.memory.channels()),
                 Part::Core(_) | Part::Replay(_) | Part::Source(_) => {}
@@ -217,12 +217,16 @@ impl PhaseReport {
         }
     }
 
-    fn interconnect(&mut self, counters: &BusCounters, end: Time) {
+    fn interconnect(&mut self, counters: &InterconnectCounters, transport: Option<&Transport>, end: Time) {
         let data = counters.data.until(end);
+        let busiest = transport.and_then(|transport| {
+            // Of equal ones the first.
+            transport.links().iter().rev().map(|link| &link.used).max_by_key(|used| used.until(end).busy)
+        });
         self.insert(
             "node[0].interconnect",
             &[
-                ("busy_ps", data.busy.0),
+                ("busy_ps", busiest.map_or(Time::ZERO, |used| used.until(end).busy).0),
                 ("address_busy_ps", counters.address_busy.0),
                 ("wait_ps", counters.wait.0),
                 ("transactions", counters.transactions()),
@@ -237,7 +241,13 @@ impl PhaseReport {
                 ("bytes", data.bytes),
             ],
         );
-        let shares = counters.data.shares(end, STRETCHES, 1);
+        for (number, link) in transport.into_iter().flat_map(|transport| transport.links().iter().enumerate()) {
+            let Some(name) = transport.and_then(|transport| transport.link_name(number)) else { continue };
+            let used = link.used.until(end);
+            let path = format!("node[0].interconnect.{name}");
+            self.insert(&path, &[("busy_ps", used.busy.0), ("bytes", used.bytes)]);
+        }
+        let shares = busiest.unwrap_or(&counters.data).shares(end, STRETCHES, 1);
         self.timelines.insert("node[0].interconnect".to_string(), shares);
     }
 

@@ -16,8 +16,8 @@ use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::{
-    Arbitration, BusSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
-    Replacement, SimpleMemorySpec, UnitSpec, WritePolicy,
+    Arbitration, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec, OutOfOrderSpec,
+    Replacement, SimpleMemorySpec, SnoopingSpec, TransportSpec, UnitSpec, WritePolicy,
 };
 use crate::program::code::OperationClass;
 
@@ -70,8 +70,26 @@ pub fn llc(clock: Clock, sets: u64, latency_cycles: u32) -> LlcSpec {
     LlcSpec { cache, clock, banks: 1, interval_cycles: 1, mshrs: 4, queue_capacity: 4 }
 }
 
-pub fn bus(clock: Clock) -> BusSpec {
-    BusSpec { clock, width_bytes: 16, arbitration: Arbitration::RoundRobin, address_cycles: 1, snoop_cycles: 2, outstanding: 8 }
+/// What moves data on a snooping interconnect, of each kind.
+pub fn transports() -> [TransportSpec; 4] {
+    [
+        TransportSpec::Bus,
+        TransportSpec::Crossbar { memory_ports: 2 },
+        TransportSpec::Ring { memory_ports: 1, hop_cycles: 1, directions: 2 },
+        TransportSpec::Ring { memory_ports: 3, hop_cycles: 2, directions: 1 },
+    ]
+}
+
+pub fn bus(clock: Clock) -> SnoopingSpec {
+    SnoopingSpec {
+        clock,
+        transport: TransportSpec::Bus,
+        width_bytes: 16,
+        arbitration: Arbitration::RoundRobin,
+        address_cycles: 1,
+        snoop_cycles: 2,
+        outstanding: 8,
+    }
 }
 
 /// What an out-of-order core of a few sizes has.
@@ -96,7 +114,7 @@ pub fn node(cores: u32) -> NodeSpec {
         cores,
         core: CoreSpec { clock: megahertz(2600), costs: [1, 3, 20, 4, 4, 15, 20, 40, 1, 1, 2, 1], out_of_order: None },
         caches: vec![cache("L1d", 4, 2, 4), cache("L2", 8, 4, 12)],
-        interconnect: InterconnectSpec::Bus(bus(megahertz(1300))),
+        interconnect: InterconnectSpec::Snooping(bus(megahertz(1300))),
         llc: None,
         memory: MemorySpec::Simple(SimpleMemorySpec {
             latency: Time(60_000),

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 9] = [
+const MACHINES: [&str; 11] = [
     "ideal",
     "split-caches",
     "uma-bus-2",
@@ -12,6 +12,8 @@ const MACHINES: [&str; 9] = [
     "uma-bus-16",
     "uma-bus-4-exclusive",
     "uma-bus-4-llc",
+    "uma-crossbar-16",
+    "uma-ring-16",
     "uniprocessor",
     "uniprocessor-out-of-order",
 ];

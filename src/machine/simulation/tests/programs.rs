@@ -50,15 +50,27 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
     ];
     let interconnect = prop_oneof![
         Just(InterconnectSpec::Ideal),
-        Just(InterconnectSpec::Bus(bus(megahertz(1300)))),
-        Just(InterconnectSpec::Bus(BusSpec {
+        Just(InterconnectSpec::Snooping(bus(megahertz(1300)))),
+        Just(InterconnectSpec::Snooping(SnoopingSpec {
             arbitration: Arbitration::FixedPriority,
             outstanding: 1,
             snoop_cycles: 0,
             ..bus(megahertz(400))
         })),
-        Just(InterconnectSpec::Bus(BusSpec { arbitration: Arbitration::FirstCome, address_cycles: 3, ..bus(megahertz(2600)) })),
+        Just(InterconnectSpec::Snooping(SnoopingSpec {
+            arbitration: Arbitration::FirstCome,
+            address_cycles: 3,
+            ..bus(megahertz(2600))
+        })),
     ];
+    let arbitration = vec![Arbitration::RoundRobin, Arbitration::FixedPriority, Arbitration::FirstCome, Arbitration::Oldest];
+    let moved = (prop::sample::select(transports().to_vec()), prop::sample::select(arbitration));
+    let wide = (prop_oneof![Just(8_u32), Just(64)], 1..4_u32, 1..9_u32);
+    let others = (moved, wide).prop_map(|((transport, arbitration), (width_bytes, address_cycles, outstanding))| {
+        let spec = SnoopingSpec { transport, arbitration, width_bytes, address_cycles, outstanding, ..bus(megahertz(900)) };
+        InterconnectSpec::Snooping(spec)
+    });
+    let interconnect = prop_oneof![1 => interconnect, 2 => others];
     let memory = prop_oneof![
         Just(MemorySpec::Ideal),
         Just(node(1).memory),
@@ -78,7 +90,7 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
     let core = (costs, window, prop_oneof![Just(2600_u64), Just(1000), Just(3333)]);
     (levels, interconnect, (shared_cache, memory), core, any::<bool>()).prop_map(
         |(caches, mut interconnect, (llc, memory), (costs, window, core), exclusive)| {
-            if let InterconnectSpec::Bus(bus) = &mut interconnect
+            if let InterconnectSpec::Snooping(bus) = &mut interconnect
                 && caches.is_empty()
             {
                 // Without caches an await polls, and pollers of higher priority starve the one they wait for.

@@ -100,7 +100,7 @@ fn a_write_that_passes_on_is_not_waited_for() {
 fn the_core_waits_where_too_many_writes_wait() {
     let through = CacheSpec { write: WritePolicy::Through, write_allocate: false, ..level("L1d", 4, 1, 1, Holds::Data) };
     let mut spec = plain(vec![through]);
-    spec.interconnect = InterconnectSpec::Bus(BusSpec { width_bytes: 1, address_cycles: 10, ..bus(megahertz(1000)) });
+    spec.interconnect = InterconnectSpec::Snooping(SnoopingSpec { width_bytes: 1, address_cycles: 10, ..bus(megahertz(1000)) });
     let writes: Vec<(Kind, u64)> = (0..8).map(|n| (Kind::Write, 64 * n)).collect();
     // A write holds the bus's address wires for 10 ns and its data wires for 4: it is over 14 ns after its grant, and only then is the
     // next one sent. The first is sent at 1 ns, the n-th is over at 1 + 14 n; the fifth to come at 5 ns fills the buffer and waits for
@@ -154,7 +154,7 @@ fn any_spec() -> impl Strategy<Value = NodeSpec> {
             let mut spec = plain(caches);
             spec.core.clock = megahertz(clock);
             if let Some(clock) = bus_clock {
-                spec.interconnect = InterconnectSpec::Bus(bus(megahertz(clock)));
+                spec.interconnect = InterconnectSpec::Snooping(bus(megahertz(clock)));
             }
             spec
         },

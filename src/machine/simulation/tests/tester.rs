@@ -10,13 +10,13 @@ use crate::base::random::{Stream, stream};
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, Command};
 use crate::coherence::protocol::{Actions, AgentAction, AgentEvent, Row, State};
-use crate::components::bus::{AgentPort, Bus};
 use crate::components::hierarchy::{Broken, Lookup, PrivateCaches};
 use crate::components::ideal::Ideal;
 use crate::components::llc::{Llc, LlcPorts};
 use crate::components::memory::Memory;
 use crate::components::message::Message;
 use crate::components::shared::{Interruption, Shared, SharedHandle};
+use crate::components::snooping::{AgentPort, Snooping};
 use crate::components::trace::Kind;
 use crate::components::versions::Violation;
 use crate::engine::{ChannelId, Component, Engine, Outcome, PartId, Port, Wait, Wake};
@@ -65,7 +65,7 @@ enum Fault {
 
 enum Part {
     Tester(Box<Tester>),
-    Bus(Box<Bus>),
+    Snooping(Box<Snooping>),
     Ideal(Box<Ideal>),
     Llc(Box<Llc>),
     Memory(Box<Memory>),
@@ -227,7 +227,7 @@ impl Component for Part {
                 port.release(channel);
                 tester.receive(message, port);
             }
-            Part::Bus(bus) => bus.receive(channel, message, port),
+            Part::Snooping(snooping) => snooping.receive(channel, message, port),
             Part::Ideal(ideal) => ideal.receive(channel, message, port),
             Part::Llc(llc) => llc.receive(channel, message, port),
             Part::Memory(memory) => memory.receive(message, port),
@@ -237,7 +237,7 @@ impl Component for Part {
     fn wake(&mut self, reason: Wake, port: &mut Port<'_, Message>) {
         match self {
             Part::Tester(tester) => tester.attempt(port),
-            Part::Bus(bus) => bus.wake(reason, port),
+            Part::Snooping(snooping) => snooping.wake(reason, port),
             Part::Ideal(ideal) => ideal.wake(reason, port),
             Part::Llc(llc) => llc.wake(reason, port),
             Part::Memory(memory) => memory.wake(port),
@@ -256,7 +256,7 @@ impl Component for Part {
 struct Setting {
     protocol: Arc<Protocol>,
     caches: Vec<CacheSpec>,
-    bus: Option<BusSpec>,
+    bus: Option<SnoopingSpec>,
     /// Whether a shared cache of two lines stands before memory.
     shared_cache: bool,
     lines: u64,
@@ -313,7 +313,7 @@ fn test(setting: &Setting) -> Result<Vec<u64>, Box<Violation>> {
         Part::Llc(Box::new(Llc::new(spec, 64, protocol.take(), ports, Rc::clone(&shared), stream(1, "llc"))))
     });
     parts.push(match &setting.bus {
-        Some(spec) => Part::Bus(Box::new(Bus::new(spec.clone(), 64, agents, leaves, Rc::clone(&shared)))),
+        Some(spec) => Part::Snooping(Box::new(Snooping::new(spec.clone(), 64, agents, leaves, Rc::clone(&shared)))),
         None => Part::Ideal(Box::new(Ideal::new(64, agents, leaves, Rc::clone(&shared)))),
     });
     parts.push(Part::Memory(Box::new(Memory::new(node(1).memory, protocol, to_memory, from_memory, Rc::clone(&shared)))));
@@ -344,7 +344,7 @@ fn setting(protocol: Arc<Protocol>, seed: u64, accesses: u32) -> Setting {
         protocol,
         // Two levels of one and three lines for six lines in use: nearly every access evicts.
         caches: vec![cache("L1d", 1, 1, 1), cache("L2", 1, 3, 1)],
-        bus: Some(bus(megahertz(1300))),
+        bus: Some(SnoopingSpec { transport: transports()[seed as usize % 4], ..bus(megahertz(1300)) }),
         shared_cache: seed.is_multiple_of(2),
         lines: 6,
         pace: 5_000,
@@ -357,7 +357,8 @@ fn setting(protocol: Arc<Protocol>, seed: u64, accesses: u32) -> Setting {
 #[test]
 fn a_million_random_accesses_are_coherent() {
     for protocol in protocols() {
-        for (seed, lines, pace) in [(1, 6, 5_000), (2, 4, 50_000), (3, 8, 500), (4, 2, 1)] {
+        for (seed, lines, pace) in [(1, 6, 5_000), (2, 4, 50_000), (3, 8, 500), (4, 2, 1), (5, 3, 2_000), (6, 5, 300), (7, 2, 100)]
+        {
             let mut setting = setting(Arc::clone(&protocol), seed, 100_000);
             (setting.lines, setting.pace) = (lines, pace);
             test(&setting).unwrap_or_else(|violation| panic!("{protocol}, seed {seed}: {violation}"));
@@ -404,7 +405,7 @@ fn the_tester_takes_every_row_that_can_happen() {
             if seed > 3 {
                 // Write-backs of agents with low priority wait so long that their lines are asked for again.
                 let arbitration = Arbitration::FixedPriority;
-                setting.bus = Some(BusSpec { arbitration, outstanding: 1, ..bus(megahertz(100)) });
+                setting.bus = Some(SnoopingSpec { arbitration, outstanding: 1, ..bus(megahertz(100)) });
                 setting.pace = 1;
             }
             for (sum, count) in taken.iter_mut().zip(test(&setting).unwrap()) {
@@ -484,7 +485,8 @@ fn broken_tables_are_caught() {
 #[test]
 fn a_violation_tells_the_lines_history() {
     let protocol = broken(&msi(), "S", AgentEvent::BusRdX, stays("S"));
-    let violation = test(&setting(protocol, 1, 20_000)).unwrap_err();
+    let setting = Setting { bus: Some(bus(megahertz(1300))), ..setting(protocol, 1, 20_000) };
+    let violation = test(&setting).unwrap_err();
     insta::assert_snapshot!(violation);
 }
 

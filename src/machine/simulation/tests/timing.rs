@@ -37,7 +37,21 @@ struct Figures {
     snoop: u64,
     width: u64,
     latency: u64,
+    moves: Moves,
 }
+
+/// What moves the data.
+#[derive(Clone, Copy, Debug)]
+enum Moves {
+    Bus,
+    Crossbar,
+    Ring { hop: u64, directions: u64 },
+}
+
+/// Stations of a ring: memory's is the first, core `i`'s is `i + 1`.
+const MEMORY: u64 = 0;
+const CORE_0: u64 = 1;
+const CORE_1: u64 = 2;
 
 const BUSY: u64 = 5_000;
 
@@ -67,8 +81,15 @@ impl Figures {
             .zip(&self.caches)
             .map(|(level, &latency)| cache(["L1d", "L2", "L3", "L4"][level], 8, 4, latency as u32))
             .collect();
-        spec.interconnect = InterconnectSpec::Bus(BusSpec {
+        spec.interconnect = InterconnectSpec::Snooping(SnoopingSpec {
             width_bytes: self.width as u32,
+            transport: match self.moves {
+                Moves::Bus => TransportSpec::Bus,
+                Moves::Crossbar => TransportSpec::Crossbar { memory_ports: 1 },
+                Moves::Ring { hop, directions } => {
+                    TransportSpec::Ring { memory_ports: 1, hop_cycles: hop as u32, directions: directions as u32 }
+                }
+            },
             address_cycles: self.address as u32,
             snoop_cycles: self.snoop as u32,
             ..bus(megahertz(self.bus.megahertz))
@@ -82,40 +103,53 @@ impl Figures {
         self.caches.iter().sum()
     }
 
-    /// From the cycle at which the request leaves the core: the bus cycle that grants it, and the one at which agents have answered.
-    fn on_the_bus(&self, leaves: u64) -> (u64, u64) {
-        let granted = self.bus.next(self.core.begins(leaves));
-        (granted, granted + self.address + self.snoop)
+    /// Cycles on the way between two stations of a machine with so many cores, the shorter way if there are two.
+    fn way(&self, cores: u64, from: u64, to: u64) -> u64 {
+        let Moves::Ring { hop, directions } = self.moves else { return 0 };
+        let (stations, forward) = (cores + 1, (to + cores + 1 - from) % (cores + 1));
+        hop * if directions == 2 { forward.min(stations - forward) } else { forward }
     }
 
-    fn transfer(&self, bytes: u64) -> u64 {
-        bytes.div_ceil(self.width)
+    /// Cycles of a round of the ring, and of the first hop of it.
+    fn round(&self, cores: u64) -> (u64, u64) {
+        if let Moves::Ring { hop, .. } = self.moves { ((cores + 1) * hop, hop) } else { (0, 0) }
+    }
+
+    /// From the cycle at which the request leaves core 0: the bus cycle that grants it, and the one at which agents have answered.
+    fn on_the_bus(&self, cores: u64, leaves: u64) -> (u64, u64) {
+        let granted = self.bus.next(self.core.begins(leaves)) + self.way(cores, CORE_0, MEMORY);
+        (granted, granted + self.address + self.round(cores).0 + self.snoop)
+    }
+
+    /// Cycles from the beginning of a transfer to its end: the first flit comes a way later, the last one as many as there are.
+    fn transfer(&self, bytes: u64, way: u64) -> u64 {
+        bytes.div_ceil(self.width) + way.saturating_sub(1)
     }
 
     /// The core cycle at which a line from memory is there.
-    fn memory_supplies(&self, leaves: u64) -> u64 {
-        let (_, answered) = self.on_the_bus(leaves);
+    fn memory_supplies(&self, cores: u64, leaves: u64) -> u64 {
+        let (_, answered) = self.on_the_bus(cores, leaves);
         let data = self.bus.next(self.bus.begins(answered) + self.latency);
-        self.core.next(self.bus.begins(data + self.transfer(64)))
+        self.core.next(self.bus.begins(data + self.transfer(64, self.way(cores, MEMORY, CORE_0))))
     }
 
     /// The core cycle at which a line from the shared cache is there, or from memory behind it.
-    fn shared_cache_supplies(&self, llc: &Llc, leaves: u64, hits: bool) -> u64 {
-        let (_, answered) = self.on_the_bus(leaves);
+    fn shared_cache_supplies(&self, llc: &Llc, cores: u64, leaves: u64, hits: bool) -> u64 {
+        let (_, answered) = self.on_the_bus(cores, leaves);
         let looked_up = llc.clock.begins(llc.clock.next(self.bus.begins(answered)) + llc.latency);
         let there = looked_up + if hits { 0 } else { self.latency };
-        self.core.next(self.bus.begins(self.bus.next(there) + self.transfer(64)))
+        self.core.next(self.bus.begins(self.bus.next(there) + self.transfer(64, self.way(cores, MEMORY, CORE_0))))
     }
 
-    /// The core cycle at which a line from another cache is there.
+    /// The core cycle at which a line from the cache of core 1 is there.
     fn cache_supplies(&self, leaves: u64) -> u64 {
-        let (_, answered) = self.on_the_bus(leaves);
-        self.core.next(self.bus.begins(answered + self.transfer(64)))
+        let (_, answered) = self.on_the_bus(2, leaves);
+        self.core.next(self.bus.begins(answered + self.transfer(64, self.way(2, CORE_1, CORE_0))))
     }
 
     /// The core cycle at which an upgrade is done.
     fn upgraded(&self, leaves: u64) -> u64 {
-        self.core.next(self.bus.begins(self.on_the_bus(leaves).1))
+        self.core.next(self.bus.begins(self.on_the_bus(2, leaves).1 + self.round(2).1))
     }
 }
 
@@ -124,8 +158,19 @@ fn figures() -> impl Strategy<Value = Figures> {
     let clock =
         || prop_oneof![Just(1000_u64), Just(2600), Just(3000), Just(1300), 100..5000_u64].prop_map(|megahertz| Beat { megahertz });
     let width = prop_oneof![Just(8_u64), Just(16), Just(24), Just(64), Just(128)];
-    (clock(), clock(), caches, 1..4_u64, 0..4_u64, width, prop_oneof![Just(0_u64), 0..200_000_u64]).prop_map(
-        |(core, bus, caches, address, snoop, width, latency)| Figures { core, bus, caches, address, snoop, width, latency },
+    let ring = (1..4_u64, 1..=2_u64).prop_map(|(hop, directions)| Moves::Ring { hop, directions });
+    let moves = prop_oneof![Just(Moves::Bus), Just(Moves::Crossbar), ring];
+    (clock(), clock(), caches, 1..4_u64, 0..4_u64, width, prop_oneof![Just(0_u64), 0..200_000_u64], moves).prop_map(
+        |(core, bus, caches, address, snoop, width, latency, moves)| Figures {
+            core,
+            bus,
+            caches,
+            address,
+            snoop,
+            width,
+            latency,
+            moves,
+        },
     )
 }
 
@@ -138,18 +183,20 @@ proptest! {
         let report = run(&figures.spec(1), &[vec![op]]).unwrap();
         // The access costs one cycle, then the lookups; the jump behind it one more.
         let leaves = 1 + figures.lookups();
-        let back = figures.memory_supplies(leaves);
+        let back = figures.memory_supplies(1, leaves);
         prop_assert_eq!(report.time.0, figures.core.begins(back + 1));
 
-        let (granted, answered) = figures.on_the_bus(leaves);
+        let (granted, answered) = figures.on_the_bus(1, leaves);
         let bus = |cycle| figures.bus.begins(cycle);
         let data = figures.bus.next(bus(answered) + figures.latency);
         let stack = report.stacks[0];
         prop_assert_eq!(stack.of(Owner::MemoryLocal).0, figures.latency);
-        prop_assert_eq!(stack.of(Owner::Coherence).0, bus(answered) - bus(answered - figures.snoop));
-        let waits = bus(granted) - figures.core.begins(leaves) + bus(data) - bus(answered) - figures.latency;
+        let seen = granted + figures.address;
+        prop_assert_eq!(stack.of(Owner::Coherence).0, bus(answered) - bus(seen));
+        let sets_out = granted - figures.way(1, CORE_0, MEMORY);
+        let waits = bus(sets_out) - figures.core.begins(leaves) + bus(data) - bus(answered) - figures.latency;
         prop_assert_eq!(stack.of(Owner::Queue).0, waits);
-        prop_assert_eq!(stack.of(Owner::Network).0, figures.core.begins(back) - bus(data) + bus(granted + figures.address) - bus(granted));
+        prop_assert_eq!(stack.of(Owner::Network).0, figures.core.begins(back) - bus(data) + bus(seen) - bus(sets_out));
     }
 
     #[test]
@@ -157,10 +204,10 @@ proptest! {
         let op = if write { Op::Store(0) } else { Op::Load(0) };
         let spec = NodeSpec { llc: llc.spec(), ..figures.spec(1) };
         let report = run(&spec, &[vec![op]]).unwrap();
-        let back = figures.shared_cache_supplies(&llc, 1 + figures.lookups(), false);
+        let back = figures.shared_cache_supplies(&llc, 1, 1 + figures.lookups(), false);
         prop_assert_eq!(report.time.0, figures.core.begins(back + 1));
         prop_assert_eq!(report.stacks[0].of(Owner::MemoryLocal).0, figures.latency);
-        let (_, answered) = figures.on_the_bus(1 + figures.lookups());
+        let (_, answered) = figures.on_the_bus(1, 1 + figures.lookups());
         let start = llc.clock.next(figures.bus.begins(answered));
         // Lookups in private levels behind the second belong to the same owner.
         if figures.caches.len() <= 2 {
@@ -173,7 +220,7 @@ proptest! {
         // Another core has fetched the line before; in MSI the shared copy says nothing.
         let spec = NodeSpec { llc: llc.spec(), protocol: Some(msi()), ..figures.spec(2) };
         let report = run(&spec, &[vec![Op::Busy(BUSY as i32), Op::Load(3)], vec![Op::Load(0)]]).unwrap();
-        let back = figures.shared_cache_supplies(&llc, 1 + 1 + BUSY + 1 + figures.lookups(), true);
+        let back = figures.shared_cache_supplies(&llc, 2, 1 + 1 + BUSY + 1 + figures.lookups(), true);
         prop_assert_eq!(report.time.0, figures.core.begins(back + 1));
         prop_assert_eq!(report.stacks[0].of(Owner::MemoryLocal).0, 0);
         prop_assert_eq!((report.metrics["node[0].llc.hits"], report.metrics["node[0].llc.misses"]), (1, 1));
@@ -209,9 +256,10 @@ proptest! {
         spec.caches.clear();
         let op = if write { Op::Store(0) } else { Op::Load(0) };
         let report = run(&spec, &[vec![op]]).unwrap();
-        let seen = figures.bus.next(figures.core.begins(1)) + figures.address;
+        let seen = figures.on_the_bus(1, 1).0 + figures.address;
         let data = if write { seen } else { figures.bus.next(figures.bus.begins(seen) + figures.latency) };
-        let back = figures.core.next(figures.bus.begins(data + figures.transfer(8)));
+        let way = if write { figures.way(1, CORE_0, MEMORY) } else { figures.way(1, MEMORY, CORE_0) };
+        let back = figures.core.next(figures.bus.begins(data + figures.transfer(8, way)));
         prop_assert_eq!(report.time.0, figures.core.begins(back + 1));
     }
 

@@ -11,7 +11,7 @@ fn traffic(utilisation: f64, requests: u64) -> (NodeSpec, TrafficSpec) {
     let clock = megahertz(1000);
     let mut spec = node(1);
     spec.caches.clear();
-    spec.interconnect = InterconnectSpec::Bus(BusSpec { width_bytes: 8, ..bus(clock) });
+    spec.interconnect = InterconnectSpec::Snooping(SnoopingSpec { width_bytes: 8, ..bus(clock) });
     spec.memory = MemorySpec::Ideal;
     let source = TrafficSpec {
         requests_per_second: utilisation * clock.hertz() / DATA_CYCLES as f64,
