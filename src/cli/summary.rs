@@ -4,7 +4,7 @@ use super::layout::labelled;
 use crate::base::time::PICOSECONDS_PER_SECOND;
 use crate::experiment::record::Record;
 use crate::experiment::why::{Group, Times};
-use crate::report::facts::{CAUSES, Facts, counter, scalar, share};
+use crate::report::facts::{CAUSES, Facts, counter, scalar, share, text_of};
 use crate::report::human;
 
 /// Owners below this share of the cores' time are not listed.
@@ -74,7 +74,7 @@ fn core_time(record: &Record, facts: &Facts<'_>) -> Option<String> {
 
 fn traffic(facts: &Facts<'_>) -> Option<String> {
     let mut said = Vec::new();
-    for node in facts.nodes.values().take(1) {
+    for (index, node) in facts.nodes.iter().take(1) {
         // The first level for data.
         let first_level = node.cores.values().filter_map(|core| core.caches.iter().find(|(name, _)| !name.ends_with('i')));
         let (mut name, mut misses, mut accesses) = (None, 0, 0);
@@ -93,7 +93,13 @@ fn traffic(facts: &Facts<'_>) -> Option<String> {
         }
         let busy = node.parts.get("interconnect").map_or(0, |counters| counter(counters, "busy_ps"));
         if let Some(share) = share(busy, facts.record.time_ps).filter(|share| *share > 0.0) {
-            said.push(format!("the bus carries data {} of the time", human::percent(share)));
+            let config = facts.node_config(*index).and_then(|node| node.get("interconnect"));
+            let wires = match text_of(config, "kind").as_deref() {
+                Some("crossbar") => "the crossbar's busiest port",
+                Some("ring") => "the ring's busiest link",
+                _ => "the bus",
+            };
+            said.push(format!("{wires} carries data {} of the time", human::percent(share)));
         }
     }
     (!said.is_empty()).then(|| said.join(", "))

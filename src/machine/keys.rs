@@ -570,7 +570,7 @@ choice! {
     pub enum ArbitrationKey {
         /// The first agent after the one served last: nobody starves.
         RoundRobin = "round-robin",
-        /// The core with the lowest number: the others may starve.
+        /// The core with the lowest number, the ports of memory behind them: the others may starve.
         FixedPriority = "fixed-priority",
         /// What arrived at the arbiter first; ties by number.
         FirstCome = "first-come",

@@ -1,5 +1,5 @@
-//! What coherence protocols are good and bad at, on shipped machines and programs: the shapes that textbooks draw (Culler, Singh and
-//! Gupta, section 5.4; Eggers and Katz, "A characterization of sharing in parallel programs and its application to coherency protocol
+//! What coherence protocols, interconnects and a shared cache are good and bad at, on shipped machines and programs: the shapes that
+//! textbooks draw (Culler, Singh and Gupta, section 5.4; Eggers and Katz, "A characterization of sharing in parallel programs and its application to coherency protocol
 //! evaluation", ISCA 1988).
 
 use flynn::experiment::record::Record;
@@ -14,6 +14,15 @@ fn measure(program: &str, protocol: &str) -> Record {
     let machine = machine(&catalogue, "uma-bus-4", &[("address_space.protocol", protocol)]);
     let workload = workload(&catalogue, program);
     run(&request(&machine, &workload, &[]), &catalogue)
+}
+
+/// The time of triad on arrays that do not fit the private caches.
+fn streaming(machine_name: &str, set: &[(&str, &str)]) -> u64 {
+    let catalogue = Catalogue::built_in();
+    let set = [&[("node.cache.L2.size", "32 KiB")], set].concat();
+    let machine = machine(&catalogue, machine_name, &set);
+    let workload = workload(&catalogue, "triad");
+    run(&request(&machine, &workload, &[]), &catalogue).time_ps
 }
 
 fn metric(record: &Record, name: &str) -> u64 {
@@ -81,4 +90,31 @@ fn padding_removes_false_sharing_and_nothing_else() {
     for (cause, (before, after)) in causes(&bare).into_iter().zip(causes(&padded)).take(4).enumerate() {
         assert!(before.abs_diff(after) <= 8, "cause {cause}: {before} without padding, {after} with");
     }
+}
+
+#[test]
+fn a_bus_holds_sixteen_cores_back_a_ring_less_and_a_crossbar_hardly() {
+    let [bus, ring, crossbar] = ["uma-bus-16", "uma-ring-16", "uma-crossbar-16"].map(|name| streaming(name, &[]));
+    let figures = format!("triad on 16 cores: bus {bus} ps, ring {ring} ps, crossbar {crossbar} ps");
+    println!("{figures}");
+    assert!(ring * 10 < bus * 9 && crossbar * 10 < ring * 9 && crossbar * 3 < bus * 2, "{figures}");
+    // The bus is the limit, not the memory behind it: with four channels it is no faster.
+    let more_channels = streaming("uma-bus-16", &[("node.memory.channels", "4")]);
+    assert!(more_channels * 50 > bus * 49, "{figures}; with four channels {more_channels} ps");
+}
+
+#[test]
+fn a_shared_cache_saves_the_way_to_memory_and_none_over_the_bus() {
+    let [without, with] = ["uma-bus-4", "uma-bus-4-llc"].map(|name| {
+        let catalogue = Catalogue::built_in();
+        let machine = machine(&catalogue, name, &[("node.cache.L2.size", "32 KiB")]);
+        run(&request(&machine, &workload(&catalogue, "pointer-chase"), &[]), &catalogue)
+    });
+    let reads = [&without, &with].map(|record| metric(record, "node[0].memory.reads"));
+    let bytes = [&without, &with].map(|record| metric(record, &format!("{BUS}.bytes")));
+    let figures = format!("pointer-chase: {} ps, {} ps; memory reads {reads:?}", without.time_ps, with.time_ps);
+    println!("{figures}");
+    // The warm-up pass has brought everything into the shared cache.
+    assert!(reads[0] > 1000 && reads[1] == 0, "{figures}");
+    assert!(bytes[0] == bytes[1] && with.time_ps * 3 < without.time_ps * 2, "{figures}; bytes over the bus {bytes:?}");
 }

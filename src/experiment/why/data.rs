@@ -182,8 +182,12 @@ impl Run<'_> {
             None => {}
         }
         if let Some(llc) = self.shared_cache() {
-            let (size, had) = (ByteSize(llc.cache.size_bytes), percent(self.found_in_shared_cache()));
-            sentence += &format!(". Of what the LLC ({size}) was asked for it had {had}, the rest came from memory");
+            let (size, found) = (ByteSize(llc.cache.size_bytes), self.found_in_shared_cache());
+            sentence += &if found >= 1.0 {
+                format!(". The LLC ({size}) had all that it was asked for")
+            } else {
+                format!(". Of what the LLC ({size}) was asked for it had {}, the rest went to memory", percent(found))
+            };
             evidence.extend(["llc.hits", "llc.accesses"].map(str::to_owned));
         }
         sentence += ".";
