@@ -43,6 +43,13 @@ pub struct Record {
     /// there at the end, and `writebacks_flushed` what `writebacks` would be if at the end every level, innermost first, wrote its
     /// dirty lines to the next, as Dinero IV does.
     ///
+    /// Of the cache that cores share, `node[0].llc`, the same as of coherent private ones; `bytes_read` and `bytes_written` are of its
+    /// traffic with memory, `bytes_supplied` and `bytes_taken` of that with the interconnect; `busy_ps` is summed over its banks.
+    ///
+    /// Of an interconnect `busy_ps` is the time in which the link that was busiest moved data. A crossbar counts each port, in
+    /// (`interconnect.from_core[2]`, `from_memory[0]`) and out (`to_core[2]`, `to_memory[0]`), a ring each link by the station it
+    /// leads from (`forward[3]`, `backward[3]`): `busy_ps` and `bytes`. Stations are numbered from memory's first port on.
+    ///
     /// Of a coherence protocol: how often each row that moves a line or tells others of it was taken, `protocol.M.bus_rd`; and of
     /// memory's table `protocol.memory.Ready.flush`. Hits that change nothing are not counted here.
     ///

@@ -154,10 +154,11 @@ fn next(arguments: &Arguments, record: &Record) -> (String, &'static str) {
     let with_set = arguments.set.set.iter().map(|(key, value)| format!(" --set '{key}={value}'")).collect::<String>();
     match record.workload.runtime.get("functional").and_then(serde_json::Value::as_bool) {
         Some(true) => return (format!("flynn run {machine} {workload}{with_set}"), "how long would that take?"),
-        Some(false) => {
+        // A shared cache cannot be counted without time.
+        Some(false) if !record.metrics.contains_key("node[0].llc.accesses") => {
             return (format!("flynn run {machine} {workload}{with_set} --functional"), "the same counts, several times as fast");
         }
-        None => {}
+        _ => {}
     }
     let threads = record.workload.runtime.get("threads").and_then(serde_json::Value::as_u64);
     let options = arguments.options();
