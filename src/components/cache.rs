@@ -46,6 +46,8 @@ pub struct CacheArray {
     n_ways: u32,
     policy: Policy,
     departed: Departed,
+    /// Lines held.
+    n_lines: usize,
     /// Versions of the copies, where they are kept.
     versions: Box<[u64]>,
 }
@@ -60,6 +62,7 @@ impl CacheArray {
             n_ways: spec.ways,
             policy: Policy::new(spec.replacement, spec.sets() as usize, spec.ways as usize, random),
             departed: Departed::new(n_slots),
+            n_lines: 0,
             versions: vec![0; if versions { n_slots } else { 0 }].into(),
         }
     }
@@ -128,6 +131,7 @@ impl CacheArray {
         self.leave(slot, false);
         self.departed.arrive(line);
         self.words[slot as usize] = line << 8 | u64::from(state.0);
+        self.n_lines += 1;
         self.policy.fill(slot as usize, self.n_ways as usize);
     }
 
@@ -148,12 +152,16 @@ impl CacheArray {
         }
         self.departed.left(*word >> 8, self.policy.last_used(slot as usize), lost);
         self.policy.empty(slot as usize);
+        self.n_lines -= 1;
         *word = EMPTY;
     }
 
     /// Why a line is not here that is wanted.
     pub fn lacks(&mut self, line: Line) -> Lack {
-        self.departed.lacks(line, |stamp| self.policy.newer(stamp))
+        let (n_lines, n_ways) = (self.n_lines, self.n_ways as usize);
+        self.departed.lacks(line, |stamp, fewest| {
+            n_lines >= fewest && self.policy.older(stamp, n_lines - fewest, n_ways) <= n_lines - fewest
+        })
     }
 
     /// A line was wanted that is not here, and that does not come.

@@ -204,15 +204,16 @@ impl Departed {
         }
     }
 
-    /// Why a line is not here that is wanted: `newer_here` counts the lines here that were used later than at a stamp.
-    pub fn lacks(&mut self, line: Line, newer_here: impl FnOnce(u64) -> usize) -> Lack {
+    /// Why a line is not here that is wanted: `are_newer` says whether of the lines here at least so many were used later than at a
+    /// stamp.
+    pub fn lacks(&mut self, line: Line, are_newer: impl FnOnce(u64, usize) -> bool) -> Lack {
         let was_here = self.seen.add(line);
         let lost = !self.lost.is_empty() && self.lost.remove(&line);
         let Some(&stamp) = self.stamps.get(&line) else {
             return Lack { cause: if was_here { Cause::Capacity } else { Cause::Cold }, lost };
         };
         let newer = self.order.newer(stamp);
-        let is_distant = newer >= self.n_lines || newer + newer_here(stamp) >= self.n_lines;
+        let is_distant = newer >= self.n_lines || are_newer(stamp, self.n_lines - newer);
         Lack { cause: if is_distant { Cause::Capacity } else { Cause::Conflict }, lost }
     }
 

@@ -65,6 +65,8 @@ enum Order {
 #[derive(Clone, Debug)]
 pub struct Policy {
     used: Stamps,
+    /// By set: no line in it was used before this stamp. Hits raise stamps and leave these alone, so they are found anew when asked for.
+    not_before: Box<[u64]>,
     order: Order,
 }
 
@@ -79,7 +81,7 @@ impl Policy {
             Replacement::Random => Order::Random(Box::new(random)),
             Replacement::Srrip => Order::Srrip(vec![DISTANT; n_sets * n_ways].into()),
         };
-        Policy { used: stamps(), order }
+        Policy { used: stamps(), not_before: vec![u64::MAX; n_sets].into(), order }
     }
 
     /// The line in a slot (a way of a set) was accessed.
@@ -96,6 +98,8 @@ impl Policy {
     /// A line came into a slot.
     pub fn fill(&mut self, slot: usize, n_ways: usize) {
         self.used.give(slot);
+        let not_before = &mut self.not_before[slot / n_ways];
+        *not_before = (*not_before).min(self.used.clock);
         match &mut self.order {
             Order::Fifo(stamps) => stamps.give(slot),
             Order::Lru | Order::Random(_) => {}
@@ -145,9 +149,19 @@ impl Policy {
         self.used.stamps[slot] = 0;
     }
 
-    /// How many slots were accessed later than at a stamp.
-    pub fn newer(&self, stamp: u64) -> usize {
-        self.used.stamps.iter().filter(|&&other| other > stamp).count()
+    /// How many lines were accessed last at a stamp or before, as far as they are no more than `most`.
+    pub fn older(&mut self, stamp: u64, most: usize, n_ways: usize) -> usize {
+        let mut older = 0;
+        for (set, not_before) in self.not_before.iter_mut().enumerate().filter(|(_, not_before)| **not_before <= stamp) {
+            let stamps = &self.used.stamps[set * n_ways..(set + 1) * n_ways];
+            let used = stamps.iter().copied().filter(|&other| other > 0);
+            *not_before = used.clone().min().unwrap_or(u64::MAX);
+            older += used.filter(|&other| other <= stamp).count();
+            if older > most {
+                break;
+            }
+        }
+        older
     }
 
     /// Bytes of the host's memory it takes.
@@ -159,7 +173,7 @@ impl Policy {
             Order::Random(_) => std::mem::size_of::<Stream>(),
             Order::Srrip(predictions) => predictions.len(),
         };
-        8 * self.used.stamps.len() + order
+        8 * (self.used.stamps.len() + self.not_before.len()) + order
     }
 }
 
