@@ -523,7 +523,7 @@ section! {
     pub struct StreamKeys {
         /// Streams followed at once; a new one takes the place of the one used longest ago.
         streams: Whole<1, 256> = Whole(8),
-        /// Lines brought at a time, at most.
+        /// Lines brought for each line that is used, at most; with 1 a stream never gets further ahead than one line.
         degree: Whole<1, 64> = Whole(2),
         /// How many lines ahead of the last one used a stream is brought.
         distance: Whole<1, 4096> = Whole(8),
