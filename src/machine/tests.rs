@@ -85,6 +85,7 @@ fn every_shipped_machine_resolves_to_what_it_says() {
             ("uma-ring-16", 16, "MIMD"),
             ("uniprocessor", 1, "SISD"),
             ("uniprocessor-out-of-order", 1, "SISD"),
+            ("uniprocessor-prefetch", 1, "SISD"),
             ("uniprocessor-tlb", 1, "SISD"),
         ]
     );

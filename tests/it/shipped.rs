@@ -115,6 +115,7 @@ fn every_program_gives_the_same_values_on_every_machine() {
         "uma-bus-4",
         "uma-bus-4-llc",
         "uniprocessor-out-of-order",
+        "uniprocessor-prefetch",
         "uniprocessor-tlb",
     ]
     .map(|name| machine(&catalogue, name, &[]))

@@ -17,6 +17,7 @@ const MACHINES: [&str; 13] = [
     "uma-ring-16",
     "uniprocessor",
     "uniprocessor-out-of-order",
+    "uniprocessor-prefetch",
     "uniprocessor-tlb",
 ];
 
