@@ -17,9 +17,13 @@ use crate::base::address::{Address, Line};
 pub enum PrefetcherKind {
     NextLine,
     /// A reference prediction table of so many entries, direct-mapped by the instruction's address; a power of two.
-    Stride { entries: u32 },
+    Stride {
+        entries: u32,
+    },
     /// So many streams are followed at once.
-    Stream { streams: u32 },
+    Stream {
+        streams: u32,
+    },
 }
 
 /// A prefetcher.

@@ -14,7 +14,8 @@ use crate::components::spec::{
 use crate::components::translation::{TlbSpec, TranslationSpec};
 use crate::machine::keys::{
     ArbitrationKey, CacheKeys, CacheLevelKeys, ConsistencyKey, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys,
-    IntervalKeys, LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, PrefetcherKeys, ReplacementKey, TlbKeys, UnitKeys, WriteKey,
+    IntervalKeys, LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, PrefetcherKeys, ReplacementKey, TlbKeys, UnitKeys,
+    WriteKey,
 };
 use crate::program::code::OperationClass;
 
@@ -29,7 +30,9 @@ pub fn node_spec(keys: &NodeKeys, page_bytes: u64, protocol: Option<Arc<Protocol
         cores: keys.cores.0 as u32,
         core: core_spec(&keys.core),
         caches: caches(&keys.cache).map(|(name, cache)| cache_spec(name, cache)).collect(),
-        prefetcher: caches(&keys.cache).find_map(|(_, cache)| cache.prefetcher.value.as_ref()).map(|own| prefetcher_spec(own, page_bytes)),
+        prefetcher: caches(&keys.cache)
+            .find_map(|(_, cache)| cache.prefetcher.value.as_ref())
+            .map(|own| prefetcher_spec(own, page_bytes)),
         translation: keys.tlb.value.as_ref().map(|tlb| translation_spec(tlb, page_bytes)),
         interconnect: interconnect_spec(&keys.interconnect),
         llc: keys.cache.llc.value.as_ref().and_then(|llc| llc_spec(llc, &keys.interconnect)),

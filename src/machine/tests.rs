@@ -192,6 +192,24 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
                 ("[address_space]", &shared_cache("ways = 16")),
             ],
         ),
+        ("a prefetcher of another kind", &[("ways = 8", "ways = 8\nprefetcher = { kind = \"markov\" }")]),
+        ("a prefetcher's odd table", &[("ways = 8", "ways = 8\nprefetcher = { kind = \"stride\", entries = 48 }")]),
+        (
+            "a prefetcher beside a store buffer",
+            &[
+                ("ways = 8", "ways = 8\nprefetcher = { kind = \"stream\" }"),
+                (", clock = \"2 GHz\"", ", clock = \"2 GHz\", consistency = \"tso\""),
+            ],
+        ),
+        ("a prefetcher behind the first level", &[("[node.cache.L2]", "[node.cache.L2]\nprefetcher = { kind = \"next-line\" }")]),
+        (
+            "a prefetcher without a protocol",
+            &[
+                ("cores = 4", "cores = 1"),
+                ("ways = 8", "ways = 8\nprefetcher = { kind = \"stream\" }"),
+                ("protocol = \"mesi\"", "protocol = \"none\""),
+            ],
+        ),
         ("an organisation that is not built yet", &[("\"uma\"", "\"numa\"")]),
         ("a memory that is not built yet", &[("{ part = \"simple-dram\", latency = \"70 ns\" }", "{ kind = \"dram\" }")]),
         ("several nodes", &[("cores = 4", "cores = 4\ncount = 2")]),

@@ -276,7 +276,14 @@ impl Core {
                 }
                 Ok(Found::Ask(transaction)) => {
                     let cycle = own.window.instructions_found(cycle, self.levels.further(FetchKind, usize::MAX));
-                    own.misses.push(Miss { line, write: false, fetch: true, transaction, waiters: vec![Lookup::Fetch], prefetch: false });
+                    own.misses.push(Miss {
+                        line,
+                        write: false,
+                        fetch: true,
+                        transaction,
+                        waiters: vec![Lookup::Fetch],
+                        prefetch: false,
+                    });
                     return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
                 }
                 Ok(Found::Stall) => {
@@ -370,8 +377,13 @@ impl Core {
         shared: &mut Shared,
     ) -> Option<Pause> {
         let asked = self.foresee((instruction?, address), found, cycle, own.n_mshrs - own.misses.len(), shared);
-        let prefetch = |&line: &Line| {
-            Miss { line, write: false, fetch: false, transaction: Transaction::BusRd, waiters: Vec::new(), prefetch: true }
+        let prefetch = |&line: &Line| Miss {
+            line,
+            write: false,
+            fetch: false,
+            transaction: Transaction::BusRd,
+            waiters: Vec::new(),
+            prefetch: true,
         };
         own.misses.extend(asked.iter().map(prefetch));
         (!asked.is_empty()).then_some(Pause::Prefetch)

@@ -19,8 +19,8 @@ use crate::components::message::Message;
 use crate::components::owner::{Owner, Stack, Timeline};
 use crate::components::prefetcher::{Prefetcher, PrefetcherSpec, Seen};
 use crate::components::shared::Shared;
-use crate::engine::Port;
 use crate::components::trace::Kind;
+use crate::engine::Port;
 
 /// What became of the lines that a prefetcher named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

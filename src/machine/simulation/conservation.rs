@@ -47,7 +47,11 @@ impl Node {
                 }
             }
             if let Some(prefetched) = core.prefetched() {
-                same(&format!("lines that core {number} asked for beforehand, and those that came"), prefetched.issued, prefetched.filled)?;
+                same(
+                    &format!("lines that core {number} asked for beforehand, and those that came"),
+                    prefetched.issued,
+                    prefetched.filled,
+                )?;
             }
             let Some(caches) = core.caches() else { continue };
             let accesses = looked + walk_loads;

@@ -13,8 +13,8 @@ use crate::components::llc::LlcCounters;
 use crate::components::memory::MemoryCounters;
 use crate::components::owner::{Owner, Stack};
 use crate::components::part::Part;
-use crate::components::spec::Holds;
 use crate::components::snooping::{InterconnectCounters, Transport};
+use crate::components::spec::Holds;
 use crate::components::traffic::TrafficCounters;
 use crate::components::translation::Translation;
 
