@@ -345,6 +345,8 @@ impl PrivateCaches {
         for passed in 0..self.levels.depth(Kind::Read) {
             let number = self.levels.on_way(Kind::Read, passed);
             let level = self.levels.get_mut(number);
+            // Nobody misses it, but whoever misses it later lost it since.
+            level.array.lacks(line);
             if level.inclusion == Inclusion::Exclusive {
                 level.array.pass(line);
             }
