@@ -58,7 +58,7 @@ fn a_stride_needs_its_own_prefetcher() {
     // One line of every page: no stream, and no next line, but one step of one load. Pages are large, so that steps do not leave them.
     let large = [("address_space.page_size", "2 MiB")];
     let sizes = [("pages", "8192"), ("rounds", "1")];
-    let misses = |table| counted(&measure("uniprocessor", table, "strided", &sizes, &large), "l2.misses");
+    let misses = |table: Option<&str>| counted(&measure("uniprocessor", table, "strided", &sizes, &large), "l2.misses");
     let none = misses(None);
     let [next, stream] = ["{ kind = \"next-line\" }", "{ kind = \"stream\" }"].map(|table| misses(Some(table)));
     let [near, far] = ["2", "16"].map(|distance| misses(Some(&format!("{{ kind = \"stride\", distance = {distance} }}"))));
