@@ -145,7 +145,7 @@ fn a_prefetched_line_that_left_is_missed_for_want_of_room() {
     // A cache of one set of two lines: line 0 brings line 1, lines 8 and 16 drive both out, and line 1 is wanted for the first time.
     let mut small = spec(Some(prefetcher(PrefetcherKind::NextLine, 1, 1)));
     small.caches = vec![cache("L1d", 1, 2, 2)];
-    let report = run(&small, &walk([0, 64, 128, 8], 200)).unwrap();
+    let report = run(&small, &walk([0, 8, 16, 1], 200)).unwrap();
     let causes = ["misses_cold", "misses_capacity", "misses_conflict"].map(|name| counted(&report, name));
     assert_eq!(causes, [3, 1, 0]);
 }
