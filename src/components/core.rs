@@ -22,6 +22,7 @@ mod account;
 mod fetch;
 mod out_of_order;
 mod plain;
+mod prefetch;
 mod run;
 mod store_buffer;
 mod supply;
@@ -57,6 +58,8 @@ pub use fetch::text;
 pub use account::{CoreAccount, LineStacks, NotConserved, Totals};
 use out_of_order::OutOfOrder;
 use plain::Plain;
+pub use prefetch::PrefetchCounters;
+use prefetch::Prefetching;
 use run::Pause;
 use store_buffer::StoreBuffer;
 use window::OperationTable;
@@ -179,6 +182,7 @@ pub struct Core {
     out_of_order: Option<Box<OutOfOrder>>,
     translator: Option<Box<Translator>>,
     predictor: Option<Box<Predictor>>,
+    prefetching: Option<Box<Prefetching>>,
     /// What follows a block that ends with nothing special.
     after_block: Then,
     /// Of an in-order core under total store order.
@@ -249,6 +253,8 @@ impl Core {
         let translator = Translator::new(number, spec, program.code.arena.size.max(program.text.end));
         let predictor = spec.core.branches.map(|branches| Box::new(Predictor::new(branches.predictor)));
         let buffer = spec.core.store_buffer.filter(|_| path == Path::Cached).map(|stores| Box::new(StoreBuffer::new(stores)));
+        let n_lines = spec.caches.iter().map(|cache| cache.size_bytes / u64::from(cache.line_bytes)).sum();
+        let prefetching = spec.prefetcher.map(|own| Box::new(Prefetching::new(own, spec.line_bytes(), n_lines)));
         let nowhere = Function { phase: crate::program::code::Phase::Main, entry: 0, blocks: 0..0, parallel: false };
         let context = program.interpreter.context(u32::from(number), &nowhere);
         Core {
@@ -258,7 +264,7 @@ impl Core {
             path,
             watched: spec.checks && caches.is_some(),
             levels: Lookups::new(&spec.caches),
-            careful: spec.checks && caches.is_some() || translator.is_some(),
+            careful: spec.checks && caches.is_some() || translator.is_some() || prefetching.is_some(),
             lookups: spec.lookups(),
             program,
             shared,
@@ -270,6 +276,7 @@ impl Core {
             translator,
             after_block: if predictor.is_some() { Then::Branch } else { Then::Step },
             predictor,
+            prefetching,
             buffer,
             context,
             stage: Stage::Idle,
@@ -300,6 +307,9 @@ impl Core {
         self.account.reset();
         if let Some(caches) = &mut self.caches {
             caches.reset_counters();
+            if let Some(own) = &mut self.prefetching {
+                own.begin(caches);
+            }
         }
         if let Some(plain) = &mut self.plain {
             plain.caches.reset_counters();
@@ -376,7 +386,8 @@ impl Core {
         let window = self.out_of_order.as_ref().map_or(0, |own| own.footprint());
         let translation = self.translation().map_or(0, Translation::footprint);
         let predictor = self.predictor.as_ref().map_or(0, |own| own.footprint());
-        std::mem::size_of::<Core>() + caches + plain + window + translation + predictor + self.account.footprint()
+        let prefetching = self.prefetching.as_ref().map_or(0, |own| own.footprint());
+        std::mem::size_of::<Core>() + caches + plain + window + translation + predictor + prefetching + self.account.footprint()
     }
 
     /// A message has come.
@@ -446,7 +457,7 @@ impl Core {
                 pause
             }
         };
-        let goes_on = matches!(pause, Pause::Ask { .. } | Pause::Leave { .. } | Pause::Walked { .. });
+        let goes_on = matches!(pause, Pause::Ask { .. } | Pause::Leave { .. } | Pause::Walked { .. } | Pause::Prefetch);
         shared.spend(std::mem::take(&mut self.account.unspent));
         match pause {
             // What the core does at that cycle reaches no one before its lookups are over.
@@ -470,8 +481,9 @@ impl Core {
             }
             Pause::Blocked => self.send_posted(Time::ZERO, &mut shared, port),
             Pause::Finished => self.arrive(&mut shared, port),
-            Pause::Interrupted => {}
+            Pause::Prefetch | Pause::Interrupted => {}
         }
+        self.send_prefetches(&mut shared, port);
         if shared.interruption.is_some() {
             port.stop();
             return false;
@@ -618,10 +630,15 @@ impl Core {
         // What the operation costs was paid before it stalled.
         self.cycle = cycle;
         self.go_back();
-        self.stage = match self.then {
+        self.stage = self.stage_in_progress();
+    }
+
+    /// Where the access in progress is made.
+    fn stage_in_progress(&self) -> Stage {
+        match self.then {
             Then::Synchronise(request) if self.next == self.end && self.fetching.is_empty() => Stage::Synchronise(request),
             _ => Stage::References,
-        };
+        }
     }
 
     /// What an `await` waits for may have changed at an instant: its first lookup from then on is made.
@@ -666,7 +683,8 @@ impl Core {
             let completed = self.complete_miss(&mut own, (transaction, line, is_shared, version), time, shared);
             self.out_of_order = Some(own);
             match completed {
-                Ok(None) => {}
+                // A synchronising operation may wait for a line, or a place, that was asked for beforehand.
+                Ok(None) => self.try_again(time),
                 Ok(Some(next)) => {
                     let cycle = self.clock.cycle_at_or_after(time);
                     self.ask(Command::Coherent(next), line, cycle, shared, port);
@@ -697,6 +715,12 @@ impl Core {
             return;
         }
         self.unblock_store(time);
+        if let Some(transaction) = transaction
+            && self.prefetching.as_ref().is_some_and(|own| own.awaits(line))
+        {
+            self.complete_prefetch((transaction, line, is_shared, version), time, shared, port);
+            return;
+        }
         let Stage::Waiting(pending) = self.stage else { return };
         if let (Some(caches), Some(transaction)) = (&mut self.caches, transaction) {
             let mut observer = shared.observe(self.number, time, NO_ACCESS);

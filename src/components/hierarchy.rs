@@ -23,7 +23,7 @@ use crate::base::time::Time;
 use crate::coherence::agent::{Access, Agent, Answer};
 use crate::coherence::controller::{Impossible, Transaction, Transition};
 use crate::coherence::protocol::{AgentAction, AgentEvent, Permission, Protocol, State, Vocabulary};
-use crate::components::cache::{DIRTY, Permissions, READ, TRACED, WRITE};
+use crate::components::cache::{DIRTY, Permissions, READ, Slot, TRACED, WRITE};
 use crate::components::causes::{Cause, Causes, Lack, Losses};
 use crate::components::message::WORD_BYTES;
 use crate::components::spec::{CacheSpec, Inclusion};
@@ -231,12 +231,29 @@ impl PrivateCaches {
 
     /// An access to a line that no level holds.
     fn missing(&mut self, line: Line, kind: Kind, observer: &mut Observer<'_>) -> Result<Lookup, Broken> {
-        let anchor = self.levels.anchor(kind);
-        let Some((slot, victim)) = self.choose(anchor, line) else { return Ok(Lookup::Stall) };
-        if !self.has_room_for_victim(victim.map(|_| (slot, anchor))) {
-            return Ok(Lookup::Stall);
-        }
+        let Some(room) = self.room_for(line, kind) else { return Ok(Lookup::Stall) };
         let lost = self.count_misses(line, kind, (self.levels.depth(kind), true), observer.source_line);
+        self.ask_for(line, kind, room, lost, observer).map(Lookup::Ask)
+    }
+
+    /// The slot of the outermost level that a line which no level holds would take, with the line that has to leave it; `None` where
+    /// there is no room for the one or the other.
+    fn room_for(&mut self, line: Line, kind: Kind) -> Option<(Slot, Option<Line>)> {
+        let anchor = self.levels.anchor(kind);
+        let (slot, victim) = self.choose(anchor, line)?;
+        self.has_room_for_victim(victim.map(|_| (slot, anchor))).then_some((slot, victim))
+    }
+
+    /// A line that no level holds gets its room, and is to be asked for.
+    fn ask_for(
+        &mut self,
+        line: Line,
+        kind: Kind,
+        (slot, victim): (Slot, Option<Line>),
+        lost: u8,
+        observer: &mut Observer<'_>,
+    ) -> Result<Transaction, Broken> {
+        let anchor = self.levels.anchor(kind);
         if let Some(victim) = victim {
             self.displace(anchor, slot, victim, observer)?;
         }
@@ -244,7 +261,7 @@ impl PrivateCaches {
         match self.agent_access(self.levels.find(line), kind, observer)? {
             Access::Asked(transaction) => {
                 self.await_line(line, kind, lost, observer);
-                Ok(Lookup::Ask(transaction))
+                Ok(transaction)
             }
             Access::Performed | Access::Stalled => {
                 Err(Broken::Incoherent(line, format!("core {} used a line it does not hold", observer.core)))
@@ -311,6 +328,30 @@ impl PrivateCaches {
                 self.count_cause(number, cause, source_line);
             }
         }
+    }
+
+    /// Whether any level holds a line, or waits for it.
+    pub fn holds(&self, line: Line) -> bool {
+        self.levels.find(line).is_held()
+    }
+
+    /// A line that no level holds is to be brought beforehand, as if for a read: what to ask for; `None` where there is no room. No
+    /// access of the program misses it, so none is counted.
+    pub fn prefetch(&mut self, line: Line, observer: &mut Observer<'_>) -> Result<Option<Transaction>, Broken> {
+        if self.agent.is_leaving(line) || self.holds(line) {
+            return Ok(None);
+        }
+        let Some(room) = self.room_for(line, Kind::Read) else { return Ok(None) };
+        for passed in 0..self.levels.depth(Kind::Read) {
+            let number = self.levels.on_way(Kind::Read, passed);
+            let level = self.levels.get_mut(number);
+            // Nobody misses it, but whoever misses it later lost it since.
+            level.array.lacks(line);
+            if level.inclusion == Inclusion::Exclusive {
+                level.array.pass(line);
+            }
+        }
+        self.ask_for(line, Kind::Read, room, 0, observer).map(Some)
     }
 
     /// An access takes effect.

@@ -5,6 +5,7 @@
 //!   core       in-order and out-of-order cores: block (costs of Code), predictor, hierarchy (coherent caches) or plain (caches of the
 //!              only core)
 //!   cache      a cache's array: replacement
+//!   prefetcher which lines will be wanted next
 //!   translation TLBs and the page table
 //!   replay     a core that replays a trace
 //!   snooping, ideal
@@ -32,6 +33,7 @@ pub mod owner;
 pub mod part;
 pub mod plain;
 pub mod predictor;
+pub mod prefetcher;
 pub mod replacement;
 pub mod replay;
 pub mod shared;

@@ -23,6 +23,7 @@ use crate::coherence::consistency::Consistency;
 use crate::coherence::protocol::Protocol;
 use crate::components::lookups::Lookups;
 use crate::components::predictor::PredictorSpec;
+use crate::components::prefetcher::{PrefetcherKind, PrefetcherSpec};
 use crate::components::trace::Kind;
 use crate::components::translation::TranslationSpec;
 use crate::program::code::OperationClass;
@@ -313,6 +314,8 @@ pub struct NodeSpec {
     pub caches: Vec<CacheSpec>,
     /// How each core translates addresses of data; absent: that takes no time.
     pub translation: Option<TranslationSpec>,
+    /// What each core's first cache for data prefetches, where it does.
+    pub prefetcher: Option<PrefetcherSpec>,
     pub interconnect: InterconnectSpec,
     /// The cache that all cores share, where there is one.
     pub llc: Option<LlcSpec>,
@@ -458,6 +461,17 @@ impl NodeSpec {
             || self.caches.first().is_some_and(|cache| cache.holds == Holds::Both)
     }
 
+    /// Misses of a core that can be under way at a time, those of lines asked for beforehand included.
+    pub fn misses(&self) -> u32 {
+        let beforehand = match (&self.prefetcher, &self.core.out_of_order) {
+            (None, _) => 0,
+            (Some(own), None) => own.mshrs,
+            // In the window's registers; a synchronising operation, which needs none, comes on top.
+            (Some(_), Some(_)) => 1,
+        };
+        self.core.misses() + beforehand
+    }
+
     /// The protocol, where there is anything to keep coherent.
     pub fn coherence(&self) -> Option<Arc<Protocol>> {
         self.protocol.clone().filter(|_| !self.caches.is_empty())
@@ -491,6 +505,7 @@ impl NodeSpec {
         }
         self.cache_faults(&mut faults);
         self.translation_faults(&mut faults);
+        self.prefetcher_faults(&mut faults);
         self.out_of_order_faults(&mut faults);
         self.predictor_faults(&mut faults);
         if self.core.store_buffer.is_some() && self.core.consistency == Consistency::Sc {
@@ -524,6 +539,34 @@ impl NodeSpec {
             memory.faults(&mut faults);
         }
         faults
+    }
+
+    fn prefetcher_faults(&self, faults: &mut Vec<SpecFault>) {
+        let Some(prefetcher) = &self.prefetcher else { return };
+        let name = self.caches.iter().find(|cache| cache.holds.includes(Holds::Data)).map_or("L1d", |cache| &cache.name);
+        if self.is_plain() {
+            faults.push(SpecFault::new(
+                format!("cache.{name}.prefetcher"),
+                "prefetchers without a coherence protocol are not built yet",
+                "MESI is a usual one, also for one core",
+            ));
+        }
+        if self.core.consistency == Consistency::Tso {
+            faults.push(SpecFault::new(
+                "core.consistency",
+                "a prefetcher beside a store buffer is not built yet",
+                format!("leave out `[node.cache.{name}.prefetcher]`, or leave the core \"sc\""),
+            ));
+        }
+        if let PrefetcherKind::Stride { entries } = prefetcher.kind
+            && !entries.is_power_of_two()
+        {
+            faults.push(SpecFault::new(
+                format!("cache.{name}.prefetcher.entries"),
+                format!("a table of {entries} entries cannot be built"),
+                format!("{} or {} would do", entries.next_power_of_two() / 2, entries.next_power_of_two()),
+            ));
+        }
     }
 
     fn translation_faults(&self, faults: &mut Vec<SpecFault>) {

@@ -64,6 +64,11 @@ pub struct Record {
     /// Of a core whose addresses are translated: `tlb.l1` and `tlb.l2` with `accesses`, `hits` and `misses`, `tlb.walks` of the page
     /// table, their `tlb.walk_loads`, which are also accesses of the data caches, and `tlb.merged_walks`, misses that found a walk of
     /// their page under way. What translation adds to the time is `stack.translation_ps`.
+    ///
+    /// Of the first cache for data of a core that prefetches (`l1d`): `prefetches`, lines asked for beforehand; `prefetches_useful`,
+    /// accesses that were the first to find one there, `prefetches_late`, on its way; `prefetches_useless`, lines that left unused; and
+    /// `prefetches_dropped`, lines named for which there was no register or no room. A prefetch is no access, no hit and no miss; an
+    /// access that finds its line on its way counts as a hit when the line is there, in a window as `merged_misses`.
     pub metrics: IndexMap<String, u64>,
     /// Costs by source line, costliest first; times are sums over all cores.
     pub profile: Vec<ProfileLine>,

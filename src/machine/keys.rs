@@ -425,10 +425,11 @@ section! {
         holds: Option<HoldsKey>,
         /// What it holds of the lines that the levels inside it hold; absent, it is inclusive where there are any.
         inclusion: Option<InclusionKey>,
+        /// What is brought before it is asked for. Only the first cache for data has one, with a coherence protocol.
+        prefetcher: Option<PrefetcherKeys>,
     }
     later {
         "shared_by" => "caches that several cores share are",
-        "prefetcher" => "prefetchers are",
         "mshrs" => "caches with several misses under way are",
     }
 }
@@ -473,6 +474,61 @@ section! {
         latency: CycleCount,
         /// Which entry of a full set makes room.
         replacement: ReplacementKey = ReplacementKey::Lru,
+    }
+}
+
+tagged! {
+    /// What is brought into a cache before it is asked for. What is foreseen is asked for like what a load misses, while the core goes
+    /// on; it is dropped where no miss status holding register or no place is free, and never lies on another page
+    /// (`address_space.page_size`).
+    pub enum PrefetcherKeys {
+        /// At a miss, and at the first use of a prefetched line, the lines behind it (tagged prefetch: Smith, ACM Computing Surveys
+        /// 14(3), 1982).
+        NextLine(NextLineKeys) = "next-line",
+        /// Where the addresses of one load or store go on by the same step, those some steps further on (reference prediction table:
+        /// Baer and Chen, Supercomputing 1991).
+        Stride(StrideKeys) = "stride",
+        /// Where misses go up or down line after line, the lines ahead (after the stream buffers of Jouppi, ISCA 1990, and Palacharla
+        /// and Kessler, ISCA 1994; lines come into the cache itself).
+        Stream(StreamKeys) = "stream",
+    }
+}
+
+section! {
+    /// A prefetcher of the next lines.
+    pub struct NextLineKeys {
+        /// Lines brought at a time.
+        degree: Whole<1, 64> = Whole(1),
+        /// Lines that may be on their way at once in an in-order core; an out-of-order core has its own `mshrs`.
+        mshrs: Whole<1, 256> = Whole(8),
+    }
+}
+
+section! {
+    /// A prefetcher of strides.
+    pub struct StrideKeys {
+        /// Instructions whose steps are known: a power of two.
+        entries: Whole<1, 65536> = Whole(64),
+        /// Steps brought at a time.
+        degree: Whole<1, 64> = Whole(1),
+        /// How many steps ahead the first of them is.
+        distance: Whole<1, 4096> = Whole(16),
+        /// Lines that may be on their way at once in an in-order core; an out-of-order core has its own `mshrs`.
+        mshrs: Whole<1, 256> = Whole(8),
+    }
+}
+
+section! {
+    /// A prefetcher of streams.
+    pub struct StreamKeys {
+        /// Streams followed at once; a new one takes the place of the one used longest ago.
+        streams: Whole<1, 256> = Whole(8),
+        /// Lines brought for each line that is used, at most; with 1 a stream never gets further ahead than one line.
+        degree: Whole<1, 64> = Whole(2),
+        /// How many lines ahead of the last one used a stream is brought.
+        distance: Whole<1, 4096> = Whole(8),
+        /// Lines that may be on their way at once in an in-order core; an out-of-order core has its own `mshrs`.
+        mshrs: Whole<1, 256> = Whole(8),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::base::quantity::Frequency;
 use crate::coherence::consistency::Consistency;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
+use crate::components::prefetcher::{PrefetcherKind, PrefetcherSpec};
 use crate::components::spec::{
     Arbitration, BranchSpec, CacheSpec, CoreSpec, Holds, Inclusion, InterconnectSpec, LlcSpec, MemorySpec, NodeSpec,
     OutOfOrderSpec, Replacement, SimpleMemorySpec, SnoopingSpec, TransportSpec, UnitSpec, WritePolicy,
@@ -13,7 +14,8 @@ use crate::components::spec::{
 use crate::components::translation::{TlbSpec, TranslationSpec};
 use crate::machine::keys::{
     ArbitrationKey, CacheKeys, CacheLevelKeys, ConsistencyKey, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys,
-    IntervalKeys, LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, ReplacementKey, TlbKeys, UnitKeys, WriteKey,
+    IntervalKeys, LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, PrefetcherKeys, ReplacementKey, TlbKeys, UnitKeys,
+    WriteKey,
 };
 use crate::program::code::OperationClass;
 
@@ -28,6 +30,9 @@ pub fn node_spec(keys: &NodeKeys, page_bytes: u64, protocol: Option<Arc<Protocol
         cores: keys.cores.0 as u32,
         core: core_spec(&keys.core),
         caches: caches(&keys.cache).map(|(name, cache)| cache_spec(name, cache)).collect(),
+        prefetcher: caches(&keys.cache)
+            .find_map(|(_, cache)| cache.prefetcher.value.as_ref())
+            .map(|own| prefetcher_spec(own, page_bytes)),
         translation: keys.tlb.value.as_ref().map(|tlb| translation_spec(tlb, page_bytes)),
         interconnect: interconnect_spec(&keys.interconnect),
         llc: keys.cache.llc.value.as_ref().and_then(|llc| llc_spec(llc, &keys.interconnect)),
@@ -187,6 +192,19 @@ fn replacement(key: ReplacementKey) -> Replacement {
         ReplacementKey::Random => Replacement::Random,
         ReplacementKey::Srrip => Replacement::Srrip,
     }
+}
+
+fn prefetcher_spec(keys: &PrefetcherKeys, page_bytes: u64) -> PrefetcherSpec {
+    let (kind, degree, distance, mshrs) = match keys {
+        PrefetcherKeys::NextLine(keys) => (PrefetcherKind::NextLine, keys.degree.0, 1, keys.mshrs.0),
+        PrefetcherKeys::Stride(keys) => {
+            (PrefetcherKind::Stride { entries: keys.entries.0 as u32 }, keys.degree.0, keys.distance.0, keys.mshrs.0)
+        }
+        PrefetcherKeys::Stream(keys) => {
+            (PrefetcherKind::Stream { streams: keys.streams.0 as u32 }, keys.degree.0, keys.distance.0, keys.mshrs.0)
+        }
+    };
+    PrefetcherSpec { kind, degree: degree as u32, distance: distance as u32, mshrs: mshrs as u32, page_bytes }
 }
 
 fn translation_spec(keys: &TlbKeys, page_bytes: u64) -> TranslationSpec {

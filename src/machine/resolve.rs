@@ -249,6 +249,12 @@ impl Resolver<'_> {
                 let help = "leave the key out of a first level";
                 self.fault(&cache.inclusion.place, &format!("node.cache.{name}.inclusion"), message, help);
             }
+            if cache.prefetcher.is_some() && (seen.iter().any(|&inner| inner.includes(Holds::Data)) || !holds.includes(Holds::Data))
+            {
+                let message = format!("{name} is not the first cache for data");
+                let help = "a prefetcher belongs to the first cache for data; prefetchers of others are not built yet";
+                self.fault(&cache.prefetcher.place, &format!("node.cache.{name}.prefetcher"), message, help);
+            }
             seen.push(holds);
         }
     }

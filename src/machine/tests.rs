@@ -85,6 +85,7 @@ fn every_shipped_machine_resolves_to_what_it_says() {
             ("uma-ring-16", 16, "MIMD"),
             ("uniprocessor", 1, "SISD"),
             ("uniprocessor-out-of-order", 1, "SISD"),
+            ("uniprocessor-prefetch", 1, "SISD"),
             ("uniprocessor-tlb", 1, "SISD"),
         ]
     );
@@ -189,6 +190,24 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
             &[
                 ("{ kind = \"bus\", width = \"16 B\", clock = \"1 GHz\" }", "\"ideal\""),
                 ("[address_space]", &shared_cache("ways = 16")),
+            ],
+        ),
+        ("a prefetcher of another kind", &[("ways = 8", "ways = 8\nprefetcher = { kind = \"markov\" }")]),
+        ("a prefetcher's odd table", &[("ways = 8", "ways = 8\nprefetcher = { kind = \"stride\", entries = 48 }")]),
+        (
+            "a prefetcher beside a store buffer",
+            &[
+                ("ways = 8", "ways = 8\nprefetcher = { kind = \"stream\" }"),
+                (", clock = \"2 GHz\"", ", clock = \"2 GHz\", consistency = \"tso\""),
+            ],
+        ),
+        ("a prefetcher behind the first level", &[("[node.cache.L2]", "[node.cache.L2]\nprefetcher = { kind = \"next-line\" }")]),
+        (
+            "a prefetcher without a protocol",
+            &[
+                ("cores = 4", "cores = 1"),
+                ("ways = 8", "ways = 8\nprefetcher = { kind = \"stream\" }"),
+                ("protocol = \"mesi\"", "protocol = \"none\""),
             ],
         ),
         ("an organisation that is not built yet", &[("\"uma\"", "\"numa\"")]),

@@ -109,7 +109,7 @@ pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: 
     let mut parts = Vec::new();
     let mut agents = Vec::new();
     // Requests of a core that can be on their way or waiting: its misses, and write-backs.
-    let misses = spec.core.misses();
+    let misses = spec.misses();
     let request_places = misses + leaving_places(spec, misses);
     let under_way = match &spec.interconnect {
         InterconnectSpec::Ideal => (spec.cores + places.sources) * request_places,

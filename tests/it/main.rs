@@ -8,6 +8,7 @@ mod floors;
 mod litmus;
 mod machine;
 mod notation;
+mod prefetch;
 mod reasons;
 mod shapes;
 mod shipped;

@@ -115,6 +115,7 @@ fn every_program_gives_the_same_values_on_every_machine() {
         "uma-bus-4",
         "uma-bus-4-llc",
         "uniprocessor-out-of-order",
+        "uniprocessor-prefetch",
         "uniprocessor-tlb",
     ]
     .map(|name| machine(&catalogue, name, &[]))
@@ -156,6 +157,11 @@ fn records_are_the_same_twice_and_without_run_ahead() {
     let predicted = [("node.core.part", "in-order-predicted"), ("node.core.predictor", "{ kind = \"gshare\" }")];
     machines.push(machine(&catalogue, "uma-bus-4", &[&predicted[..], &SMALL_TLBS].concat()));
     machines.push(machine(&catalogue, "split-caches", &SMALL_TLBS));
+    for prefetcher in ["next-line", "stride", "stream"] {
+        let set = ("node.cache.L1d.prefetcher", format!("{{ kind = \"{prefetcher}\" }}"));
+        machines.push(machine(&catalogue, "uma-bus-4", &[(set.0, &*set.1)]));
+        machines.push(machine(&catalogue, "uma-bus-4", &[OUT_OF_ORDER[0], (set.0, &*set.1)]));
+    }
     machines.push(machine(&catalogue, "uma-bus-4", &[&OUT_OF_ORDER[..], &SMALL_TLBS].concat()));
     for (name, small) in SMALL {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));

@@ -16,7 +16,7 @@ use super::run::{Pause, SLICE};
 use super::walks::Walks;
 use super::window::{Kind, Lookup, Window, WindowAccount};
 use super::{Core, Loaded, NO_ACCESS, Stage, Then};
-use crate::base::address::Line;
+use crate::base::address::{Address, Line};
 use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::Command;
@@ -39,6 +39,8 @@ struct Miss {
     /// What is asked for now.
     transaction: Transaction,
     waiters: Vec<Lookup>,
+    /// It was asked for beforehand.
+    prefetch: bool,
 }
 
 /// What an out-of-order core has that an in-order one has not.
@@ -274,7 +276,14 @@ impl Core {
                 }
                 Ok(Found::Ask(transaction)) => {
                     let cycle = own.window.instructions_found(cycle, self.levels.further(FetchKind, usize::MAX));
-                    own.misses.push(Miss { line, write: false, fetch: true, transaction, waiters: vec![Lookup::Fetch] });
+                    own.misses.push(Miss {
+                        line,
+                        write: false,
+                        fetch: true,
+                        transaction,
+                        waiters: vec![Lookup::Fetch],
+                        prefetch: false,
+                    });
                     return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
                 }
                 Ok(Found::Stall) => {
@@ -305,17 +314,21 @@ impl Core {
         let caches = self.caches.as_mut()?;
         let line = caches.line(address);
         let write = matches!(lookup, Lookup::Store(_));
+        let access = (self.prefetching.as_ref().and_then(|_| own.window.instruction(lookup)), address);
         if let Some(miss) = own.misses.iter_mut().find(|miss| miss.line == line) {
             if miss.write || !write {
                 caches.count_merged();
             }
             miss.waiters.push(lookup);
             own.window.missed(lookup, cycle);
-            return None;
+            if let Some(prefetching) = &mut self.prefetching {
+                prefetching.is_late(line);
+            }
+            return self.foresee_in_window(own, access, None, cycle, shared);
         }
         if !self.watched && caches.touch(line, write) {
             self.found(own, lookup, cycle, 0);
-            return None;
+            return self.foresee_in_window(own, access, Some(Found::Hit(0)), cycle, shared);
         }
         if own.misses.len() == own.n_mshrs && !caches.is_permitted(line, write) {
             own.blocked.push(lookup);
@@ -331,14 +344,17 @@ impl Core {
         match found {
             Ok(Found::Hit(depth)) => {
                 self.found(own, lookup, cycle, depth);
+                let foreseen = self.foresee_in_window(own, access, Some(Found::Hit(depth)), cycle, shared);
                 if self.caches.as_ref().is_some_and(PrivateCaches::is_leaving) {
                     return Some(Pause::Leave { cycle: cycle + own.window.all_lookups() });
                 }
+                return foreseen;
             }
             Ok(Found::Stall) => own.blocked.push(lookup),
             Ok(Found::Ask(transaction)) => {
                 own.window.missed(lookup, cycle);
-                own.misses.push(Miss { line, write, fetch: false, transaction, waiters: vec![lookup] });
+                own.misses.push(Miss { line, write, fetch: false, transaction, waiters: vec![lookup], prefetch: false });
+                self.foresee_in_window(own, access, Some(Found::Ask(transaction)), cycle, shared);
                 let cycle = cycle + own.window.all_lookups();
                 return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
             }
@@ -348,6 +364,29 @@ impl Core {
             }
         }
         None
+    }
+
+    /// The prefetcher sees a load or store of the program.
+    #[inline]
+    fn foresee_in_window(
+        &mut self,
+        own: &mut OutOfOrder,
+        (instruction, address): (Option<u32>, Address),
+        found: Option<Found>,
+        cycle: u64,
+        shared: &mut Shared,
+    ) -> Option<Pause> {
+        let asked = self.foresee((instruction?, address), found, cycle, own.n_mshrs - own.misses.len(), shared);
+        let prefetch = |&line: &Line| Miss {
+            line,
+            write: false,
+            fetch: false,
+            transaction: Transaction::BusRd,
+            waiters: Vec::new(),
+            prefetch: true,
+        };
+        own.misses.extend(asked.iter().map(prefetch));
+        (!asked.is_empty()).then_some(Pause::Prefetch)
     }
 
     /// A lookup at a cycle hit, in the level at a depth.
@@ -380,6 +419,9 @@ impl Core {
         let mut timeline = shared.timelines[usize::from(self.number)].end(line);
         timeline.mark(Owner::Network, edge);
         let miss = own.misses.remove(place);
+        if let (true, Some(prefetching)) = (miss.prefetch, &mut self.prefetching) {
+            prefetching.arrived(line, caches);
+        }
         if miss.fetch {
             self.fetched();
         }

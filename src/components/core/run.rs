@@ -30,6 +30,8 @@ pub(super) enum Pause {
     Leave { cycle: u64 },
     /// The same, driven out by a load of a walk; the access is made again.
     Walked { cycle: u64 },
+    /// Lines are to be asked for beforehand; the core goes on.
+    Prefetch,
     /// It wrote a word that others sleep on.
     Wrote(Address),
     /// What its plain caches ask of memory may go on its way; the core goes on at its local time.
@@ -141,7 +143,7 @@ impl Core {
                     let line = caches.line(address);
                     if self.careful || !caches.touch(line, reference.write) {
                         if let Some(pause) = self.look_up(address, reference.write, at, None, shared, limit) {
-                            self.next += u32::from(matches!(pause, Pause::Leave { .. }));
+                            self.next += u32::from(matches!(pause, Pause::Leave { .. } | Pause::Prefetch));
                             return Some(pause);
                         }
                     } else {
@@ -222,11 +224,20 @@ impl Core {
             Err(pause) => return Some(pause),
         };
         let line = self.caches.as_ref()?.line(address);
+        if self.finds_on_its_way(line) {
+            if request.is_none() {
+                self.foresee_in_order(address, None, at, shared);
+            }
+            return Some(self.stall(at));
+        }
         let source_line = self.source_line_of(request);
         let lookup = match self.look_into_caches((address, source_line), write, at, shared)? {
             Ok(lookup) => lookup,
             Err(pause) => return Some(pause),
         };
+        let was_seen = lookup != Lookup::Stall && self.was_seen();
+        let sees = lookup != Lookup::Stall && request.is_none() && !was_seen;
+        let asks = sees && self.foresee_in_order(address, Some(lookup), at, shared);
         let leaves = self.caches.as_ref()?.is_leaving();
         match lookup {
             Lookup::Hit(0) => self.cycle = at + self.costs.inner,
@@ -243,16 +254,19 @@ impl Core {
                 self.stage = Stage::Waiting(Pending { line, write, request });
                 return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle: self.cycle });
             }
-            Lookup::Stall => {
-                self.cycle = at;
-                self.stage = Stage::Stalled;
-                if let Some(own) = &mut self.translator {
-                    own.progress = Progress::Over;
-                }
-                return Some(Pause::Blocked);
-            }
+            Lookup::Stall => return Some(self.stall(at)),
         }
-        None
+        asks.then_some(Pause::Prefetch)
+    }
+
+    /// The access in progress, whose address is translated, has to wait for something that comes or leaves.
+    fn stall(&mut self, at: u64) -> Pause {
+        self.cycle = at;
+        self.stage = Stage::Stalled;
+        if let Some(own) = &mut self.translator {
+            own.progress = Progress::Over;
+        }
+        Pause::Blocked
     }
 
     /// Lookups in the levels behind the first, down to the one at a depth.

@@ -173,6 +173,8 @@ struct Entry {
     /// Cycle at which its result is there.
     ready: u64,
     address: Address,
+    /// Number of the instruction.
+    instruction: u32,
     /// Its number among loads or stores.
     number: u64,
     /// Dependents: a list of places, each `entry * OPERANDS + operand`.
@@ -193,6 +195,7 @@ const EMPTY: Entry = Entry {
     looked: 0,
     ready: UNKNOWN,
     address: 0,
+    instruction: 0,
     number: 0,
     first: NONE,
     last: NONE,
@@ -272,6 +275,8 @@ enum Value {
 #[derive(Clone, Copy, Debug)]
 struct Store {
     address: Address,
+    /// Number of the instruction.
+    instruction: u32,
     line: u32,
     /// The operation's number.
     id: u64,
@@ -482,6 +487,7 @@ impl Window {
             operands: cycle + 1,
             front,
             address,
+            instruction: operation.address,
             number,
             ..EMPTY
         };
@@ -516,8 +522,8 @@ impl Window {
         match kind {
             Kind::Store => {
                 self.filter[bucket(address)] += 1;
-                let line = self.entries[place].line;
-                let store = Store { address, line, id, ready: UNKNOWN, performed: UNKNOWN };
+                let Entry { line, instruction, .. } = self.entries[place];
+                let store = Store { address, instruction, line, id, ready: UNKNOWN, performed: UNKNOWN };
                 self.pending_stores.push_back(store);
                 self.store_timelines.push_back(None);
             }
@@ -761,6 +767,15 @@ impl Window {
             Lookup::Fetch | Lookup::Walk(_) => 0,
             Lookup::Load(id) | Lookup::Address(id) => self.entries[self.place(id)].line,
             Lookup::Store(number) => self.pending_stores[(number - self.first_store) as usize].line,
+        }
+    }
+
+    /// The instruction that looks up; `None` for a walker and the front end.
+    pub fn instruction(&self, lookup: Lookup) -> Option<u32> {
+        match lookup {
+            Lookup::Load(id) | Lookup::Address(id) => Some(self.entries[self.place(id)].instruction),
+            Lookup::Store(number) => Some(self.pending_stores[(number - self.first_store) as usize].instruction),
+            Lookup::Walk(_) | Lookup::Fetch => None,
         }
     }
 

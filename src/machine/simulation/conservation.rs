@@ -46,6 +46,13 @@ impl Node {
                     same("fetches of the core and of its first cache", core.account().fetches, fetches)?;
                 }
             }
+            if let Some(prefetched) = core.prefetched() {
+                same(
+                    &format!("lines that core {number} asked for beforehand, and those that came"),
+                    prefetched.issued,
+                    prefetched.filled,
+                )?;
+            }
             let Some(caches) = core.caches() else { continue };
             let accesses = looked + walk_loads;
             let levels: Vec<_> = caches.levels().map(|level| &level.counters).zip(&self.spec.caches).collect();

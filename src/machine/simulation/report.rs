@@ -7,13 +7,14 @@ use indexmap::IndexMap;
 use super::{Node, PhaseError};
 use crate::base::time::Time;
 use crate::components::causes::{Cause, Causes};
-use crate::components::core::{Core, LineStacks, Totals};
+use crate::components::core::{Core, LineStacks, PrefetchCounters, Totals};
 use crate::components::hierarchy::CacheCounters;
 use crate::components::llc::LlcCounters;
 use crate::components::memory::MemoryCounters;
 use crate::components::owner::{Owner, Stack};
 use crate::components::part::Part;
 use crate::components::snooping::{InterconnectCounters, Transport};
+use crate::components::spec::Holds;
 use crate::components::traffic::TrafficCounters;
 use crate::components::translation::Translation;
 
@@ -142,6 +143,10 @@ impl Node {
         for (level, spec) in levels.zip(&self.spec.caches) {
             report.cache(&format!("{path}.{}", spec.name.to_lowercase()), &level.counters);
         }
+        let first = self.spec.caches.iter().find(|cache| cache.holds.includes(Holds::Data));
+        if let (Some(prefetched), Some(first)) = (core.prefetched(), first) {
+            report.prefetches(&format!("{path}.{}", first.name.to_lowercase()), &prefetched);
+        }
         if let Some(caches) = core.plain_caches() {
             report.plain_caches(&self.spec, caches);
         }
@@ -226,6 +231,19 @@ impl PhaseReport {
         for (name, cause) in Cause::ALL {
             self.metrics.insert(format!("{path}.{name}"), causes[cause as usize]);
         }
+    }
+
+    fn prefetches(&mut self, path: &str, counters: &PrefetchCounters) {
+        self.insert(
+            path,
+            &[
+                ("prefetches", counters.issued),
+                ("prefetches_useful", counters.useful),
+                ("prefetches_late", counters.late),
+                ("prefetches_useless", counters.useless),
+                ("prefetches_dropped", counters.dropped),
+            ],
+        );
     }
 
     /// What a core's TLBs and walks counted.

@@ -2,6 +2,7 @@
 
 mod assembly;
 mod levels;
+mod prefetch;
 mod programs;
 mod replay;
 mod tester;
@@ -124,6 +125,7 @@ pub fn node(cores: u32) -> NodeSpec {
         },
         caches: vec![cache("L1d", 4, 2, 4), cache("L2", 8, 4, 12)],
         translation: None,
+        prefetcher: None,
         interconnect: InterconnectSpec::Snooping(bus(megahertz(1300))),
         llc: None,
         memory: MemorySpec::Simple(SimpleMemorySpec {

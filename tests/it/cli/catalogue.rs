@@ -4,7 +4,7 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 13] = [
+const MACHINES: [&str; 14] = [
     "ideal",
     "split-caches",
     "uma-bus-2",
@@ -17,6 +17,7 @@ const MACHINES: [&str; 13] = [
     "uma-ring-16",
     "uniprocessor",
     "uniprocessor-out-of-order",
+    "uniprocessor-prefetch",
     "uniprocessor-tlb",
 ];
 

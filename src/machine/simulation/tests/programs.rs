@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use super::assembly::{Op, prepare, run};
+use super::prefetch::prefetcher;
 use super::translation::tlbs;
 use super::*;
+use crate::components::prefetcher::{PrefetcherKind, PrefetcherSpec};
 use crate::components::translation::{TlbSpec, TranslationSpec};
 use crate::machine::simulation::{PhaseError, PhaseReport};
 use crate::program::tree::Type;
@@ -97,8 +99,16 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
     let core = (costs, window, buffer, prop_oneof![Just(2600_u64), Just(1000), Just(3333)]);
     let slow = TranslationSpec { walkers: 2, first: TlbSpec { latency_cycles: 1, ..tlbs(2, None).first }, ..tlbs(2, None) };
     let translation = prop_oneof![2 => Just(None), 1 => Just(Some(tlbs(1, Some(2)))), 1 => Just(Some(slow))];
+    let few = |kind| Some(PrefetcherSpec { mshrs: 2, page_bytes: 4096, ..prefetcher(kind, 2, 3) });
+    let prefetchers = prop_oneof![
+        2 => Just(None),
+        1 => Just(few(PrefetcherKind::NextLine)),
+        1 => Just(few(PrefetcherKind::Stride { entries: 8 })),
+        1 => Just(few(PrefetcherKind::Stream { streams: 3 })),
+    ];
+    let translation = (translation, prefetchers);
     (levels, interconnect, (shared_cache, memory), core, translation, any::<bool>()).prop_map(
-        |(caches, mut interconnect, (llc, memory), (costs, window, buffer, core), translation, exclusive)| {
+        |(caches, mut interconnect, (llc, memory), (costs, window, buffer, core), (translation, prefetchers), exclusive)| {
             if let InterconnectSpec::Snooping(bus) = &mut interconnect
                 && caches.is_empty()
             {
@@ -112,6 +122,7 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
                 .then_some(BranchSpec { predictor: PredictorSpec::Bimodal { entries: 2 }, misprediction_cycles: 3 });
             NodeSpec {
                 core: CoreSpec { clock: megahertz(core), costs, branches, out_of_order, consistency, store_buffer },
+                prefetcher: prefetchers.filter(|_| !caches.is_empty() && store_buffer.is_none()),
                 translation: translation.filter(|_| !caches.is_empty() && store_buffer.is_none()),
                 caches,
                 interconnect,
