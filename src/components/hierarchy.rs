@@ -26,7 +26,7 @@ use crate::coherence::protocol::{AgentAction, AgentEvent, Permission, Protocol, 
 use crate::components::cache::{DIRTY, Permissions, READ, Slot, TRACED, WRITE};
 use crate::components::causes::{Cause, Causes, Lack, Losses};
 use crate::components::message::WORD_BYTES;
-use crate::components::spec::{CacheSpec, Inclusion};
+use crate::components::spec::CacheSpec;
 use crate::components::trace::Kind;
 use crate::components::versions::{Happened, Versions};
 
@@ -296,10 +296,7 @@ impl PrivateCaches {
             let number = self.levels.on_way(kind, passed);
             let level = self.levels.get_mut(number);
             level.counters.miss(kind);
-            let Lack { cause, lost } = level.array.lacks(line);
-            if level.inclusion == Inclusion::Exclusive || kind == Kind::Write && !level.allocates {
-                level.array.pass(line);
-            }
+            let Lack { cause, lost } = level.lacks(line, kind);
             if lost && asks {
                 all_lost |= 1 << number;
             } else {
@@ -344,12 +341,8 @@ impl PrivateCaches {
         let Some(room) = self.room_for(line, Kind::Read) else { return Ok(None) };
         for passed in 0..self.levels.depth(Kind::Read) {
             let number = self.levels.on_way(Kind::Read, passed);
-            let level = self.levels.get_mut(number);
             // Nobody misses it, but whoever misses it later lost it since.
-            level.array.lacks(line);
-            if level.inclusion == Inclusion::Exclusive {
-                level.array.pass(line);
-            }
+            self.levels.get_mut(number).lacks(line, Kind::Read);
         }
         self.ask_for(line, Kind::Read, room, 0, observer).map(Some)
     }

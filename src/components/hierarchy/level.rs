@@ -5,7 +5,7 @@ use crate::base::random::Stream;
 use crate::coherence::agent::Copies;
 use crate::coherence::protocol::{Protocol, State};
 use crate::components::cache::{CacheArray, Slot};
-use crate::components::causes::Causes;
+use crate::components::causes::{Causes, Lack};
 use crate::components::spec::{CacheSpec, Holds, Inclusion, MOST_LEVELS, WritePolicy, way};
 use crate::components::trace::Kind;
 
@@ -64,6 +64,22 @@ pub struct Level {
     pub(super) next: Option<u8>,
     /// The levels whose misses come here sooner or later.
     pub(super) inside: Vec<u8>,
+}
+
+impl Level {
+    /// Whether a line that is wanted comes to stay here, and does not pass by.
+    pub(super) fn takes(&self, kind: Kind) -> bool {
+        self.inclusion != Inclusion::Exclusive && (kind != Kind::Write || self.allocates)
+    }
+
+    /// Why a line is not here that is wanted.
+    pub(super) fn lacks(&mut self, line: Line, kind: Kind) -> Lack {
+        let lack = self.array.lacks(line);
+        if !self.takes(kind) {
+            self.array.pass(line);
+        }
+        lack
+    }
 }
 
 /// No slot has this number.

@@ -118,6 +118,10 @@ impl PrivateCaches {
                     self.count_write_back(at);
                     dirty = passes_on;
                 }
+                if !dirty {
+                    // It is not gone from the levels inside the next one, which has no need of it.
+                    return Ok(());
+                }
             } else if next.write_back && (dirty || self.is_last_dirty(moved)) {
                 // Clean lines that the next level lacks are not worth its room; newer ones than memory's must not be lost.
                 if let Some((slot, victim)) = self.choose(outer, moved.line) {
@@ -194,12 +198,8 @@ impl PrivateCaches {
     pub(super) fn bring_inwards(&mut self, place: &mut Place, kind: Kind, observer: &mut Observer<'_>) -> Result<(), Broken> {
         let n_levels = self.levels.depth(kind);
         let depth = (0..n_levels).find(|&depth| place.slot(self.levels.on_way(kind, depth)).is_some());
-        let takes = |caches: &PrivateCaches, level: u8| {
-            let level = caches.levels.get(level);
-            level.inclusion != Inclusion::Exclusive && (kind != Kind::Write || level.allocates)
-        };
-        let wanted: u8 = (0..depth.unwrap_or(n_levels)).map(|depth| u8::from(takes(self, self.levels.on_way(kind, depth)))).sum();
-        if wanted == 0 {
+        let inside = depth.unwrap_or(n_levels);
+        if !(0..inside).any(|depth| self.levels.get(self.levels.on_way(kind, depth)).takes(kind)) {
             return Ok(());
         }
         let mut moved =
@@ -214,9 +214,9 @@ impl PrivateCaches {
             }
         }
         self.moving.push(place.line);
-        for depth in (0..depth.unwrap_or(n_levels)).rev() {
+        for depth in (0..inside).rev() {
             let level = self.levels.on_way(kind, depth);
-            if !takes(self, level) {
+            if !self.levels.get(level).takes(kind) {
                 continue;
             }
             let Some((slot, victim)) = self.choose(level, place.line) else { continue };

@@ -5,17 +5,10 @@ use super::*;
 use crate::components::owner::Owner;
 use crate::machine::simulation::PhaseReport;
 
-/// A core of 1 GHz whose memory answers after 100 ns, over an interconnect that takes no time.
-fn bare(caches: Vec<CacheSpec>) -> NodeSpec {
-    let mut spec = NodeSpec { caches, interconnect: InterconnectSpec::Ideal, ..node(1) };
-    spec.core.clock = megahertz(1000);
+/// A core whose operations take a cycle each and whose memory answers after 100.
+fn simple(caches: Vec<CacheSpec>) -> NodeSpec {
+    let mut spec = bare(caches, 100);
     spec.core.costs = [1; 12];
-    spec.memory = MemorySpec::Simple(SimpleMemorySpec {
-        latency: Time(100_000),
-        bandwidth_bytes_per_second: u64::MAX,
-        channels: 64,
-        queue_capacity: 64,
-    });
     spec
 }
 
@@ -33,7 +26,7 @@ fn a_hit_costs_the_lookups_down_to_its_level() {
     // Each level holds one line more than the one inside it; lines 0, 1, 2, 3 come, then each is where it was not driven out.
     let caches = vec![cache("L1d", 1, 1, 2), cache("L2", 1, 2, 7), cache("L3", 1, 4, 20)];
     let program: Vec<Op> = [0, 1, 2, 3, 3, 2, 0].map(|line| Op::Load(word(line))).into();
-    let report = run(&bare(caches), &[program]).unwrap();
+    let report = run(&simple(caches), &[program]).unwrap();
     // A load and the jump behind it take a cycle each. Line 3 is in L1d, then 2 in L2, 0 in L3.
     let missed = 4 * (2 + 7 + 20 + 100);
     assert_eq!(report.time.0 / 1000, 14 + missed + 2 + (2 + 7) + (2 + 7 + 20));
@@ -47,11 +40,11 @@ fn a_line_that_leaves_an_exclusive_level_swaps_with_the_one_it_drives_out() {
     let caches = |inclusion| vec![cache("L1d", 1, 1, 2), CacheSpec { inclusion, ..cache("L2", 1, 1, 7) }];
     let program: Vec<Op> = [0, 1, 0, 1, 0].map(|line| Op::Load(word(line))).into();
     // One line in each: after the first two loads, both are there for good.
-    let report = run(&bare(caches(Inclusion::Exclusive)), std::slice::from_ref(&program)).unwrap();
+    let report = run(&simple(caches(Inclusion::Exclusive)), std::slice::from_ref(&program)).unwrap();
     assert_eq!((counter(&report, "l2.hits"), counter(&report, "l2.misses")), (3, 2));
     assert_eq!(report.metrics["node[0].memory.reads"], 2);
     // An inclusive level of one line holds no other line than the first level's.
-    let report = run(&bare(caches(Inclusion::Inclusive)), &[program]).unwrap();
+    let report = run(&simple(caches(Inclusion::Inclusive)), &[program]).unwrap();
     assert_eq!((counter(&report, "l2.hits"), counter(&report, "l2.misses")), (0, 5));
 }
 
@@ -61,10 +54,21 @@ fn a_dirty_line_stays_dirty_wherever_it_goes() {
     let caches = vec![cache("L1d", 1, 1, 2), CacheSpec { inclusion: Inclusion::Exclusive, ..cache("L2", 1, 1, 7) }];
     let lines = [1, 0, 1, 2, 3].map(|line| Op::Load(word(line)));
     let program: Vec<Op> = std::iter::once(Op::Store(word(0))).chain(lines).collect();
-    let report = run(&bare(caches), &[program]).unwrap();
+    let report = run(&simple(caches), &[program]).unwrap();
     assert_eq!(counter(&report, "l1d.writebacks"), 2, "twice into L2");
     assert_eq!(counter(&report, "l2.writebacks"), 1);
     assert_eq!(report.metrics["node[0].memory.writes"], 1);
+}
+
+#[test]
+fn an_exclusive_level_takes_nothing_that_a_level_inside_it_still_has() {
+    // Line 0 leaves L1d for 1 and stays in L2; then 2 drives it out of L2 into L3, and 1 out of L1d, which stays in L2.
+    let caches =
+        vec![cache("L1d", 1, 1, 2), cache("L2", 1, 2, 7), CacheSpec { inclusion: Inclusion::Exclusive, ..cache("L3", 1, 1, 9) }];
+    let program: Vec<Op> = [0, 1, 2, 0].map(|line| Op::Load(word(line))).into();
+    let report = run(&simple(caches), &[program]).unwrap();
+    assert_eq!((counter(&report, "l3.hits"), counter(&report, "l3.misses")), (1, 3));
+    assert_eq!(report.metrics["node[0].memory.reads"], 3);
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn a_write_through_level_passes_each_word_on() {
     let through = |write_allocate| CacheSpec { write: WritePolicy::Through, write_allocate, ..cache("L1d", 4, 1, 2) };
     let program =
         vec![Op::Load(0), Op::Store(0), Op::Store(1), Op::Store(2), Op::Store(word(5)), Op::Store(word(5)), Op::Load(word(5))];
-    let report = run(&bare(vec![through(false), cache("L2", 4, 2, 7)]), std::slice::from_ref(&program)).unwrap();
+    let report = run(&simple(vec![through(false), cache("L2", 4, 2, 7)]), std::slice::from_ref(&program)).unwrap();
     // Three stores hit and pass on; line 5 never comes in by a store.
     assert_eq!(
         (counter(&report, "l1d.hits"), counter(&report, "l1d.write_misses"), counter(&report, "l1d.read_misses")),
@@ -82,7 +86,7 @@ fn a_write_through_level_passes_each_word_on() {
     assert_eq!(counter(&report, "l2.accesses"), 2 + 2 + 3, "misses of both kinds, and the words");
     assert_eq!((counter(&report, "l1d.writebacks"), report.metrics["node[0].memory.writes"]), (0, 0));
     // With allocation the first store to line 5 brings it, and five words pass on.
-    let report = run(&bare(vec![through(true), cache("L2", 4, 2, 7)]), &[program]).unwrap();
+    let report = run(&simple(vec![through(true), cache("L2", 4, 2, 7)]), &[program]).unwrap();
     assert_eq!(
         (counter(&report, "l1d.hits"), counter(&report, "l1d.write_misses"), counter(&report, "l1d.read_misses")),
         (5, 1, 1)
@@ -101,10 +105,10 @@ fn instructions_are_fetched_a_line_at_a_time() {
     let l1i = |ways| CacheSpec { holds: Holds::Instructions, ..cache("L1i", 1, ways, 3) };
     let caches = |ways| vec![l1i(ways), cache("L1d", 4, 2, 2)];
     // 8 blocks of 8 bytes lie in a line, so 16 blocks and the end in three.
-    let report = run(&bare(caches(1)), &[text(16)]).unwrap();
+    let report = run(&simple(caches(1)), &[text(16)]).unwrap();
     assert_eq!((counter(&report, "l1i.accesses"), counter(&report, "l1i.fetch_misses")), (17, 3));
     // A constant costs a cycle, `busy` one for itself and one for its operation.
-    let alone = run(&bare(vec![cache("L1d", 4, 2, 2)]), &[text(16)]).unwrap();
+    let alone = run(&simple(vec![cache("L1d", 4, 2, 2)]), &[text(16)]).unwrap();
     assert_eq!(report.time.0 - alone.time.0, 3 * 100_000, "the lookup of a miss is hidden in the cycles before");
     assert_eq!(report.stacks[0].of(Owner::MemoryLocal).0, 3 * 100_000);
 }
@@ -116,7 +120,7 @@ fn instructions_and_data_share_a_level_for_both() {
     let caches = vec![l1i, cache("L1d", 1, 1, 2), l2];
     // Two lines of text and two of data through a level of two lines.
     let program: Vec<Op> = (0..12).map(|number| Op::Load(word(number % 2))).collect();
-    let report = run(&bare(caches), &[program]).unwrap();
+    let report = run(&simple(caches), &[program]).unwrap();
     assert_eq!(counter(&report, "l2.accesses"), counter(&report, "l1d.misses") + counter(&report, "l1i.misses"));
     assert!(counter(&report, "l1i.misses") > 2, "data drove instructions out of L2, and so out of L1i");
 }
@@ -124,7 +128,7 @@ fn instructions_and_data_share_a_level_for_both() {
 #[test]
 fn an_out_of_order_core_waits_for_instructions_before_it_dispatches() {
     let with_window = |caches| {
-        let mut spec = bare(caches);
+        let mut spec = simple(caches);
         spec.core.out_of_order = Some(out_of_order(4, 32, 4));
         spec
     };
@@ -143,7 +147,7 @@ fn an_out_of_order_core_waits_for_instructions_before_it_dispatches() {
 
 /// Core 1 reads a line; core 0 then writes a word of it, and core 1 wants another, or the same.
 fn shared(written: u32, wanted: u32) -> PhaseReport {
-    let spec = NodeSpec { cores: 2, ..bare(vec![cache("L1d", 16, 2, 2), cache("L2", 16, 4, 7)]) };
+    let spec = NodeSpec { cores: 2, ..simple(vec![cache("L1d", 16, 2, 2), cache("L2", 16, 4, 7)]) };
     let (ready, done) = (word(8), word(9));
     let reader = vec![Op::Load(wanted), Op::Put(ready, 1), Op::AwaitAtLeast(done, 1), Op::Load(wanted)];
     let writer = vec![Op::AwaitAtLeast(ready, 1), Op::Store(written), Op::Put(done, 1)];
