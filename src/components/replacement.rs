@@ -67,6 +67,8 @@ pub struct Policy {
     used: Stamps,
     /// By set: no line in it was used before this stamp. Hits raise stamps and leave these alone, so they are found anew when asked for.
     not_before: Box<[u64]>,
+    /// No line in any set was.
+    none_before: u64,
     order: Order,
 }
 
@@ -81,7 +83,7 @@ impl Policy {
             Replacement::Random => Order::Random(Box::new(random)),
             Replacement::Srrip => Order::Srrip(vec![DISTANT; n_sets * n_ways].into()),
         };
-        Policy { used: stamps(), not_before: vec![u64::MAX; n_sets].into(), order }
+        Policy { used: stamps(), not_before: vec![u64::MAX; n_sets].into(), none_before: u64::MAX, order }
     }
 
     /// The line in a slot (a way of a set) was accessed.
@@ -100,6 +102,7 @@ impl Policy {
         self.used.give(slot);
         let not_before = &mut self.not_before[slot / n_ways];
         *not_before = (*not_before).min(self.used.clock);
+        self.none_before = self.none_before.min(self.used.clock);
         match &mut self.order {
             Order::Fifo(stamps) => stamps.give(slot),
             Order::Lru | Order::Random(_) => {}
@@ -151,16 +154,22 @@ impl Policy {
 
     /// How many lines were accessed last at a stamp or before, as far as they are no more than `most`.
     pub fn older(&mut self, stamp: u64, most: usize, n_ways: usize) -> usize {
-        let mut older = 0;
-        for (set, not_before) in self.not_before.iter_mut().enumerate().filter(|(_, not_before)| **not_before <= stamp) {
-            let stamps = &self.used.stamps[set * n_ways..(set + 1) * n_ways];
-            let used = stamps.iter().copied().filter(|&other| other > 0);
-            *not_before = used.clone().min().unwrap_or(u64::MAX);
-            older += used.filter(|&other| other <= stamp).count();
-            if older > most {
-                break;
-            }
+        if stamp < self.none_before {
+            return 0;
         }
+        let (mut older, mut none_before) = (0, u64::MAX);
+        for (not_before, stamps) in self.not_before.iter_mut().zip(self.used.stamps.chunks_exact(n_ways)) {
+            if *not_before <= stamp {
+                let used = stamps.iter().copied().filter(|&other| other > 0);
+                *not_before = used.clone().min().unwrap_or(u64::MAX);
+                older += used.filter(|&other| other <= stamp).count();
+                if older > most {
+                    return older;
+                }
+            }
+            none_before = none_before.min(*not_before);
+        }
+        self.none_before = none_before;
         older
     }
 
