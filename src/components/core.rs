@@ -1,6 +1,6 @@
 //! A core. In order, it waits for each access: blocking and sequentially consistent; under total store order its stores wait in a
-//! buffer (`store_buffer`). Out of order, its window takes the place of the
-//! walk below (`out_of_order`), and synchronising operations are as in order.
+//! buffer (`store_buffer`). Out of order, its window takes the place of the walk below (`out_of_order`), and synchronising operations
+//! are as in order.
 //!
 //! ```text
 //!            interpreter: one block at a time
@@ -39,7 +39,7 @@ use crate::base::time::{Clock, Time};
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, Command, TransactionId};
 use crate::components::block::BlockTable;
-use crate::components::hierarchy::PrivateCaches;
+use crate::components::hierarchy::{Broken, PrivateCaches};
 use crate::components::lookups::Lookups;
 use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
@@ -677,39 +677,12 @@ impl Core {
         }
         let handle = Rc::clone(&self.shared);
         let shared = &mut *handle.borrow_mut();
-        if let Some(transaction) = transaction
-            && let Some(mut own) = self.out_of_order.take_if(|own| own.awaits(line))
-        {
-            let completed = self.complete_miss(&mut own, (transaction, line, is_shared, version), time, shared);
-            self.out_of_order = Some(own);
-            match completed {
-                // A synchronising operation may wait for a line, or a place, that was asked for beforehand.
-                Ok(None) => self.try_again(time),
-                Ok(Some(next)) => {
-                    let cycle = self.clock.cycle_at_or_after(time);
-                    self.ask(Command::Coherent(next), line, cycle, shared, port);
-                }
-                Err(broken) => {
-                    shared.broken(time, self.number, &broken);
-                    port.stop();
-                }
-            }
-            self.send_leaving(time, port);
-            return;
-        }
-        if let Some(transaction) = transaction
-            && self.buffer.as_ref().is_some_and(|buffer| buffer.awaits(line))
-        {
-            match self.complete_store((transaction, line, is_shared, version), time, shared) {
-                Ok(None) => self.try_again(time),
-                Ok(Some(next)) => {
-                    let cycle = self.clock.cycle_at_or_after(time);
-                    self.ask(Command::Coherent(next), line, cycle, shared, port);
-                }
-                Err(broken) => {
-                    shared.broken(time, self.number, &broken);
-                    port.stop();
-                }
+        let completed =
+            transaction.and_then(|transaction| self.complete_beside((transaction, line, is_shared, version), time, shared));
+        if let Some(completed) = completed {
+            if self.is_there(completed, line, time, shared, port) {
+                // Whoever is stalled may wait for a line, or a place, that was asked for beforehand.
+                self.try_again(time);
             }
             self.send_leaving(time, port);
             return;
@@ -748,6 +721,45 @@ impl Core {
             None => self.pass_reference(),
             Some(request) => self.perform(request, shared),
         }
+    }
+
+    /// Completes what was asked for while the thread went on: a miss of the window, or the oldest store of the buffer. `None` where the
+    /// transaction is neither's.
+    fn complete_beside(
+        &mut self,
+        over: (Transaction, Line, bool, u64),
+        time: Time,
+        shared: &mut Shared,
+    ) -> Option<Result<Option<Transaction>, Broken>> {
+        let line = over.1;
+        if let Some(mut own) = self.out_of_order.take_if(|own| own.awaits(line)) {
+            let completed = self.complete_miss(&mut own, over, time, shared);
+            self.out_of_order = Some(own);
+            return Some(completed);
+        }
+        let is_store = self.buffer.as_ref().is_some_and(|buffer| buffer.awaits(line));
+        is_store.then(|| self.complete_store(over, time, shared))
+    }
+
+    /// Whether a line that the thread did not wait for is there; if not, the next transaction that it takes is asked for, or the run is
+    /// over.
+    fn is_there(
+        &mut self,
+        completed: Result<Option<Transaction>, Broken>,
+        line: Line,
+        time: Time,
+        shared: &mut Shared,
+        port: &mut Port<'_, Message>,
+    ) -> bool {
+        match completed {
+            Ok(None) => return true,
+            Ok(Some(next)) => self.ask(Command::Coherent(next), line, self.clock.cycle_at_or_after(time), shared, port),
+            Err(broken) => {
+                shared.broken(time, self.number, &broken);
+                port.stop();
+            }
+        }
+        false
     }
 
     /// The reference at the cursor, or the line of instructions that was waited for, is there.

@@ -232,21 +232,13 @@ impl Core {
         shared: &mut Shared,
         port: &mut Port<'_, Message>,
     ) {
-        let (Some(caches), Some(own)) = (&mut self.caches, &mut self.prefetching) else { return };
+        let Some(caches) = &mut self.caches else { return };
         let mut observer = shared.observe(self.number, time, NO_ACCESS);
-        match caches.complete(line, transaction, is_shared, version, &mut observer) {
-            Ok(None) => {}
-            Ok(Some(next)) => {
-                let cycle = self.clock.cycle_at_or_after(time);
-                self.ask(Command::Coherent(next), line, cycle, shared, port);
-                return;
-            }
-            Err(broken) => {
-                shared.broken(time, self.number, &broken);
-                port.stop();
-                return;
-            }
+        let completed = caches.complete(line, transaction, is_shared, version, &mut observer);
+        if !self.is_there(completed, line, time, shared, port) {
+            return;
         }
+        let (Some(caches), Some(own)) = (&mut self.caches, &mut self.prefetching) else { return };
         own.misses.retain(|&other| other != line);
         own.arrived(line, caches);
         let is_late = own.late.take_if(|late| *late == line).is_some();
