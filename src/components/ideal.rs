@@ -177,12 +177,8 @@ impl Ideal {
     /// The requestor has what it asked for.
     fn deliver(&mut self, id: TransactionId, version: u64, time: Time, port: &mut Port<'_, Message>) {
         let under_way = *self.order.under_way(id);
-        let Request { agent, command, line, .. } = under_way.request;
-        let transaction = match command {
-            Command::Coherent(transaction) => Some(transaction),
-            _ => None,
-        };
-        let message = Message::Complete { transaction, line, shared: under_way.shared, version, time };
+        let Request { agent, command, .. } = under_way.request;
+        let message = Message::complete(&under_way, version, time);
         let departure = time.saturating_sub(Time(1)).max(port.now());
         port.send(self.agents[usize::from(agent)].to, message, departure);
         match command {

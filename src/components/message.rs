@@ -17,7 +17,7 @@ use crate::base::address::Line;
 use crate::base::time::Time;
 use crate::coherence::agent::Answer;
 use crate::coherence::controller::Transaction;
-use crate::coherence::order::{AgentNumber, Command, TransactionId};
+use crate::coherence::order::{AgentNumber, Command, Request, TransactionId, UnderWay};
 
 /// How long after an instant everything that happens at that instant has come.
 pub const SETTLE: Time = Time(4);
@@ -53,6 +53,13 @@ pub enum Message {
 }
 
 impl Message {
+    /// What the requestor of a transaction is told when it is over at an instant; `version` of the line that came.
+    pub fn complete(under_way: &UnderWay, version: u64, time: Time) -> Message {
+        let Request { command, line, .. } = under_way.request;
+        let transaction = if let Command::Coherent(transaction) = command { Some(transaction) } else { None };
+        Message::Complete { transaction, line, shared: under_way.shared, version, time }
+    }
+
     /// When a message to memory leaves, so that it comes at the instant it means or a picosecond later.
     pub fn departure(&self) -> Time {
         match self {

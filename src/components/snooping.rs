@@ -598,12 +598,7 @@ impl Snooping {
     /// Tells the requestor that its transaction is over at an instant.
     fn tell_complete(&mut self, id: TransactionId, version: u64, time: Time, port: &mut Port<'_, Message>) {
         let under_way = self.order.under_way(id);
-        let Request { agent, command, line, .. } = under_way.request;
-        let transaction = match command {
-            Command::Coherent(transaction) => Some(transaction),
-            _ => None,
-        };
-        let message = Message::Complete { transaction, line, shared: under_way.shared, version, time };
+        let (agent, message) = (under_way.request.agent, Message::complete(under_way, version, time));
         let departure = time.saturating_sub(Time(1)).max(port.now());
         port.send(self.agents[usize::from(agent)].to, message, departure);
     }
