@@ -7,9 +7,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::answer::{Failure, Outcome};
+use super::case::{OPERATION_LIMIT, RunSettings};
 use super::commands::{check, compare, completions, host_child, list, man, new, run, schema, show, tour, validate};
 use super::console::Console;
 use super::help;
+use crate::experiment::record::Start;
 
 /// Simulates parallel computers you describe in TOML, runs one and the same program text on them and on the threads of this
 /// computer, and shows why the times differ.
@@ -122,6 +124,41 @@ pub struct SetArguments {
     /// Give a key of the machine another value, by its path: node.cache.L1d.size="64 KiB" (again for more)
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
+}
+
+/// How a simulated run is made: `--seed`, `--cold`, `--limit`, `--functional`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct SimulationArguments {
+    /// Seed of everything random: data, arrivals, arbitration
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Begin the measured pass with empty caches instead of after a warm-up pass
+    #[arg(long)]
+    pub cold: bool,
+
+    /// Operations a pass may carry out before the program counts as one that never ends
+    #[arg(long, value_name = "OPERATIONS", default_value_t = OPERATION_LIMIT, value_parser = operations)]
+    pub limit: u64,
+
+    /// Run a memory trace through the caches without simulating time: counts alone, at several times the speed
+    #[arg(long)]
+    pub functional: bool,
+}
+
+impl SimulationArguments {
+    /// The settings of a run of a program with these arguments, nothing watched.
+    pub fn settings(&self, program: &ProgramArguments) -> RunSettings {
+        RunSettings {
+            parameters: program.parameters.clone(),
+            threads: program.threads,
+            seed: self.seed,
+            start: if self.cold { Start::Cold } else { Start::Warm },
+            operation_limit: self.limit,
+            functional: self.functional,
+            watch: None,
+        }
+    }
 }
 
 /// `--jobs`

@@ -72,6 +72,14 @@ impl Console {
         self.print(&text)
     }
 
+    /// Whoever asked for JSON gets a failure as JSON, too.
+    pub fn tell_failure(&mut self, is_json: bool, outcome: Outcome) -> Outcome {
+        if let (true, Err(failure)) = (is_json, &outcome) {
+            self.print_json(&failure.document())?;
+        }
+        outcome
+    }
+
     /// Talk: to standard error, unless quiet. Nobody listening is no reason to fail.
     pub fn talk(&self, text: &str) {
         if !self.quiet {

@@ -4,9 +4,11 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::answer::{Answer, Failure, Outcome};
-use crate::cli::arguments::{FormatArguments, JobsArguments, OutputArguments, ProgramArguments, SetArguments, assignment};
+use crate::cli::arguments::{
+    FormatArguments, JobsArguments, OutputArguments, ProgramArguments, SetArguments, SimulationArguments, assignment,
+};
 use crate::cli::beside;
-use crate::cli::case::{Case, OPERATION_LIMIT, RunSettings};
+use crate::cli::case::Case;
 use crate::cli::console::Console;
 use crate::cli::finished;
 use crate::cli::layout::labelled;
@@ -16,7 +18,7 @@ use crate::cli::pages::{self, Collection};
 use crate::cli::parallel;
 use crate::cli::progress::Progress;
 use crate::experiment::compare::{Comparison, compare};
-use crate::experiment::record::{Record, Start};
+use crate::experiment::record::Record;
 
 /// At most so many runs are put side by side.
 const MOST_RUNS: usize = 24;
@@ -56,21 +58,8 @@ pub struct Arguments {
     #[command(flatten)]
     program: ProgramArguments,
 
-    /// Seed of everything random: data, arrivals, arbitration
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-
-    /// Begin the measured pass with empty caches instead of after a warm-up pass
-    #[arg(long)]
-    cold: bool,
-
-    /// Operations a pass may carry out before the program counts as one that never ends
-    #[arg(long, value_name = "OPERATIONS", default_value_t = OPERATION_LIMIT, value_parser = crate::cli::arguments::operations)]
-    limit: u64,
-
-    /// Run a memory trace through the caches without simulating time: counts alone, at several times the speed
-    #[arg(long)]
-    functional: bool,
+    #[command(flatten)]
+    simulation: SimulationArguments,
 
     #[command(flatten)]
     output: OutputArguments,
@@ -104,10 +93,7 @@ struct Named {
 pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
     let is_json = arguments.format.is_json();
     let outcome = answer(arguments, console);
-    if let (true, Err(failure)) = (is_json, &outcome) {
-        console.print_json(&failure.document())?;
-    }
-    outcome
+    console.tell_failure(is_json, outcome)
 }
 
 fn answer(arguments: Arguments, console: &mut Console) -> Outcome {
@@ -134,15 +120,7 @@ fn records(arguments: &Arguments, console: &Console) -> Result<(Vec<Record>, Vec
         library = library.with_runtime_beside(machine);
     }
     let items = items(arguments, &library)?;
-    let settings = RunSettings {
-        parameters: arguments.program.parameters.clone(),
-        threads: arguments.program.threads,
-        seed: arguments.seed,
-        start: if arguments.cold { Start::Cold } else { Start::Warm },
-        operation_limit: arguments.limit,
-        functional: arguments.functional,
-        watch: None,
-    };
+    let settings = arguments.simulation.settings(&arguments.program);
     let mut progress = Progress::new(console);
     progress.message(format!("simulating {} runs", items.len()));
     let run = |named: &Named| match &named.item {

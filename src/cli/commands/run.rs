@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::answer::{Answer, Failure, Outcome};
-use crate::cli::arguments::{FormatArguments, JobsArguments, OutputArguments, ProgramArguments, SetArguments};
-use crate::cli::case::{Case, OPERATION_LIMIT, RunSettings};
+use crate::cli::arguments::{FormatArguments, JobsArguments, OutputArguments, ProgramArguments, SetArguments, SimulationArguments};
+use crate::cli::case::{Case, RunSettings};
 use crate::cli::console::Console;
 use crate::cli::layout::labelled;
 use crate::cli::names::Library;
@@ -15,7 +15,7 @@ use crate::cli::output;
 use crate::cli::pages;
 use crate::cli::progress::Progress;
 use crate::cli::summary;
-use crate::experiment::record::{Record, Start};
+use crate::experiment::record::Record;
 
 /// Simulate a program or a memory trace on a machine, say what took the time, and write a report
 #[derive(Debug, Args)]
@@ -47,21 +47,8 @@ pub struct Arguments {
     #[command(flatten)]
     program: ProgramArguments,
 
-    /// Seed of everything random: data, arrivals, arbitration
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-
-    /// Begin the measured pass with empty caches instead of after a warm-up pass
-    #[arg(long)]
-    cold: bool,
-
-    /// Operations a pass may carry out before the program counts as one that never ends
-    #[arg(long, value_name = "OPERATIONS", default_value_t = OPERATION_LIMIT, value_parser = crate::cli::arguments::operations)]
-    limit: u64,
-
-    /// Run a memory trace through the caches without simulating time: counts alone, at several times the speed
-    #[arg(long)]
-    functional: bool,
+    #[command(flatten)]
+    simulation: SimulationArguments,
 
     /// Remember all that happens to the line of one object: a[0], total, 'lock guard', or an address; the report shows its life
     #[arg(long, value_name = "OBJECT")]
@@ -95,25 +82,14 @@ struct RunInfo {
 pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
     let is_json = arguments.format.is_json();
     let outcome = answer(arguments, console);
-    if let (true, Err(failure)) = (is_json, &outcome) {
-        console.print_json(&failure.document())?;
-    }
-    outcome
+    console.tell_failure(is_json, outcome)
 }
 
 fn answer(arguments: Arguments, console: &mut Console) -> Outcome {
     console.be_quiet(arguments.output.quiet);
     let library = Library::new().with_runtime_beside(&arguments.machine);
     let case = Case::read(&library, &arguments.machine, &arguments.workload, &arguments.set.set)?;
-    let settings = RunSettings {
-        parameters: arguments.program.parameters.clone(),
-        threads: arguments.program.threads,
-        seed: arguments.seed,
-        start: if arguments.cold { Start::Cold } else { Start::Warm },
-        operation_limit: arguments.limit,
-        functional: arguments.functional,
-        watch: arguments.watch.clone(),
-    };
+    let settings = RunSettings { watch: arguments.watch.clone(), ..arguments.simulation.settings(&arguments.program) };
     let (record, run_info) = simulate(&case, &settings, &library, console)?;
     let written = write(&case, &record, &arguments, console);
     if arguments.format.is_json() {
@@ -186,8 +162,8 @@ fn next(arguments: &Arguments, record: &Record) -> (String, &'static str) {
 impl Arguments {
     /// The options that change what is run, as they were given, but for the number of threads.
     fn options(&self) -> String {
-        let seed = if self.seed == 1 { String::new() } else { format!(" --seed {}", self.seed) };
-        let cold = if self.cold { " --cold" } else { "" };
+        let seed = if self.simulation.seed == 1 { String::new() } else { format!(" --seed {}", self.simulation.seed) };
+        let cold = if self.simulation.cold { " --cold" } else { "" };
         repeated("--set", &self.set.set) + &repeated("--param", &self.program.parameters) + &seed + cold
     }
 }

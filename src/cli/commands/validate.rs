@@ -118,10 +118,7 @@ struct Question {
 pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
     let is_json = arguments.format.is_json();
     let outcome = answer(arguments, console);
-    if let (true, Err(failure)) = (is_json, &outcome) {
-        console.print_json(&failure.document())?;
-    }
-    outcome
+    console.tell_failure(is_json, outcome)
 }
 
 fn answer(arguments: Arguments, console: &mut Console) -> Outcome {
