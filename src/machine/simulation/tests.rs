@@ -141,6 +141,19 @@ pub fn node(cores: u32) -> NodeSpec {
     }
 }
 
+/// A core of 1 GHz whose memory answers after so many cycles, however many lines it is asked for, over wires that take no time.
+pub fn bare(caches: Vec<CacheSpec>, memory_cycles: u64) -> NodeSpec {
+    let mut spec = NodeSpec { caches, interconnect: InterconnectSpec::Ideal, ..node(1) };
+    spec.core.clock = megahertz(1000);
+    spec.memory = MemorySpec::Simple(SimpleMemorySpec {
+        latency: Time(1000 * memory_cycles),
+        bandwidth_bytes_per_second: u64::MAX,
+        channels: 1024,
+        queue_capacity: 64,
+    });
+    spec
+}
+
 /// Small caches of every make, by name.
 pub fn hierarchies() -> Vec<(&'static str, Vec<CacheSpec>)> {
     let with = |cache: CacheSpec, inclusion| CacheSpec { inclusion, ..cache };

@@ -15,18 +15,7 @@ pub fn prefetcher(kind: PrefetcherKind, degree: u32, distance: u32) -> Prefetche
 
 /// A core of 1 GHz with one cache, before wires that take no time.
 fn spec(prefetcher: Option<PrefetcherSpec>) -> NodeSpec {
-    let mut spec = node(1);
-    spec.core.clock = megahertz(1000);
-    spec.caches = vec![cache("L1d", 1024, 4, LOOKUP as u32)];
-    spec.prefetcher = prefetcher;
-    spec.interconnect = InterconnectSpec::Ideal;
-    spec.memory = MemorySpec::Simple(SimpleMemorySpec {
-        latency: Time(MEMORY * 1000),
-        bandwidth_bytes_per_second: u64::MAX,
-        channels: 1024,
-        queue_capacity: 64,
-    });
-    spec
+    NodeSpec { prefetcher, ..bare(vec![cache("L1d", 1024, 4, LOOKUP as u32)], MEMORY) }
 }
 
 /// Loads of one line after the other, with so many cycles of work between them.

@@ -341,20 +341,11 @@ fn an_await_is_charged_with_the_spins_it_would_have_made() {
 
 /// Loads of as many lines, on a core of 1 GHz whose only cache takes 2 cycles and whose memory answers after 100.
 fn overlapped(loads: u32, window: u32, mshrs: u32) -> u64 {
-    let mut spec = node(1);
-    spec.core.clock = megahertz(1000);
+    let mut spec = bare(vec![cache("L1d", 64, 4, 2)], 100);
     spec.core.out_of_order = Some(out_of_order(8, window, mshrs));
     let own = spec.core.out_of_order.as_mut().unwrap();
     own.load_queue = window;
     own.units.iter_mut().for_each(|units| *units = UnitSpec { units: 0, interval: 1 });
-    spec.caches = vec![cache("L1d", 64, 4, 2)];
-    spec.interconnect = InterconnectSpec::Ideal;
-    spec.memory = MemorySpec::Simple(SimpleMemorySpec {
-        latency: Time(100_000),
-        bandwidth_bytes_per_second: u64::MAX,
-        channels: 64,
-        queue_capacity: 64,
-    });
     let program: Vec<Op> = (0..loads).map(|number| Op::Load(8 * number)).collect();
     run(&spec, &[program]).unwrap().time.0 / 1000
 }
@@ -398,18 +389,9 @@ fn a_misprediction_costs_its_cycles_and_a_right_guess_nothing() {
 /// A core of 1 GHz under total store order, with so many places for stores; none: sequentially consistent. A miss takes 2 cycles of
 /// lookup and 100 of memory.
 fn buffered(places: Option<u32>, program: &[Op]) -> PhaseReport {
-    let mut spec = node(1);
-    spec.core.clock = megahertz(1000);
+    let mut spec = bare(vec![cache("L1d", 64, 4, 2)], 100);
     spec.core.consistency = if places.is_some() { Consistency::Tso } else { Consistency::Sc };
     spec.core.store_buffer = places;
-    spec.caches = vec![cache("L1d", 64, 4, 2)];
-    spec.interconnect = InterconnectSpec::Ideal;
-    spec.memory = MemorySpec::Simple(SimpleMemorySpec {
-        latency: Time(100_000),
-        bandwidth_bytes_per_second: u64::MAX,
-        channels: 64,
-        queue_capacity: 64,
-    });
     run(&spec, &[program.to_vec()]).unwrap()
 }
 

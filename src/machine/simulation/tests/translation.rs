@@ -27,18 +27,7 @@ pub fn tlbs(first: u32, second: Option<u32>) -> TranslationSpec {
 
 /// A core of 1 GHz with an inner cache of so many sets of 16 ways, wires that take no time, and the TLBs.
 fn spec(sets: u64, translation: Option<TranslationSpec>) -> NodeSpec {
-    let mut spec = node(1);
-    spec.core.clock = megahertz(1000);
-    spec.caches = vec![cache("L1d", sets, 16, 2), cache("L2", 256, 16, 10)];
-    spec.translation = translation;
-    spec.interconnect = InterconnectSpec::Ideal;
-    spec.memory = MemorySpec::Simple(SimpleMemorySpec {
-        latency: Time(MEMORY * 1000),
-        bandwidth_bytes_per_second: u64::MAX,
-        channels: 64,
-        queue_capacity: 64,
-    });
-    spec
+    NodeSpec { translation, ..bare(vec![cache("L1d", sets, 16, 2), cache("L2", 256, 16, 10)], MEMORY) }
 }
 
 fn loads(words: impl IntoIterator<Item = u32>) -> Vec<Vec<Op>> {
