@@ -114,41 +114,64 @@ pub struct Tage {
     base: Box<[u8]>,
     tables: [Box<[Tagged]>; TABLES],
     history: u64,
+    /// The history of each table, folded into as many bits as number its entries, as a tag has, and one less.
+    folded: [[Folded; 3]; TABLES],
 }
 
-/// The last `length` outcomes, folded by exclusive or into `bits` bits.
-fn fold(history: u64, length: u32, bits: u32) -> u64 {
-    let mut rest = if length == 64 { history } else { history & ((1 << length) - 1) };
-    let mut folded = 0;
-    while rest != 0 {
-        folded ^= rest & ((1 << bits) - 1);
-        rest >>= bits;
+/// The last `length` outcomes, folded by exclusive or into `bits` bits: outcome i, the last one's number 0, is in bit i modulo `bits`
+/// (the circular shift registers of Michaud, "A PPM-like, tag-based branch predictor", JILP 7, 2005).
+#[derive(Clone, Copy, Debug)]
+struct Folded {
+    value: u32,
+    bits: u32,
+    /// Where an outcome that grows too old is: `length` modulo `bits`.
+    oldest: u32,
+}
+
+impl Folded {
+    fn new(length: u32, bits: u32) -> Folded {
+        Folded { value: 0, bits, oldest: length % bits }
     }
-    folded
+
+    /// Another outcome, and the one that is `length` outcomes old now; both 0 or 1.
+    #[inline]
+    fn push(&mut self, taken: u32, too_old: u32) {
+        let turned = self.value << 1 | self.value >> (self.bits - 1);
+        self.value = (turned & ((1 << self.bits) - 1)) ^ taken ^ too_old << self.oldest;
+    }
 }
 
 impl Tage {
     fn new(entries: u32) -> Tage {
         let table = || vec![Tagged::default(); entries as usize].into_boxed_slice();
-        Tage { base: vec![WEAK; entries as usize].into(), tables: std::array::from_fn(|_| table()), history: 0 }
+        let widths = [entries.ilog2().max(1), TAG_BITS, TAG_BITS - 1];
+        Tage {
+            base: vec![WEAK; entries as usize].into(),
+            tables: std::array::from_fn(|_| table()),
+            history: 0,
+            folded: HISTORIES.map(|length| widths.map(|bits| Folded::new(length, bits))),
+        }
     }
 
     /// Where a branch is looked for in a table, and under which tag.
-    fn place(&self, table: usize, address: u64) -> (usize, u16) {
-        let bits = self.base.len().ilog2().max(1);
-        let folded = fold(self.history, HISTORIES[table], bits);
-        let place = (address ^ address >> bits ^ folded) as usize & (self.base.len() - 1);
-        let tag =
-            address ^ fold(self.history, HISTORIES[table], TAG_BITS) ^ fold(self.history, HISTORIES[table], TAG_BITS - 1) << 1;
+    #[inline]
+    fn place(&self, table: usize, address: u32) -> (usize, u16) {
+        let [index, tag, shorter] = &self.folded[table];
+        let place = (address ^ address >> index.bits ^ index.value) as usize & (self.base.len() - 1);
+        let tag = address ^ tag.value ^ shorter.value << 1;
         // Tag 0 means an empty entry.
         (place, (tag & ((1 << TAG_BITS) - 1)) as u16 + 1)
     }
 
     fn resolve(&mut self, address: u32, taken: bool) -> bool {
-        let address = u64::from(address);
         let places: [(usize, u16); TABLES] = std::array::from_fn(|table| self.place(table, address));
-        let mut knows = (0..TABLES).rev().filter(|&table| self.tables[table][places[table].0].tag == places[table].1);
-        let (provider, alternate) = (knows.next(), knows.next());
+        // The two longest histories that know the branch.
+        let (mut provider, mut alternate) = (None, None);
+        for (table, &(place, tag)) in places.iter().enumerate() {
+            if self.tables[table][place].tag == tag {
+                (provider, alternate) = (Some(table), provider);
+            }
+        }
         let base = address as usize & (self.base.len() - 1);
         let says = |table: Option<usize>| match table {
             Some(table) => self.tables[table][places[table].0].counter > SURE / 2,
@@ -168,6 +191,10 @@ impl Tage {
         }
         if !right {
             self.allocate(provider.map_or(0, |table| table + 1), &places, taken);
+        }
+        for (length, folded) in HISTORIES.into_iter().zip(&mut self.folded) {
+            let too_old = (self.history >> (length - 1)) as u32 & 1;
+            folded.iter_mut().for_each(|folded| folded.push(u32::from(taken), too_old));
         }
         self.history = self.history << 1 | u64::from(taken);
         right
@@ -241,6 +268,23 @@ mod tests {
         assert!((4_500..5_500).contains(&bimodal), "both branches are a coin's toss to it: {bimodal}");
         assert!((2_300..2_700).contains(&gshare), "the second one is known: {gshare}");
         assert!((2_300..2_900).contains(&tage), "{tage}");
+    }
+
+    #[test]
+    fn a_folded_history_is_the_exclusive_or_of_its_pieces() {
+        let mut state = 1_u64;
+        for length in HISTORIES {
+            for bits in [1, 2, 7, 8, 9, 10, 13, 20] {
+                let (mut folded, mut history) = (Folded::new(length, bits), 0_u64);
+                for _ in 0..200 {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    folded.push((state >> 63) as u32, (history >> (length - 1)) as u32 & 1);
+                    history = history << 1 | state >> 63;
+                    let outcomes = (0..length).map(|outcome| (history >> outcome & 1) << (outcome % bits));
+                    assert_eq!(u64::from(folded.value), outcomes.fold(0, |sum, bit| sum ^ bit), "{length} into {bits}");
+                }
+            }
+        }
     }
 
     #[test]

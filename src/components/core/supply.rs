@@ -51,8 +51,8 @@ impl Supply {
     /// An operation was dispatched: the waits so far were its own.
     #[inline]
     pub fn dispatched(&mut self, id: u64) {
-        for late in self.next.drain(..) {
-            self.dispatched.push_back((id, late));
+        if !self.next.is_empty() {
+            self.dispatched.extend(self.next.drain(..).map(|late| (id, late)));
         }
     }
 

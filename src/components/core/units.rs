@@ -3,21 +3,23 @@
 /// As many cycles are kept track of; an operation that starts later than that finds a unit free.
 const HORIZON: usize = 1024;
 
+/// Bits of a word that count the units taken.
+const COUNT: u64 = 0xff;
+
 /// The units of one class.
 #[derive(Clone, Debug)]
 pub struct Units {
     n_units: u8,
     /// Cycles between two starts in one unit.
     interval: u64,
-    /// By cycle modulo [`HORIZON`]: for which cycle the count is, and how many units are taken in it.
-    taken: Box<[(u64, u8)]>,
+    /// By cycle modulo [`HORIZON`]: `cycle << 8 | units taken in it`. A word of another cycle says that all are free.
+    taken: Box<[u64; HORIZON]>,
 }
 
 impl Units {
     /// Free units; 0 of them means any number.
     pub fn new(n_units: u8, interval: u64) -> Units {
-        let kept = if n_units == 0 { 0 } else { HORIZON };
-        Units { n_units, interval: interval.max(1), taken: vec![(0, 0); kept].into() }
+        Units { n_units, interval: interval.max(1), taken: Box::new([0; HORIZON]) }
     }
 
     /// Bytes of the host's memory they take.
@@ -25,29 +27,42 @@ impl Units {
         std::mem::size_of_val(&*self.taken)
     }
 
+    /// How many units are taken in a cycle.
+    #[inline]
+    fn taken(&self, cycle: u64) -> u64 {
+        let word = self.taken[cycle as usize % HORIZON];
+        if word & !COUNT == cycle << 8 { word & COUNT } else { 0 }
+    }
+
+    #[inline]
     fn is_free(&self, cycle: u64) -> bool {
-        let (of, taken) = self.taken[cycle as usize % HORIZON];
-        of != cycle || taken < self.n_units
+        self.taken(cycle) < u64::from(self.n_units)
+    }
+
+    #[inline]
+    fn take(&mut self, cycle: u64) {
+        self.taken[cycle as usize % HORIZON] = cycle << 8 | (self.taken(cycle) + 1);
     }
 
     /// Takes a unit from the first cycle on in which one is free for as long as it is needed. Returns that cycle.
+    #[inline]
     pub fn start(&mut self, wanted: u64) -> u64 {
         if self.n_units == 0 {
             return wanted;
         }
         let mut cycle = wanted;
-        'search: loop {
-            for later in 0..self.interval {
-                if !self.is_free(cycle + later) {
-                    cycle += later + 1;
-                    continue 'search;
-                }
+        if self.interval == 1 {
+            while !self.is_free(cycle) {
+                cycle += 1;
             }
-            break;
+            self.take(cycle);
+            return cycle;
+        }
+        while let Some(later) = (0..self.interval).find(|later| !self.is_free(cycle + later)) {
+            cycle += later + 1;
         }
         for later in 0..self.interval {
-            let entry = &mut self.taken[(cycle + later) as usize % HORIZON];
-            *entry = if entry.0 == cycle + later { (entry.0, entry.1 + 1) } else { (cycle + later, 1) };
+            self.take(cycle + later);
         }
         cycle
     }

@@ -188,7 +188,7 @@ fn stores_leave_in_order_and_a_full_buffer_stops_their_commit() {
         window.dispatch(&store(2), address, true);
     }
     // Committed in cycle 2, all that find a place in the buffer.
-    assert_eq!(window.head, 2);
+    assert_eq!(window.window.oldest(), 2);
     let lookups: Vec<(u64, Lookup)> = std::iter::from_fn(|| {
         let next = window.next_lookup()?;
         window.take_lookup();
@@ -197,7 +197,7 @@ fn stores_leave_in_order_and_a_full_buffer_stops_their_commit() {
     .collect();
     assert_eq!(lookups, [(2, Lookup::Store(0)), (3, Lookup::Store(1))]);
     window.hit(Lookup::Store(1), 3, 0);
-    assert_eq!(window.head, 2, "the second is done, but the first is not");
+    assert_eq!(window.window.oldest(), 2, "the second is done, but the first is not");
     window.arrived(Lookup::Store(0), 90, &Timeline::default());
     assert_eq!(window.next_lookup(), Some((90, Lookup::Store(2))), "both places are free in cycle 90");
     hit_all(&mut window);
