@@ -114,57 +114,75 @@ pub struct Tage {
     base: Box<[u8]>,
     tables: [Box<[Tagged]>; TABLES],
     history: u64,
-    /// The history of each table, folded into as many bits as number its entries, as a tag has, and one less.
-    folded: [[Folded; 3]; TABLES],
+    /// Each table's history, folded into as many bits as number its entries, as a tag has, and one less.
+    index: Folded,
+    tag: Folded,
+    shorter: Folded,
 }
 
-/// The last `length` outcomes, folded by exclusive or into `bits` bits: outcome i, the last one's number 0, is in bit i modulo `bits`
-/// (the circular shift registers of Michaud, "A PPM-like, tag-based branch predictor", JILP 7, 2005).
+/// The last outcomes of each table's history, folded by exclusive or into so many bits: outcome i, the last one's number 0, is in bit i
+/// modulo the bits (the circular shift registers of Michaud, "A PPM-like, tag-based branch predictor", JILP 7, 2005).
 #[derive(Clone, Copy, Debug)]
 struct Folded {
-    value: u32,
+    values: [u32; TABLES],
     bits: u32,
-    /// Where an outcome that grows too old is: `length` modulo `bits`.
-    oldest: u32,
+    /// Where an outcome is that grows too old: the history's length modulo the bits.
+    oldest: [u32; TABLES],
 }
 
 impl Folded {
-    fn new(length: u32, bits: u32) -> Folded {
-        Folded { value: 0, bits, oldest: length % bits }
+    fn new(bits: u32) -> Folded {
+        Folded { values: [0; TABLES], bits, oldest: HISTORIES.map(|length| 1 << (length % bits)) }
     }
 
-    /// Another outcome, and the one that is `length` outcomes old now; both 0 or 1.
+    /// Another outcome, 0 or 1, and those that grow too old by it, all ones or 0.
     #[inline]
-    fn push(&mut self, taken: u32, too_old: u32) {
-        let turned = self.value << 1 | self.value >> (self.bits - 1);
-        self.value = (turned & ((1 << self.bits) - 1)) ^ taken ^ too_old << self.oldest;
+    fn push(&mut self, taken: u32, too_old: [u32; TABLES]) {
+        let mask = (1 << self.bits) - 1;
+        for table in 0..TABLES {
+            let value = self.values[table];
+            let turned = (value << 1 | value >> (self.bits - 1)) & mask;
+            self.values[table] = turned ^ taken ^ (too_old[table] & self.oldest[table]);
+        }
     }
 }
 
 impl Tage {
     fn new(entries: u32) -> Tage {
         let table = || vec![Tagged::default(); entries as usize].into_boxed_slice();
-        let widths = [entries.ilog2().max(1), TAG_BITS, TAG_BITS - 1];
         Tage {
             base: vec![WEAK; entries as usize].into(),
             tables: std::array::from_fn(|_| table()),
             history: 0,
-            folded: HISTORIES.map(|length| widths.map(|bits| Folded::new(length, bits))),
+            index: Folded::new(entries.ilog2().max(1)),
+            tag: Folded::new(TAG_BITS),
+            shorter: Folded::new(TAG_BITS - 1),
         }
     }
 
-    /// Where a branch is looked for in a table, and under which tag.
+    /// Where a branch is looked for in each table, and under which tag.
     #[inline]
-    fn place(&self, table: usize, address: u32) -> (usize, u16) {
-        let [index, tag, shorter] = &self.folded[table];
-        let place = (address ^ address >> index.bits ^ index.value) as usize & (self.base.len() - 1);
-        let tag = address ^ tag.value ^ shorter.value << 1;
+    fn places(&self, address: u32) -> [(usize, u16); TABLES] {
+        let hashed = address ^ address >> self.index.bits;
+        let places = self.index.values.map(|folded| hashed ^ folded);
+        let tags: [u32; TABLES] = std::array::from_fn(|table| address ^ self.tag.values[table] ^ self.shorter.values[table] << 1);
         // Tag 0 means an empty entry.
-        (place, (tag & ((1 << TAG_BITS) - 1)) as u16 + 1)
+        let mask = self.base.len() - 1;
+        std::array::from_fn(|table| (places[table] as usize & mask, (tags[table] & ((1 << TAG_BITS) - 1)) as u16 + 1))
+    }
+
+    /// An outcome enters every history.
+    #[inline]
+    fn push(&mut self, taken: bool) {
+        let too_old = HISTORIES.map(|length| ((self.history >> (length - 1)) as u32 & 1).wrapping_neg());
+        for folded in [&mut self.index, &mut self.tag, &mut self.shorter] {
+            folded.push(u32::from(taken), too_old);
+        }
+        self.history = self.history << 1 | u64::from(taken);
     }
 
     fn resolve(&mut self, address: u32, taken: bool) -> bool {
-        let places: [(usize, u16); TABLES] = std::array::from_fn(|table| self.place(table, address));
+        let places = self.places(address);
         // The two longest histories that know the branch.
         let (mut provider, mut alternate) = (None, None);
         for (table, &(place, tag)) in places.iter().enumerate() {
@@ -192,11 +210,7 @@ impl Tage {
         if !right {
             self.allocate(provider.map_or(0, |table| table + 1), &places, taken);
         }
-        for (length, folded) in HISTORIES.into_iter().zip(&mut self.folded) {
-            let too_old = (self.history >> (length - 1)) as u32 & 1;
-            folded.iter_mut().for_each(|folded| folded.push(u32::from(taken), too_old));
-        }
-        self.history = self.history << 1 | u64::from(taken);
+        self.push(taken);
         right
     }
 
@@ -272,16 +286,17 @@ mod tests {
 
     #[test]
     fn a_folded_history_is_the_exclusive_or_of_its_pieces() {
-        let mut state = 1_u64;
-        for length in HISTORIES {
-            for bits in [1, 2, 7, 8, 9, 10, 13, 20] {
-                let (mut folded, mut history) = (Folded::new(length, bits), 0_u64);
-                for _ in 0..200 {
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    folded.push((state >> 63) as u32, (history >> (length - 1)) as u32 & 1);
-                    history = history << 1 | state >> 63;
-                    let outcomes = (0..length).map(|outcome| (history >> outcome & 1) << (outcome % bits));
-                    assert_eq!(u64::from(folded.value), outcomes.fold(0, |sum, bit| sum ^ bit), "{length} into {bits}");
+        for entries in [1, 2, 64, 1024, 1 << 20] {
+            let mut tage = Tage::new(entries);
+            let mut state = 1_u64;
+            for _ in 0..200 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                tage.push(state >> 63 == 1);
+                for folded in [tage.index, tage.tag, tage.shorter] {
+                    for (length, value) in HISTORIES.into_iter().zip(folded.values) {
+                        let outcomes = (0..length).map(|outcome| (tage.history >> outcome & 1) << (outcome % folded.bits));
+                        assert_eq!(u64::from(value), outcomes.fold(0, |sum, bit| sum ^ bit), "{length} into {}", folded.bits);
+                    }
                 }
             }
         }

@@ -229,9 +229,7 @@ impl Core {
                 continue;
             }
             let operation = program.operations.get(own.position.start);
-            if !own.window.has_room(operation.kind) {
-                return None;
-            }
+            let room = own.window.room(operation.kind)?;
             let (mut address, mut foretold) = (0, true);
             match operation.kind {
                 Kind::Load | Kind::Store => {
@@ -243,7 +241,7 @@ impl Core {
                 }
                 Kind::Compute => {}
             }
-            own.window.dispatch(operation, address, foretold);
+            own.window.dispatch(operation, room, address, foretold);
             own.position.start += 1;
         }
     }

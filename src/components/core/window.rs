@@ -51,6 +51,28 @@ enum Value {
     Of(u64),
 }
 
+/// What an operation that is dispatched waits for.
+struct Needs {
+    /// Cycle at which all operands that are known are there.
+    cycle: u64,
+    /// Operands not known yet.
+    missing: u8,
+}
+
+impl Needs {
+    /// An operand of the operation at a place is a value.
+    #[inline]
+    fn add(&mut self, entries: &mut Entries, value: Value, (place, operand): (usize, usize)) {
+        match value {
+            Value::At(cycle) => self.cycle = self.cycle.max(cycle),
+            Value::Of(producer) => {
+                entries.depend(place, operand, entries.place(producer));
+                self.missing += 1;
+            }
+        }
+    }
+}
+
 /// The window.
 #[derive(Clone, Debug)]
 pub struct Window {
@@ -61,7 +83,7 @@ pub struct Window {
     /// Cycles from a lookup to the answer of each level, the first one's first.
     reach: Vec<u64>,
 
-    units: Vec<Units>,
+    units: [Units; OperationClass::ALL.len()],
     registers: Vec<Value>,
     entries: Entries,
     /// Of loads that missed, by entry.
@@ -100,7 +122,7 @@ impl Window {
             latencies: core.costs.map(u64::from),
             clock: core.clock,
             reach: lookups.reach(),
-            units: spec.units.iter().map(|class| Units::new(class.units, u64::from(class.interval))).collect(),
+            units: spec.units.map(|class| Units::new(class.units, u64::from(class.interval))),
             registers: vec![Value::At(0); n_registers],
             timelines: vec![Timeline::default(); entries.len()].into(),
             entries,
@@ -145,89 +167,87 @@ impl Window {
         self.pending.last_left = cycle;
     }
 
-    /// The first cycle at which there is room for an operation; [`UNKNOWN`] where that is not known.
+    /// The first cycle at which there is room for an operation; `None` where that is not known.
     #[inline]
-    fn room(&self, kind: Kind) -> u64 {
+    pub fn room(&self, kind: Kind) -> Option<u64> {
         let window = self.window.next();
-        match kind {
+        let room = match kind {
             Kind::Load => window.max(self.loads.next()),
             Kind::Store => window.max(self.stores.next()),
             Kind::Compute | Kind::Branch { .. } => window,
-        }
+        };
+        (room != UNKNOWN && self.redirect.is_none()).then_some(room)
     }
 
-    /// Whether it is known when an operation can be dispatched.
+    /// Dispatches an operation, for which there is room from a cycle on; `address` of its access, `foretold` whether a branch was.
     #[inline]
-    pub fn has_room(&self, kind: Kind) -> bool {
-        self.redirect.is_none() && self.room(kind) != UNKNOWN
-    }
-
-    /// Dispatches an operation for which there is room; `address` of its access, `foretold` whether a branch was.
-    #[inline]
-    pub fn dispatch(&mut self, operation: &Operation, address: Address, foretold: bool) {
-        let earliest = self.room(operation.kind);
+    pub fn dispatch(&mut self, operation: &Operation, room: u64, address: Address, foretold: bool) {
         let front = if self.front > self.dispatch.cycle { self.front } else { 0 };
-        let cycle = self.dispatch.take(earliest.max(front).max(self.supply.until()), self.width);
+        let cycle = self.dispatch.take(room.max(front).max(self.supply.until()), self.width);
         let id = self.window.take();
         self.supply.dispatched(id);
         let place = self.entries.place(id);
-        *self.entries.at_mut(place) = Entry::new(operation, address, cycle + 1, front);
-        for (operand, &source) in operation.sources.iter().enumerate() {
-            self.wait_for(place, operand, self.registers[usize::from(source)]);
+        self.entries.unlink(place);
+        let mut needs = Needs { cycle: cycle + 1, missing: 0 };
+        for (operand, register) in operation.read() {
+            needs.add(&mut self.entries, self.registers[usize::from(register)], (place, operand));
         }
+        let (mut answer, mut number) = (Answer::Nothing, 0);
         match operation.kind {
-            Kind::Load => self.enter_load(place, address),
-            Kind::Store => self.enter_store(operation, id, address),
+            Kind::Load => {
+                self.loads.take();
+                if let Some(value) = self.forward(address) {
+                    answer = Answer::Found(0);
+                    needs.add(&mut self.entries, value, (place, OPERANDS - 1));
+                }
+            }
+            Kind::Store => {
+                number = self.stores.take();
+                self.pending.push(Store::new(address, operation.address, operation.line, id));
+            }
             Kind::Branch { .. } => self.account.branches += 1,
             Kind::Compute => {}
         }
         if let Some(translation) = self.translations.get_mut(place) {
             *translation = (0, 0);
         }
-        // Nothing waits for it yet, so that nothing follows from its result but what is said here.
-        let ready = if self.entries.at(place).missing == 0 { self.start(place, id) } else { UNKNOWN };
-        self.entries.at_mut(place).ready = ready;
+        *self.entries.at_mut(place) = Entry {
+            ready: UNKNOWN,
+            operands: needs.cycle,
+            looked: 0,
+            front,
+            address,
+            number,
+            line: operation.line,
+            instruction: operation.address,
+            to: operation.to,
+            kind: operation.kind,
+            class: operation.class,
+            answer,
+            missing: needs.missing,
+        };
+        // Nothing waits for it yet: what follows from its result, where that is known, is said here.
+        let ready = if needs.missing == 0 { self.start(place, id) } else { UNKNOWN };
         if operation.to != ZERO {
             self.registers[usize::from(operation.to)] = if ready == UNKNOWN { Value::Of(id) } else { Value::At(ready) };
         }
         if !foretold {
             self.mispredict(id, ready);
         }
-        if self.window.oldest() == id && ready != UNKNOWN {
-            self.commit();
-        }
-    }
-
-    /// An operand of an operation is there when a value is.
-    #[inline]
-    fn wait_for(&mut self, place: usize, operand: usize, value: Value) {
-        match value {
-            Value::At(cycle) => {
-                let entry = self.entries.at_mut(place);
-                entry.operands = entry.operands.max(cycle);
+        if ready != UNKNOWN {
+            self.entries.at_mut(place).ready = ready;
+            if self.window.oldest() == id {
+                self.commit();
             }
-            Value::Of(producer) => self.entries.depend(place, operand, self.entries.place(producer)),
         }
     }
 
-    /// A load looks for a store before it to the same address.
+    /// The value of the youngest store before a load to the same address.
     #[inline]
-    fn enter_load(&mut self, place: usize, address: Address) {
-        self.loads.take();
-        if let Some(store) = self.pending.youngest(address) {
-            self.account.forwarded += 1;
-            let value = if store.ready == UNKNOWN { Value::Of(store.id) } else { Value::At(store.ready) };
-            self.entries.at_mut(place).answer = Answer::Found(0);
-            self.wait_for(place, OPERANDS - 1, value);
-        }
-    }
-
-    /// A store can be found from now on.
-    #[inline]
-    fn enter_store(&mut self, operation: &Operation, id: u64, address: Address) {
-        let number = self.stores.take();
-        self.entries.at_mut(self.entries.place(id)).number = number;
-        self.pending.push(Store::new(address, operation.address, operation.line, id));
+    fn forward(&mut self, address: Address) -> Option<Value> {
+        let store = self.pending.youngest(address)?;
+        self.account.forwarded += 1;
+        Some(if store.ready == UNKNOWN { Value::Of(store.id) } else { Value::At(store.ready) })
     }
 
     /// What follows a branch waits for its outcome, which is there at a cycle.

@@ -19,7 +19,7 @@ pub enum Kind {
 pub struct Operation {
     pub kind: Kind,
     pub class: OperationClass,
-    /// Registers read; [`ZERO`] where there are fewer.
+    /// Registers read whose values are to be waited for; behind them [`ZERO`], which is always there.
     pub sources: [Register; 3],
     /// The register written; [`ZERO`] for none.
     pub to: Register,
@@ -27,6 +27,14 @@ pub struct Operation {
     pub line: u32,
     /// Number of the instruction.
     pub address: u32,
+}
+
+impl Operation {
+    /// The registers read, with their places among `sources`.
+    #[inline]
+    pub fn read(&self) -> impl Iterator<Item = (usize, Register)> {
+        self.sources.into_iter().enumerate().take_while(|&(_, register)| register != ZERO)
+    }
 }
 
 /// All operations of a Code, by block.
@@ -65,8 +73,10 @@ fn operation(code: &Code, block: BlockId, address: u32) -> Option<Operation> {
     let class = code.class(instruction)?;
     let (mut sources, mut n_sources) = ([ZERO; 3], 0);
     let mut read = |register| {
-        sources[n_sources] = register;
-        n_sources += 1;
+        if register != ZERO {
+            sources[n_sources] = register;
+            n_sources += 1;
+        }
     };
     let kind = match *instruction {
         Instruction::Synchronise { .. } => return None,

@@ -4,6 +4,7 @@ use super::*;
 use crate::base::time::Time;
 use crate::components::predictor::PredictorSpec;
 use crate::components::spec::UnitSpec;
+use crate::program::code::Register;
 
 /// Lookups take 3 cycles in the first level, 10 more in the second.
 const INNER: u64 = 3;
@@ -59,14 +60,19 @@ fn hit_all(window: &mut Window) {
     }
 }
 
+/// Dispatches an operation, for which there must be room.
+fn dispatch(window: &mut Window, operation: &Operation, address: Address, foretold: bool) {
+    let room = window.room(operation.kind).expect("room");
+    window.dispatch(operation, room, address, foretold);
+}
+
 /// The cycle at which operations are all committed, dispatched as there is room.
 fn run(window: &mut Window, operations: &[Operation]) -> u64 {
     for operation in operations {
-        if !window.has_room(operation.kind) {
+        if window.room(operation.kind).is_none() {
             hit_all(window);
         }
-        assert!(window.has_room(operation.kind), "hits leave room");
-        window.dispatch(operation, 64, true);
+        dispatch(window, operation, 64, true);
     }
     hit_all(window);
     assert!(window.is_empty());
@@ -93,9 +99,9 @@ fn units_limit_how_many_start_in_a_cycle() {
 #[test]
 fn operations_pass_one_that_waits_but_do_not_commit_before_it() {
     let mut window = window(&spec(4, 64));
-    window.dispatch(&load(2, 3), 64, true);
+    dispatch(&mut window, &load(2, 3), 64, true);
     for _ in 0..8 {
-        window.dispatch(&add(4, 5), 0, true);
+        dispatch(&mut window, &add(4, 5), 0, true);
     }
     assert!(!window.is_empty());
     let (cycle, lookup) = window.next_lookup().unwrap();
@@ -119,49 +125,49 @@ fn operations_pass_one_that_waits_but_do_not_commit_before_it() {
 #[test]
 fn a_full_window_stops_dispatch_until_its_oldest_operation_is_done() {
     let mut window = window(&spec(4, 4));
-    window.dispatch(&load(2, 3), 64, true);
+    dispatch(&mut window, &load(2, 3), 64, true);
     for _ in 0..3 {
-        window.dispatch(&add(4, 5), 0, true);
+        dispatch(&mut window, &add(4, 5), 0, true);
     }
-    assert!(!window.has_room(Kind::Compute));
+    assert!(window.room(Kind::Compute).is_none());
     let (_, lookup) = window.next_lookup().unwrap();
     window.take_lookup();
     window.arrived(lookup, 50, &Timeline::default());
-    assert!(window.has_room(Kind::Compute));
-    window.dispatch(&add(4, 5), 0, true);
+    assert!(window.room(Kind::Compute).is_some());
+    dispatch(&mut window, &add(4, 5), 0, true);
     assert_eq!(window.drain(1), 50 + 1 + 4, "dispatched as the load commits, in cycle 50");
 }
 
 #[test]
 fn queues_limit_loads_and_stores_before_the_window_does() {
     let mut window = window(&OutOfOrderSpec { load_queue: 2, store_queue: 1, ..spec(4, 64) });
-    window.dispatch(&load(2, 3), 64, true);
-    window.dispatch(&load(2, 3), 128, true);
-    assert!(!window.has_room(Kind::Load) && window.has_room(Kind::Store) && window.has_room(Kind::Compute));
-    window.dispatch(&store(2), 192, true);
-    assert!(!window.has_room(Kind::Store) && window.has_room(Kind::Compute));
+    dispatch(&mut window, &load(2, 3), 64, true);
+    dispatch(&mut window, &load(2, 3), 128, true);
+    assert!(window.room(Kind::Load).is_none() && window.room(Kind::Store).is_some() && window.room(Kind::Compute).is_some());
+    dispatch(&mut window, &store(2), 192, true);
+    assert!(window.room(Kind::Store).is_none() && window.room(Kind::Compute).is_some());
     hit_all(&mut window);
-    assert!(window.has_room(Kind::Load) && window.has_room(Kind::Store));
+    assert!(window.room(Kind::Load).is_some() && window.room(Kind::Store).is_some());
 }
 
 #[test]
 fn a_load_takes_its_value_from_the_youngest_store_before_it_to_its_address() {
     let mut forwarding = window(&spec(4, 64));
     // 4 cycles of an addition, then the store has its data; the load would otherwise look up in cycle 2.
-    forwarding.dispatch(&add(2, 3), 0, true);
-    forwarding.dispatch(&store(4), 64, true);
-    forwarding.dispatch(&store(3), 64, true);
-    forwarding.dispatch(&load(2, 6), 64, true);
-    forwarding.dispatch(&add(6, 7), 0, true);
+    dispatch(&mut forwarding, &add(2, 3), 0, true);
+    dispatch(&mut forwarding, &store(4), 64, true);
+    dispatch(&mut forwarding, &store(3), 64, true);
+    dispatch(&mut forwarding, &load(2, 6), 64, true);
+    dispatch(&mut forwarding, &add(6, 7), 0, true);
     assert_eq!(forwarding.account().forwarded, 1);
     // Addition: 1 to 5. Store: 5 to 6. Load: 6 to 7, and as long as a hit: 10. Addition: 14.
     assert!(matches!(forwarding.registers[7], Value::At(14)), "{:?}", forwarding.registers[7]);
     hit_all(&mut forwarding);
     // Another address passes both.
     let mut passing = window(&spec(4, 64));
-    passing.dispatch(&add(2, 3), 0, true);
-    passing.dispatch(&store(3), 64, true);
-    passing.dispatch(&load(2, 6), 72, true);
+    dispatch(&mut passing, &add(2, 3), 0, true);
+    dispatch(&mut passing, &store(3), 64, true);
+    dispatch(&mut passing, &load(2, 6), 72, true);
     hit_all(&mut passing);
     assert!(matches!(passing.registers[6], Value::At(5)), "looked up in cycle 2");
 }
@@ -170,12 +176,12 @@ fn a_load_takes_its_value_from_the_youngest_store_before_it_to_its_address() {
 fn a_mispredicted_branch_stops_dispatch_until_it_is_decided() {
     let mut window = window(&spec(4, 64));
     let branch = operation(Kind::Branch { backward: true }, OperationClass::Branch, [3, ZERO, ZERO], ZERO);
-    window.dispatch(&load(2, 3), 64, true);
-    window.dispatch(&branch, 0, false);
-    assert!(!window.has_room(Kind::Compute));
+    dispatch(&mut window, &load(2, 3), 64, true);
+    dispatch(&mut window, &branch, 0, false);
+    assert!(window.room(Kind::Compute).is_none());
     hit_all(&mut window);
     // The load's value is there in cycle 5, the branch is decided in 6; 15 cycles later dispatch goes on, in 21.
-    window.dispatch(&add(2, 3), 0, true);
+    dispatch(&mut window, &add(2, 3), 0, true);
     assert_eq!(window.drain(1), 21 + 1 + 4);
     assert_eq!(window.account().worked[1][Owner::Branch as usize], 15);
     assert_eq!((window.account().branches, window.account().mispredictions), (1, 1));
@@ -185,7 +191,7 @@ fn a_mispredicted_branch_stops_dispatch_until_it_is_decided() {
 fn stores_leave_in_order_and_a_full_buffer_stops_their_commit() {
     let mut window = window(&OutOfOrderSpec { store_buffer: 2, ..spec(4, 64) });
     for address in [0, 64, 128] {
-        window.dispatch(&store(2), address, true);
+        dispatch(&mut window, &store(2), address, true);
     }
     // Committed in cycle 2, all that find a place in the buffer.
     assert_eq!(window.window.oldest(), 2);
