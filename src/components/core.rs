@@ -20,6 +20,7 @@
 
 mod account;
 mod fetch;
+mod misses;
 mod out_of_order;
 mod plain;
 mod prefetch;
@@ -580,6 +581,7 @@ impl Core {
                     port.send(channel, Message::Answer { id, agent: self.number, answer }, port.now());
                 }
                 if answer.left {
+                    self.has_news(line);
                     self.try_again(port.now());
                 }
                 if gone && self.sleeps_on(line) {
@@ -609,6 +611,7 @@ impl Core {
             port.stop();
             return;
         }
+        self.has_news(line);
         self.try_again(time);
         if self.sleeps_on(line) {
             self.awake(time);

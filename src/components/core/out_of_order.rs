@@ -12,6 +12,7 @@
 
 use std::ops::Range;
 
+use super::misses::{Miss, Misses};
 use super::run::{Pause, SLICE};
 use super::walks::Walks;
 use super::window::{Kind, Lookup, Window, WindowAccount};
@@ -29,20 +30,6 @@ use crate::components::spec::{CoreSpec, OutOfOrderSpec};
 use crate::components::trace::Kind::Fetch as FetchKind;
 use crate::components::translation::TranslationSpec;
 
-/// A line that is on its way, and the lookups that wait for it (an MSHR: Kroft, ISCA 1981).
-#[derive(Clone, Debug)]
-struct Miss {
-    line: Line,
-    write: bool,
-    /// Asked for by the front end.
-    fetch: bool,
-    /// What is asked for now.
-    transaction: Transaction,
-    waiters: Vec<Lookup>,
-    /// It was asked for beforehand.
-    prefetch: bool,
-}
-
 /// What an out-of-order core has that an in-order one has not.
 #[derive(Clone, Debug)]
 pub(super) struct OutOfOrder {
@@ -55,10 +42,7 @@ pub(super) struct OutOfOrder {
     fetching: bool,
     /// The block in progress ends with what waits for an empty window.
     draining: bool,
-    misses: Vec<Miss>,
-    n_mshrs: usize,
-    /// Lookups that found no free MSHR, or a line or set that cannot be used before something comes or leaves.
-    blocked: Vec<Lookup>,
+    misses: Misses,
     pub(super) walks: Walks,
 }
 
@@ -81,9 +65,7 @@ impl OutOfOrder {
             access: 0,
             fetching: false,
             draining: false,
-            misses: Vec::new(),
-            n_mshrs: spec.mshrs as usize,
-            blocked: Vec::new(),
+            misses: Misses::new(spec.mshrs),
             walks: Walks::new(translation.map_or(0, |translation| translation.walkers)),
         }
     }
@@ -103,7 +85,7 @@ impl OutOfOrder {
     }
 
     pub(super) fn n_misses(&self) -> usize {
-        self.misses.len()
+        self.misses.under_way().len()
     }
 
     pub(super) fn footprint(&self) -> usize {
@@ -112,18 +94,33 @@ impl OutOfOrder {
 
     /// Whether a miss of the line is under way.
     pub(super) fn awaits(&self, line: Line) -> bool {
-        self.misses.iter().any(|miss| miss.line == line)
+        self.misses.under_way().iter().any(|miss| miss.line == line)
     }
 
     /// Whether it waits for a transaction that is over when the other caches have answered: that is known only when it happens. Of
     /// others a transfer of data tells beforehand.
     pub(super) fn awaits_answers_alone(&self) -> bool {
-        self.misses.iter().any(|miss| matches!(miss.transaction, Transaction::BusUpgr | Transaction::BusUpd))
+        self.misses.under_way().iter().any(|miss| matches!(miss.transaction, Transaction::BusUpgr | Transaction::BusUpd))
+    }
+
+    /// The next lookup, which is being made if it is before cycle `limit`.
+    #[inline]
+    fn next_lookup(&mut self, limit: u64) -> Option<(u64, Lookup)> {
+        let queued = self.window.next_lookup();
+        let again = self.misses.next_again(queued, limit);
+        let next = again.or(queued);
+        if next.is_some_and(|(cycle, _)| cycle < limit) {
+            match again {
+                Some(_) => self.misses.take_again(),
+                None => self.window.take_lookup(),
+            }
+        }
+        next
     }
 
     /// Lookups that could not be made are made again at a cycle.
     fn unblock(&mut self, cycle: u64) {
-        for lookup in self.blocked.drain(..) {
+        for lookup in self.misses.retry(cycle) {
             self.window.look_again(lookup, cycle);
         }
     }
@@ -176,16 +173,14 @@ impl Core {
             if let Some(pause) = self.dispatch(own, program, shared, slice) {
                 return Some(pause);
             }
-            match own.window.next_lookup() {
+            match own.next_lookup(limit) {
                 Some((cycle, _)) if cycle >= limit => return Some(Pause::Until(cycle)),
                 Some((cycle, Lookup::Fetch)) => {
-                    own.window.take_lookup();
                     if let Some(pause) = self.fetch_out_of_order(own, cycle, shared) {
                         return Some(pause);
                     }
                 }
                 Some((cycle, lookup)) => {
-                    own.window.take_lookup();
                     if let Some(pause) = self.look_up_out_of_order(own, lookup, cycle, shared) {
                         return Some(pause);
                     }
@@ -251,13 +246,13 @@ impl Core {
         while !self.fetching.is_empty() {
             let line = self.fetching.start;
             let caches = self.caches.as_mut()?;
-            if let Some(miss) = own.misses.iter_mut().find(|miss| miss.line == line) {
+            if let Some(miss) = own.misses.find(line) {
                 miss.waiters.push(Lookup::Fetch);
                 own.window.instructions_found(cycle, std::iter::empty());
                 return None;
             }
-            if own.misses.len() == own.n_mshrs && !caches.is_permitted(line, false) {
-                own.blocked.push(Lookup::Fetch);
+            if own.misses.n_free() == 0 && !caches.is_permitted(line, false) {
+                own.misses.wait(Lookup::Fetch, line);
                 return None;
             }
             let time = self.clock.edge(cycle);
@@ -274,7 +269,7 @@ impl Core {
                 }
                 Ok(Found::Ask(transaction)) => {
                     let cycle = own.window.instructions_found(cycle, self.levels.further(FetchKind, usize::MAX));
-                    own.misses.push(Miss {
+                    own.misses.begin(Miss {
                         line,
                         write: false,
                         fetch: true,
@@ -285,7 +280,7 @@ impl Core {
                     return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
                 }
                 Ok(Found::Stall) => {
-                    own.blocked.push(Lookup::Fetch);
+                    own.misses.stall(Lookup::Fetch);
                     return None;
                 }
                 Err(broken) => {
@@ -313,7 +308,7 @@ impl Core {
         let line = caches.line(address);
         let write = matches!(lookup, Lookup::Store(_));
         let access = (self.prefetching.as_ref().and_then(|_| own.window.instruction(lookup)), address);
-        if let Some(miss) = own.misses.iter_mut().find(|miss| miss.line == line) {
+        if let Some(miss) = own.misses.find(line) {
             if miss.write || !write {
                 caches.count_merged();
             }
@@ -328,8 +323,8 @@ impl Core {
             self.found(own, lookup, cycle, 0);
             return self.foresee_in_window(own, access, Some(Found::Hit(0)), cycle, shared);
         }
-        if own.misses.len() == own.n_mshrs && !caches.is_permitted(line, write) {
-            own.blocked.push(lookup);
+        if own.misses.n_free() == 0 && !caches.is_permitted(line, write) {
+            own.misses.wait(lookup, line);
             return None;
         }
         let time = if self.watched { self.clock.edge(cycle) } else { Time::ZERO };
@@ -348,10 +343,10 @@ impl Core {
                 }
                 return foreseen;
             }
-            Ok(Found::Stall) => own.blocked.push(lookup),
+            Ok(Found::Stall) => own.misses.stall(lookup),
             Ok(Found::Ask(transaction)) => {
                 own.window.missed(lookup, cycle);
-                own.misses.push(Miss { line, write, fetch: false, transaction, waiters: vec![lookup], prefetch: false });
+                own.misses.begin(Miss { line, write, fetch: false, transaction, waiters: vec![lookup], prefetch: false });
                 self.foresee_in_window(own, access, Some(Found::Ask(transaction)), cycle, shared);
                 let cycle = cycle + own.window.all_lookups();
                 return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
@@ -374,16 +369,11 @@ impl Core {
         cycle: u64,
         shared: &mut Shared,
     ) -> Option<Pause> {
-        let asked = self.foresee((instruction?, address), found, cycle, own.n_mshrs - own.misses.len(), shared);
-        let prefetch = |&line: &Line| Miss {
-            line,
-            write: false,
-            fetch: false,
-            transaction: Transaction::BusRd,
-            waiters: Vec::new(),
-            prefetch: true,
-        };
-        own.misses.extend(asked.iter().map(prefetch));
+        let asked = self.foresee((instruction?, address), found, cycle, own.misses.n_free(), shared);
+        for &line in &asked {
+            let transaction = Transaction::BusRd;
+            own.misses.begin(Miss { line, write: false, fetch: false, transaction, waiters: Vec::new(), prefetch: true });
+        }
         (!asked.is_empty()).then_some(Pause::Prefetch)
     }
 
@@ -404,19 +394,17 @@ impl Core {
         time: Time,
         shared: &mut Shared,
     ) -> Result<Option<Transaction>, Broken> {
-        let (Some(caches), Some(place)) = (&mut self.caches, own.misses.iter().position(|miss| miss.line == line)) else {
-            return Ok(None);
-        };
-        let write = own.misses[place].write;
+        let (Some(caches), Some(miss)) = (&mut self.caches, own.misses.find(line)) else { return Ok(None) };
+        let write = miss.write;
         let mut observer = shared.observe(self.number, time, NO_ACCESS);
         if let Some(next) = caches.complete(line, transaction, is_shared, version, &mut observer)? {
-            own.misses[place].transaction = next;
+            miss.transaction = next;
             return Ok(Some(next));
         }
         let (cycle, edge) = self.clock.first_edge(time);
         let mut timeline = shared.timelines[usize::from(self.number)].end(line);
         timeline.mark(Owner::Network, edge);
-        let miss = own.misses.remove(place);
+        let Some(miss) = own.misses.end(line) else { return Ok(None) };
         if let (true, Some(prefetching)) = (miss.prefetch, &mut self.prefetching) {
             prefetching.arrived(line, caches);
         }
@@ -443,6 +431,13 @@ impl Core {
         let cycle = self.clock.cycle_at_or_after(now);
         if let Some(own) = &mut self.out_of_order {
             own.unblock(cycle);
+        }
+    }
+
+    /// Something about a line has changed that no transaction of this core has to do with.
+    pub(super) fn has_news(&mut self, line: Line) {
+        if let Some(own) = &mut self.out_of_order {
+            own.misses.has_news(line);
         }
     }
 }
