@@ -3,13 +3,10 @@
 /// As many cycles are kept track of; an operation that starts later than that finds a unit free.
 const HORIZON: usize = 1024;
 
-/// Bits of a word that count the units taken.
-const COUNT: u64 = 0xff;
-
 /// The units of one class.
 #[derive(Clone, Debug)]
 pub struct Units {
-    n_units: u8,
+    n_units: u64,
     /// Cycles between two starts in one unit.
     interval: u64,
     /// By cycle modulo [`HORIZON`]: `cycle << 8 | units taken in it`. A word of another cycle says that all are free.
@@ -19,7 +16,7 @@ pub struct Units {
 impl Units {
     /// Free units; 0 of them means any number.
     pub fn new(n_units: u8, interval: u64) -> Units {
-        Units { n_units, interval: interval.max(1), taken: Box::new([0; HORIZON]) }
+        Units { n_units: u64::from(n_units), interval: interval.max(1), taken: Box::new([0; HORIZON]) }
     }
 
     /// Bytes of the host's memory they take.
@@ -27,21 +24,22 @@ impl Units {
         std::mem::size_of_val(&*self.taken)
     }
 
-    /// How many units are taken in a cycle.
+    /// How many units are taken in a cycle; more than there can be where its word is another's.
     #[inline]
-    fn taken(&self, cycle: u64) -> u64 {
-        let word = self.taken[cycle as usize % HORIZON];
-        if word & !COUNT == cycle << 8 { word & COUNT } else { 0 }
+    fn count(&self, cycle: u64) -> u64 {
+        self.taken[cycle as usize % HORIZON].wrapping_sub(cycle << 8)
     }
 
+    /// Whether every unit is taken in a cycle.
     #[inline]
-    fn is_free(&self, cycle: u64) -> bool {
-        self.taken(cycle) < u64::from(self.n_units)
+    fn is_full(&self, cycle: u64) -> bool {
+        self.count(cycle) == self.n_units
     }
 
     #[inline]
     fn take(&mut self, cycle: u64) {
-        self.taken[cycle as usize % HORIZON] = cycle << 8 | (self.taken(cycle) + 1);
+        let count = self.count(cycle);
+        self.taken[cycle as usize % HORIZON] = cycle << 8 | if count < self.n_units { count + 1 } else { 1 };
     }
 
     /// Takes a unit from the first cycle on in which one is free for as long as it is needed. Returns that cycle.
@@ -52,13 +50,13 @@ impl Units {
         }
         let mut cycle = wanted;
         if self.interval == 1 {
-            while !self.is_free(cycle) {
+            while self.is_full(cycle) {
                 cycle += 1;
             }
             self.take(cycle);
             return cycle;
         }
-        while let Some(later) = (0..self.interval).find(|later| !self.is_free(cycle + later)) {
+        while let Some(later) = (0..self.interval).find(|later| self.is_full(cycle + later)) {
             cycle += later + 1;
         }
         for later in 0..self.interval {

@@ -211,7 +211,7 @@ impl Window {
         if let Some(translation) = self.translations.get_mut(place) {
             *translation = (0, 0);
         }
-        *self.entries.at_mut(place) = Entry {
+        let entry = Entry {
             ready: UNKNOWN,
             operands: needs.cycle,
             looked: 0,
@@ -226,8 +226,9 @@ impl Window {
             answer,
             missing: needs.missing,
         };
+        *self.entries.at_mut(place) = entry;
         // Nothing waits for it yet: what follows from its result, where that is known, is said here.
-        let ready = if needs.missing == 0 { self.start(place, id) } else { UNKNOWN };
+        let ready = if needs.missing == 0 { self.start(place, id, &entry) } else { UNKNOWN };
         if operation.to != ZERO {
             self.registers[usize::from(operation.to)] = if ready == UNKNOWN { Value::Of(id) } else { Value::At(ready) };
         }
@@ -262,9 +263,8 @@ impl Window {
     }
 
     /// An operation has all its operands. Returns when its result is there, where that is known.
-    #[inline]
-    fn start(&mut self, place: usize, id: u64) -> u64 {
-        let &Entry { kind, class, operands, answer, number, .. } = self.entries.at(place);
+    #[inline(always)]
+    fn start(&mut self, place: usize, id: u64, &Entry { kind, class, operands, answer, number, .. }: &Entry) -> u64 {
         let executed = self.units[class as usize].start(operands) + self.latencies[class as usize];
         match kind {
             Kind::Compute | Kind::Branch { .. } => executed,
@@ -313,7 +313,8 @@ impl Window {
             let place = self.work[done];
             done += 1;
             let id = self.entries.id(place, self.window.oldest());
-            let ready = self.start(place, id);
+            let entry = *self.entries.at(place);
+            let ready = self.start(place, id, &entry);
             if ready != UNKNOWN {
                 self.resolve(id, ready);
             }

@@ -52,7 +52,9 @@ impl Window {
         let looked_up = entry.looked + self.all_lookups();
         let request = match entry.answer {
             Answer::Missed => Some((looked_up, &self.timelines[place])),
-            _ if entry.kind == Kind::Store => self.pending.last_timeline.as_ref().map(|timeline| (entry.ready.max(entry.front), &**timeline)),
+            _ if entry.kind == Kind::Store => {
+                self.pending.last_timeline.as_ref().map(|timeline| (entry.ready.max(entry.front), &**timeline))
+            }
             _ => None,
         };
         let own_until = request.map_or(cycle, |(from, _)| from.clamp(before, cycle));

@@ -1,7 +1,7 @@
 //! Operations in the window, and which of them wait for which.
 
-use super::operations::Kind;
 use super::UNKNOWN;
+use super::operations::Kind;
 use crate::base::address::Address;
 use crate::program::code::{OperationClass, Register, ZERO};
 
