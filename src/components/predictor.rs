@@ -139,10 +139,9 @@ impl Folded {
     #[inline]
     fn push(&mut self, taken: u32, too_old: [u32; TABLES]) {
         let mask = (1 << self.bits) - 1;
-        for table in 0..TABLES {
-            let value = self.values[table];
-            let turned = (value << 1 | value >> (self.bits - 1)) & mask;
-            self.values[table] = turned ^ taken ^ (too_old[table] & self.oldest[table]);
+        for ((value, too_old), oldest) in self.values.iter_mut().zip(too_old).zip(self.oldest) {
+            let turned = (*value << 1 | *value >> (self.bits - 1)) & mask;
+            *value = turned ^ taken ^ (too_old & oldest);
         }
     }
 }
