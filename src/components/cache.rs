@@ -158,10 +158,7 @@ impl CacheArray {
 
     /// Why a line is not here that is wanted.
     pub fn lacks(&mut self, line: Line) -> Lack {
-        let (n_lines, n_ways) = (self.n_lines, self.n_ways as usize);
-        self.departed.lacks(line, |stamp, fewest| {
-            n_lines >= fewest && self.policy.older(stamp, n_lines - fewest, n_ways) <= n_lines - fewest
-        })
+        self.departed.lacks(line, self.n_lines, &mut self.policy, self.n_ways as usize)
     }
 
     /// A line was wanted that is not here, and that does not come.

@@ -24,6 +24,7 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::base::address::Line;
+use crate::components::replacement::Policy;
 
 /// Why an access missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,94 +68,117 @@ const PAGE_WORDS: usize = (PAGE / 64) as usize;
 /// A set of lines that only grows: a bit for each line of the pages that have any.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    pages: FxHashMap<u64, Box<[u64; PAGE_WORDS]>>,
+    pages: Vec<Box<[u64; PAGE_WORDS]>>,
+    /// Where in `pages` a page is.
+    places: FxHashMap<u64, usize>,
+    /// The page asked for last, which is often the next one, too.
+    last: Option<(u64, usize)>,
 }
 
 impl Seen {
     /// Adds a line. Returns whether it was there.
     fn add(&mut self, line: Line) -> bool {
-        let words = self.pages.entry(line / PAGE).or_insert_with(|| Box::new([0; PAGE_WORDS]));
-        let (word, bit) = (&mut words[(line % PAGE / 64) as usize], 1 << (line % 64));
+        let page = line / PAGE;
+        let place = match self.last {
+            Some((last, place)) if last == page => place,
+            _ => self.look_for(page),
+        };
+        let (word, bit) = (&mut self.pages[place][(line % PAGE / 64) as usize], 1 << (line % 64));
         let was_there = *word & bit != 0;
         *word |= bit;
         was_there
     }
-}
 
-/// Stamps in a chunk.
-const CHUNK: usize = 128;
-
-/// Different stamps in order, to be counted from the newest on: chunks, so that none costs more than a few of them.
-#[derive(Clone, Debug, Default)]
-struct Ordered {
-    chunks: VecDeque<Vec<(u64, Line)>>,
-    n: usize,
-}
-
-impl Ordered {
-    /// The chunk that a stamp belongs to: the newest that begins before it, or the oldest.
-    fn chunk_of(&self, stamp: u64) -> usize {
-        let mut place = self.chunks.len() - 1;
-        while place > 0 && self.chunks[place][0].0 > stamp {
-            place -= 1;
+    fn look_for(&mut self, page: u64) -> usize {
+        let place = *self.places.entry(page).or_insert(self.pages.len());
+        if place == self.pages.len() {
+            self.pages.push(Box::new([0; PAGE_WORDS]));
         }
+        self.last = Some((page, place));
         place
     }
+}
 
-    fn insert(&mut self, stamp: u64, line: Line) {
-        if self.chunks.is_empty() {
-            self.chunks.push_back(Vec::with_capacity(CHUNK));
-        }
-        let place = self.chunk_of(stamp);
-        let chunk = &mut self.chunks[place];
-        let at = chunk.partition_point(|&(other, _)| other < stamp);
-        chunk.insert(at, (stamp, line));
-        self.n += 1;
-        if chunk.len() == CHUNK {
-            // The last chunk grows at its end: leave it nearly full.
-            let keep = if at + 1 == CHUNK { CHUNK - 1 } else { CHUNK / 2 };
-            let mut rest = Vec::with_capacity(CHUNK);
-            rest.extend(chunk.drain(keep..));
-            self.chunks.insert(place + 1, rest);
-        }
+/// Departures in a block.
+const BLOCK: usize = 64;
+
+/// What is known of a block of departures as a whole.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// No stamp in it is lower, none higher.
+    lowest: u64,
+    highest: u64,
+    /// Lines that have not come back.
+    away: usize,
+}
+
+/// Departures one after the other, each with a number: which line left, and the stamp of its last use, which is 0 once the line has come
+/// back. Their blocks make it cheap to count the newer ones: stamps rise with numbers, if not strictly.
+#[derive(Clone, Debug, Default)]
+struct Departures {
+    blocks: VecDeque<Block>,
+    entries: VecDeque<[(Line, u64); BLOCK]>,
+    /// The number of the first in the first block.
+    first: u64,
+    /// The next number.
+    next: u64,
+}
+
+impl Departures {
+    fn len(&self) -> usize {
+        (self.next - self.first) as usize
     }
 
-    fn remove(&mut self, stamp: u64) {
-        if self.chunks.is_empty() {
-            return;
-        }
-        let place = self.chunk_of(stamp);
-        let chunk = &mut self.chunks[place];
-        if let Ok(at) = chunk.binary_search_by_key(&stamp, |&(other, _)| other) {
-            chunk.remove(at);
-            self.n -= 1;
-            if chunk.is_empty() {
-                self.chunks.remove(place);
-            }
-        }
+    fn place(&self, number: u64) -> (usize, usize) {
+        let index = (number - self.first) as usize;
+        (index / BLOCK, index % BLOCK)
     }
 
-    /// How many are newer than a stamp.
+    fn stamp(&self, number: u64) -> u64 {
+        let (block, place) = self.place(number);
+        self.entries[block][place].1
+    }
+
+    /// Enters a departure. Returns its number.
+    fn push(&mut self, line: Line, stamp: u64) -> u64 {
+        let number = self.next;
+        let (block, place) = self.place(number);
+        if place == 0 {
+            self.blocks.push_back(Block { lowest: stamp, highest: stamp, away: 0 });
+            self.entries.push_back([(0, 0); BLOCK]);
+        }
+        let whole = &mut self.blocks[block];
+        *whole = Block { lowest: whole.lowest.min(stamp), highest: whole.highest.max(stamp), away: whole.away + 1 };
+        self.entries[block][place] = (line, stamp);
+        self.next += 1;
+        number
+    }
+
+    /// A line has come back.
+    fn cancel(&mut self, number: u64) {
+        let (block, place) = self.place(number);
+        self.entries[block][place].1 = 0;
+        self.blocks[block].away -= 1;
+    }
+
+    /// How many lines that are away were used later than at a stamp.
     fn newer(&self, stamp: u64) -> usize {
         let mut newer = 0;
-        for chunk in self.chunks.iter().rev() {
-            if chunk[0].0 > stamp {
-                newer += chunk.len();
-            } else {
-                return newer + chunk.len() - chunk.partition_point(|&(other, _)| other <= stamp);
+        for (place, block) in self.blocks.iter().enumerate() {
+            if block.lowest > stamp {
+                newer += block.away;
+            } else if block.highest > stamp {
+                newer += self.entries[place].iter().filter(|&&(_, other)| other > stamp).count();
             }
         }
         newer
     }
 
-    fn remove_oldest(&mut self) -> Option<Line> {
-        let chunk = self.chunks.front_mut()?;
-        let (_, line) = chunk.remove(0);
-        self.n -= 1;
-        if chunk.is_empty() {
-            self.chunks.pop_front();
-        }
-        Some(line)
+    /// Takes the first block off, which is full.
+    fn pop_block(&mut self) -> Option<(Block, [(Line, u64); BLOCK])> {
+        let block = self.blocks.pop_front()?;
+        self.first += BLOCK as u64;
+        self.entries.pop_front().map(|entries| (block, entries))
     }
 }
 
@@ -163,10 +187,11 @@ impl Ordered {
 pub struct Departed {
     n_lines: usize,
     seen: Seen,
-    /// When lines were last used that have left: as many as the cache has lines, the newest. A line that is not among them was used
-    /// before at least as many others.
-    stamps: FxHashMap<Line, u64>,
-    order: Ordered,
+    /// Of lines that have left, at least as many as the cache has lines: those used last. A line that is not among them was used before
+    /// at least as many others.
+    departures: Departures,
+    /// The number of a line's departure.
+    numbers: FxHashMap<Line, u64>,
     /// Lines lost to another core's write.
     lost: FxHashSet<Line>,
 }
@@ -177,49 +202,71 @@ impl Departed {
         Departed {
             n_lines,
             seen: Seen::default(),
-            stamps: FxHashMap::default(),
-            order: Ordered::default(),
+            departures: Departures::default(),
+            numbers: FxHashMap::default(),
             lost: FxHashSet::default(),
         }
     }
 
     /// A line has left that was last used at a stamp; `lost` where another core's write took it.
     pub fn left(&mut self, line: Line, stamp: u64, lost: bool) {
-        self.stamps.insert(line, stamp);
-        self.order.insert(stamp, line);
-        if self.order.n > self.n_lines
-            && let Some(oldest) = self.order.remove_oldest()
-        {
-            self.stamps.remove(&oldest);
+        while self.departures.len() >= self.n_lines + self.n_lines / 2 + 2 * BLOCK {
+            self.forget();
         }
+        self.numbers.insert(line, self.departures.push(line, stamp));
         if lost {
             self.lost.insert(line);
         }
     }
 
-    /// A line comes, or is used elsewhere.
-    pub fn arrive(&mut self, line: Line) {
-        if let Some(stamp) = self.stamps.remove(&line) {
-            self.order.remove(stamp);
+    /// Forgets the departures of the first block, but for those of lines that are among the last used.
+    fn forget(&mut self) {
+        let Some((block, entries)) = self.departures.pop_block() else { return };
+        let none_stays = self.departures.newer(block.highest) >= self.n_lines;
+        for (line, stamp) in entries {
+            if stamp == 0 {
+                continue;
+            }
+            if none_stays || self.departures.newer(stamp) >= self.n_lines {
+                self.numbers.remove(&line);
+            } else {
+                self.numbers.insert(line, self.departures.push(line, stamp));
+            }
         }
     }
 
-    /// Why a line is not here that is wanted: `are_newer` says whether of the lines here at least so many were used later than at a
-    /// stamp.
-    pub fn lacks(&mut self, line: Line, are_newer: impl FnOnce(u64, usize) -> bool) -> Lack {
+    /// A line comes, or is used elsewhere.
+    pub fn arrive(&mut self, line: Line) {
+        if let Some(number) = self.numbers.remove(&line) {
+            self.departures.cancel(number);
+        }
+    }
+
+    /// Why a line is not here that is wanted. Of those that are here `n_held` says how many they are, and `policy` when they were used.
+    pub fn lacks(&mut self, line: Line, n_held: usize, policy: &mut Policy, n_ways: usize) -> Lack {
         let was_here = self.seen.add(line);
         let lost = !self.lost.is_empty() && self.lost.remove(&line);
-        let Some(&stamp) = self.stamps.get(&line) else {
-            return Lack { cause: if was_here { Cause::Capacity } else { Cause::Cold }, lost };
+        let cause = match self.numbers.get(&line) {
+            Some(&number) => self.distance_cause(self.departures.stamp(number), n_held, policy, n_ways),
+            None if was_here => Cause::Capacity,
+            None => Cause::Cold,
         };
-        let newer = self.order.newer(stamp);
-        let is_distant = newer >= self.n_lines || are_newer(stamp, self.n_lines - newer);
-        Lack { cause: if is_distant { Cause::Capacity } else { Cause::Conflict }, lost }
+        Lack { cause, lost }
+    }
+
+    /// Whether as many other lines as the cache has were used later than at a stamp.
+    fn distance_cause(&self, stamp: u64, n_held: usize, policy: &mut Policy, n_ways: usize) -> Cause {
+        if n_held == self.n_lines && policy.all_newer(stamp) {
+            return Cause::Capacity;
+        }
+        // Of the lines here, so many may be older.
+        let Some(most) = (n_held + self.departures.newer(stamp)).checked_sub(self.n_lines) else { return Cause::Conflict };
+        if policy.older(stamp, most, n_ways) <= most { Cause::Capacity } else { Cause::Conflict }
     }
 
     /// Bytes of the host's memory it takes.
     pub fn footprint(&self) -> usize {
-        self.seen.pages.len() * PAGE_WORDS * 8 + self.stamps.len() * 24 + self.order.n * 16 + self.lost.len() * 16
+        self.seen.pages.len() * PAGE_WORDS * 8 + self.departures.len() * 16 + (self.numbers.len() + self.lost.len()) * 16
     }
 }
 

@@ -258,7 +258,9 @@ impl PrivateCaches {
             self.displace(anchor, slot, victim, observer)?;
         }
         self.levels.get_mut(anchor).array.fill(slot, line, State::INVALID);
-        match self.agent_access(self.levels.find(line), kind, observer)? {
+        let mut place = Place::none(line);
+        place.set(anchor, slot);
+        match self.agent_access(place, kind, observer)? {
             Access::Asked(transaction) => {
                 self.await_line(line, kind, lost, observer);
                 Ok(transaction)

@@ -152,17 +152,23 @@ impl Policy {
         self.used.stamps[slot] = 0;
     }
 
-    /// How many lines were accessed last at a stamp or before, as far as they are no more than `most`.
+    /// Whether it is certain that all lines were accessed later than at a stamp.
+    pub fn all_newer(&self, stamp: u64) -> bool {
+        stamp < self.none_before
+    }
+
+    /// How many lines were accessed last at a stamp or before; more than `most` where they are more.
     pub fn older(&mut self, stamp: u64, most: usize, n_ways: usize) -> usize {
-        if stamp < self.none_before {
+        if self.all_newer(stamp) {
             return 0;
         }
         let (mut older, mut none_before) = (0, u64::MAX);
         for (not_before, stamps) in self.not_before.iter_mut().zip(self.used.stamps.chunks_exact(n_ways)) {
             if *not_before <= stamp {
-                let used = stamps.iter().copied().filter(|&other| other > 0);
-                *not_before = used.clone().min().unwrap_or(u64::MAX);
-                older += used.filter(|&other| other <= stamp).count();
+                // An empty way's stamp is 0: one less, it comes last.
+                let before = |other: u64| other.wrapping_sub(1);
+                *not_before = stamps.iter().fold(u64::MAX, |oldest, &other| oldest.min(before(other))).saturating_add(1);
+                older += stamps.iter().map(|&other| usize::from(before(other) < stamp)).sum::<usize>();
                 if older > most {
                     return older;
                 }

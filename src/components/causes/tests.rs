@@ -83,7 +83,8 @@ fn last_used(lines: &[Line], n_lines: usize) -> Vec<Line> {
 proptest! {
     #[test]
     fn causes_are_those_of_the_definition(
-        lines in prop::collection::vec(0..40_u64, 0..400),
+        // A line, and whether it is used or taken from the cache.
+        steps in prop::collection::vec((0..40_u64, prop::bool::weighted(0.9)), 0..1500),
         (sets, ways) in prop_oneof![Just((1_u64, 4_u32)), Just((4, 1)), Just((4, 2)), Just((2, 8)), Just((8, 4))],
         policy in prop_oneof![
             Just(Replacement::Lru), Just(Replacement::Fifo), Just(Replacement::Random), Just(Replacement::TreePlru), Just(Replacement::Srrip)
@@ -91,41 +92,48 @@ proptest! {
     ) {
         let mut array = array(sets, ways, policy);
         let n_lines = (sets * u64::from(ways)) as usize;
-        for (number, &line) in lines.iter().enumerate() {
-            let before = &lines[..number];
-            let Some(lack) = access(&mut array, line) else { continue };
-            let expected = if !before.contains(&line) {
-                Cause::Cold
-            } else if last_used(before, n_lines).contains(&line) {
-                Cause::Conflict
-            } else {
-                Cause::Capacity
-            };
-            prop_assert_eq!(lack, Lack { cause: expected, lost: false }, "access {} to line {}", number, line);
+        let mut used = Vec::new();
+        for (number, &(line, is_use)) in steps.iter().enumerate() {
+            if !is_use {
+                if let Some(slot) = array.find(line) {
+                    array.clear(slot);
+                }
+                continue;
+            }
+            if let Some(lack) = access(&mut array, line) {
+                let expected = if !used.contains(&line) {
+                    Cause::Cold
+                } else if last_used(&used, n_lines).contains(&line) {
+                    Cause::Conflict
+                } else {
+                    Cause::Capacity
+                };
+                prop_assert_eq!(lack, Lack { cause: expected, lost: false }, "step {} with line {}", number, line);
+            }
+            used.push(line);
         }
     }
 
     #[test]
-    fn stamps_are_counted_in_any_order(stamps in prop::collection::btree_set(0..5_000_u64, 1..900), seed in 0..100_u64) {
+    fn departures_are_counted_in_any_order(stamps in prop::collection::btree_set(1..5_000_u64, 1..900), seed in 0..100_u64) {
         let mut random = stream(seed, "order");
         let mut waiting: Vec<u64> = stamps.into_iter().collect();
-        let (mut ordered, mut inside) = (Ordered::default(), Vec::new());
+        let (mut departures, mut away) = (Departures::default(), Vec::new());
         while !waiting.is_empty() {
             let stamp = waiting.swap_remove(random.below(waiting.len() as u64) as usize);
-            ordered.insert(stamp, stamp);
-            inside.push(stamp);
+            away.push((departures.push(stamp, stamp), stamp));
             if random.chance(0.3) {
-                let gone = inside.swap_remove(random.below(inside.len() as u64) as usize);
-                ordered.remove(gone);
+                let (number, _) = away.swap_remove(random.below(away.len() as u64) as usize);
+                departures.cancel(number);
             }
-            if random.chance(0.1) && !inside.is_empty() {
-                let oldest = *inside.iter().min().unwrap();
-                prop_assert_eq!(ordered.remove_oldest(), Some(oldest));
-                inside.retain(|&stamp| stamp != oldest);
+            if random.chance(0.01) && departures.len() > BLOCK {
+                let (block, entries) = departures.pop_block().unwrap();
+                let gone: Vec<u64> = entries.iter().map(|&(_, stamp)| stamp).filter(|&stamp| stamp > 0).collect();
+                prop_assert_eq!(block.away, gone.len());
+                away.retain(|(_, stamp)| !gone.contains(stamp));
             }
             let than = random.below(5_000);
-            prop_assert_eq!(ordered.newer(than), inside.iter().filter(|&&stamp| stamp > than).count());
-            prop_assert_eq!(ordered.n, inside.len());
+            prop_assert_eq!(departures.newer(than), away.iter().filter(|&&(_, stamp)| stamp > than).count());
         }
     }
 }

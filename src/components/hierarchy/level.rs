@@ -82,40 +82,52 @@ impl Level {
     }
 }
 
-/// No slot has this number.
-const NOWHERE: Slot = Slot::MAX;
-
 /// Where a line is: looked for once, used by everything that happens to the line in one go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub line: Line,
+    /// The levels that hold it, a bit each.
+    levels: u8,
+    /// Of those levels.
     slots: [Slot; MOST_LEVELS],
 }
 
 impl Place {
+    /// Nowhere.
+    pub fn none(line: Line) -> Place {
+        Place { line, levels: 0, slots: [0; MOST_LEVELS] }
+    }
+
     /// Where it is in a level.
     #[inline]
     pub fn slot(&self, level: u8) -> Option<Slot> {
-        let slot = self.slots[usize::from(level)];
-        (slot != NOWHERE).then_some(slot)
+        (self.levels & 1 << level != 0).then(|| self.slots[usize::from(level)])
     }
 
     /// Every level that holds it.
     #[inline]
     pub fn all(&self) -> impl Iterator<Item = (u8, Slot)> + '_ {
-        (0..).zip(self.slots).filter(|&(_, slot)| slot != NOWHERE)
+        let mut left = self.levels;
+        std::iter::from_fn(move || {
+            let level = left.trailing_zeros() as u8;
+            left &= left.checked_sub(1)?;
+            Some((level, self.slots[usize::from(level)]))
+        })
     }
 
+    #[inline]
     pub fn is_held(&self) -> bool {
-        self.all().next().is_some()
+        self.levels != 0
     }
 
+    #[inline]
     pub fn set(&mut self, level: u8, slot: Slot) {
+        self.levels |= 1 << level;
         self.slots[usize::from(level)] = slot;
     }
 
     pub fn clear(&mut self, level: u8) {
-        self.slots[usize::from(level)] = NOWHERE;
+        self.levels &= !(1 << level);
     }
 }
 
@@ -240,10 +252,14 @@ impl Levels {
     /// Looks for a line in every level.
     #[inline]
     pub fn find(&self, line: Line) -> Place {
-        let mut place = Place { line, slots: [NOWHERE; MOST_LEVELS] };
-        place.slots[0] = self.first.array.find(line).unwrap_or(NOWHERE);
-        for (slot, level) in place.slots[1..].iter_mut().zip(&self.others) {
-            *slot = level.array.find(line).unwrap_or(NOWHERE);
+        let mut place = Place::none(line);
+        if let Some(slot) = self.first.array.find(line) {
+            place.set(0, slot);
+        }
+        for (level, other) in (1..).zip(&self.others) {
+            if let Some(slot) = other.array.find(line) {
+                place.set(level, slot);
+            }
         }
         place
     }
