@@ -44,6 +44,8 @@ pub struct CacheArray {
     words: Box<[u64]>,
     set_mask: u64,
     n_ways: u32,
+    /// By set: the way of the last hit, which is looked at first.
+    last_hits: Box<[u8]>,
     policy: Policy,
     departed: Departed,
     /// Lines held.
@@ -60,6 +62,7 @@ impl CacheArray {
             words: vec![EMPTY; n_slots].into(),
             set_mask: spec.sets() - 1,
             n_ways: spec.ways,
+            last_hits: vec![0; spec.sets() as usize].into(),
             policy: Policy::new(spec.replacement, spec.sets() as usize, spec.ways as usize, random),
             departed: Departed::new(n_slots),
             n_lines: 0,
@@ -76,19 +79,20 @@ impl CacheArray {
     /// Whether an access hits and may go on; if so it counts for replacement.
     #[inline(always)]
     pub fn touch(&mut self, line: Line, needed: u8, permissions: &Permissions) -> bool {
-        let set = self.set(line);
-        let first = set.start;
-        let words = &self.words[set];
-        for (way, &word) in words.iter().enumerate() {
-            if word >> 8 == line {
-                let allowed = permissions.0[(word & LOW) as usize] & needed != 0;
-                if allowed {
-                    self.policy.hit(first + way, self.n_ways as usize);
-                }
-                return allowed;
-            }
+        let set = (line & self.set_mask) as usize;
+        let n_ways = self.n_ways as usize;
+        let words = &self.words[set * n_ways..][..n_ways];
+        let mut way = usize::from(self.last_hits[set]);
+        if words[way] >> 8 != line {
+            let Some(found) = words.iter().position(|&word| word >> 8 == line) else { return false };
+            way = found;
+            self.last_hits[set] = way as u8;
         }
-        false
+        let allowed = permissions.0[(words[way] & LOW) as usize] & needed != 0;
+        if allowed {
+            self.policy.hit(set * n_ways + way, n_ways);
+        }
+        allowed
     }
 
     /// Where a line is.
@@ -109,7 +113,9 @@ impl CacheArray {
     pub fn victim(&mut self, line: Line) -> (Slot, Option<Line>) {
         let set = self.set(line);
         let first = set.start;
-        if let Some(way) = self.words[set].iter().position(|&word| word == EMPTY) {
+        if self.n_lines < self.words.len()
+            && let Some(way) = self.words[set].iter().position(|&word| word == EMPTY)
+        {
             return ((first + way) as Slot, None);
         }
         let slot = first + self.policy.victim(first, self.n_ways as usize);
@@ -235,6 +241,6 @@ impl CacheArray {
 
     /// Bytes of the host's memory it takes.
     pub fn footprint(&self) -> usize {
-        8 * (self.words.len() + self.versions.len()) + self.policy.footprint() + self.departed.footprint()
+        8 * (self.words.len() + self.versions.len()) + self.last_hits.len() + self.policy.footprint() + self.departed.footprint()
     }
 }

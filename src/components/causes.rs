@@ -99,86 +99,80 @@ impl Seen {
     }
 }
 
-/// Departures in a block.
-const BLOCK: usize = 64;
+/// Stamps in a chunk.
+const CHUNK: usize = 128;
 
-/// What is known of a block of departures as a whole.
-#[derive(Clone, Copy, Debug)]
-struct Block {
-    /// No stamp in it is lower, none higher.
-    lowest: u64,
-    highest: u64,
-    /// Lines that have not come back.
-    away: usize,
-}
-
-/// Departures one after the other, each with a number: which line left, and the stamp of its last use, which is 0 once the line has come
-/// back. Their blocks make it cheap to count the newer ones: stamps rise with numbers, if not strictly.
+/// Different stamps in order, to be counted from the newest on: chunks, so that none costs more than a few of them.
 #[derive(Clone, Debug, Default)]
-struct Departures {
-    blocks: VecDeque<Block>,
-    entries: VecDeque<[(Line, u64); BLOCK]>,
-    /// The number of the first in the first block.
-    first: u64,
-    /// The next number.
-    next: u64,
+struct Ordered {
+    chunks: VecDeque<VecDeque<(u64, Line)>>,
+    n: usize,
 }
 
-impl Departures {
-    fn len(&self) -> usize {
-        (self.next - self.first) as usize
-    }
-
-    fn place(&self, number: u64) -> (usize, usize) {
-        let index = (number - self.first) as usize;
-        (index / BLOCK, index % BLOCK)
-    }
-
-    fn stamp(&self, number: u64) -> u64 {
-        let (block, place) = self.place(number);
-        self.entries[block][place].1
-    }
-
-    /// Enters a departure. Returns its number.
-    fn push(&mut self, line: Line, stamp: u64) -> u64 {
-        let number = self.next;
-        let (block, place) = self.place(number);
-        if place == 0 {
-            self.blocks.push_back(Block { lowest: stamp, highest: stamp, away: 0 });
-            self.entries.push_back([(0, 0); BLOCK]);
+impl Ordered {
+    /// The chunk that a stamp belongs to: the newest that begins before it, or the oldest.
+    fn chunk_of(&self, stamp: u64) -> usize {
+        let mut place = self.chunks.len() - 1;
+        while place > 0 && self.chunks[place][0].0 > stamp {
+            place -= 1;
         }
-        let whole = &mut self.blocks[block];
-        *whole = Block { lowest: whole.lowest.min(stamp), highest: whole.highest.max(stamp), away: whole.away + 1 };
-        self.entries[block][place] = (line, stamp);
-        self.next += 1;
-        number
+        place
     }
 
-    /// A line has come back.
-    fn cancel(&mut self, number: u64) {
-        let (block, place) = self.place(number);
-        self.entries[block][place].1 = 0;
-        self.blocks[block].away -= 1;
+    fn insert(&mut self, stamp: u64, line: Line) {
+        if self.chunks.is_empty() {
+            self.chunks.push_back(VecDeque::with_capacity(CHUNK));
+        }
+        let place = self.chunk_of(stamp);
+        let chunk = &mut self.chunks[place];
+        let at = chunk.partition_point(|&(other, _)| other < stamp);
+        chunk.insert(at, (stamp, line));
+        self.n += 1;
+        if chunk.len() == CHUNK {
+            // The last chunk grows at its end: leave it nearly full.
+            let keep = if at + 1 == CHUNK { CHUNK - 1 } else { CHUNK / 2 };
+            let mut rest = VecDeque::with_capacity(CHUNK);
+            rest.extend(chunk.drain(keep..));
+            self.chunks.insert(place + 1, rest);
+        }
     }
 
-    /// How many lines that are away were used later than at a stamp.
+    fn remove(&mut self, stamp: u64) {
+        if self.chunks.is_empty() {
+            return;
+        }
+        let place = self.chunk_of(stamp);
+        let chunk = &mut self.chunks[place];
+        if let Ok(at) = chunk.binary_search_by_key(&stamp, |&(other, _)| other) {
+            chunk.remove(at);
+            self.n -= 1;
+            if chunk.is_empty() {
+                self.chunks.remove(place);
+            }
+        }
+    }
+
+    /// How many are newer than a stamp.
     fn newer(&self, stamp: u64) -> usize {
         let mut newer = 0;
-        for (place, block) in self.blocks.iter().enumerate() {
-            if block.lowest > stamp {
-                newer += block.away;
-            } else if block.highest > stamp {
-                newer += self.entries[place].iter().filter(|&&(_, other)| other > stamp).count();
+        for chunk in self.chunks.iter().rev() {
+            if chunk[0].0 > stamp {
+                newer += chunk.len();
+            } else {
+                return newer + chunk.len() - chunk.partition_point(|&(other, _)| other <= stamp);
             }
         }
         newer
     }
 
-    /// Takes the first block off, which is full.
-    fn pop_block(&mut self) -> Option<(Block, [(Line, u64); BLOCK])> {
-        let block = self.blocks.pop_front()?;
-        self.first += BLOCK as u64;
-        self.entries.pop_front().map(|entries| (block, entries))
+    fn remove_oldest(&mut self) -> Option<Line> {
+        let chunk = self.chunks.front_mut()?;
+        let (_, line) = chunk.pop_front()?;
+        self.n -= 1;
+        if chunk.is_empty() {
+            self.chunks.pop_front();
+        }
+        Some(line)
     }
 }
 
@@ -187,11 +181,10 @@ impl Departures {
 pub struct Departed {
     n_lines: usize,
     seen: Seen,
-    /// Of lines that have left, at least as many as the cache has lines: those used last. A line that is not among them was used before
-    /// at least as many others.
-    departures: Departures,
-    /// The number of a line's departure.
-    numbers: FxHashMap<Line, u64>,
+    /// When lines were last used that have left: as many as the cache has lines, the newest. A line that is not among them was used
+    /// before at least as many others.
+    stamps: FxHashMap<Line, u64>,
+    order: Ordered,
     /// Lines lost to another core's write.
     lost: FxHashSet<Line>,
 }
@@ -202,43 +195,30 @@ impl Departed {
         Departed {
             n_lines,
             seen: Seen::default(),
-            departures: Departures::default(),
-            numbers: FxHashMap::default(),
+            stamps: FxHashMap::default(),
+            order: Ordered::default(),
             lost: FxHashSet::default(),
         }
     }
 
     /// A line has left that was last used at a stamp; `lost` where another core's write took it.
     pub fn left(&mut self, line: Line, stamp: u64, lost: bool) {
-        while self.departures.len() >= self.n_lines + self.n_lines / 2 + 2 * BLOCK {
-            self.forget();
+        self.stamps.insert(line, stamp);
+        self.order.insert(stamp, line);
+        if self.order.n > self.n_lines
+            && let Some(oldest) = self.order.remove_oldest()
+        {
+            self.stamps.remove(&oldest);
         }
-        self.numbers.insert(line, self.departures.push(line, stamp));
         if lost {
             self.lost.insert(line);
         }
     }
 
-    /// Forgets the departures of the first block, but for those of lines that are among the last used.
-    fn forget(&mut self) {
-        let Some((block, entries)) = self.departures.pop_block() else { return };
-        let none_stays = self.departures.newer(block.highest) >= self.n_lines;
-        for (line, stamp) in entries {
-            if stamp == 0 {
-                continue;
-            }
-            if none_stays || self.departures.newer(stamp) >= self.n_lines {
-                self.numbers.remove(&line);
-            } else {
-                self.numbers.insert(line, self.departures.push(line, stamp));
-            }
-        }
-    }
-
     /// A line comes, or is used elsewhere.
     pub fn arrive(&mut self, line: Line) {
-        if let Some(number) = self.numbers.remove(&line) {
-            self.departures.cancel(number);
+        if let Some(stamp) = self.stamps.remove(&line) {
+            self.order.remove(stamp);
         }
     }
 
@@ -246,8 +226,8 @@ impl Departed {
     pub fn lacks(&mut self, line: Line, n_held: usize, policy: &mut Policy, n_ways: usize) -> Lack {
         let was_here = self.seen.add(line);
         let lost = !self.lost.is_empty() && self.lost.remove(&line);
-        let cause = match self.numbers.get(&line) {
-            Some(&number) => self.distance_cause(self.departures.stamp(number), n_held, policy, n_ways),
+        let cause = match self.stamps.get(&line) {
+            Some(&stamp) => self.distance_cause(stamp, n_held, policy, n_ways),
             None if was_here => Cause::Capacity,
             None => Cause::Cold,
         };
@@ -260,13 +240,13 @@ impl Departed {
             return Cause::Capacity;
         }
         // Of the lines here, so many may be older.
-        let Some(most) = (n_held + self.departures.newer(stamp)).checked_sub(self.n_lines) else { return Cause::Conflict };
+        let Some(most) = (n_held + self.order.newer(stamp)).checked_sub(self.n_lines) else { return Cause::Conflict };
         if policy.older(stamp, most, n_ways) <= most { Cause::Capacity } else { Cause::Conflict }
     }
 
     /// Bytes of the host's memory it takes.
     pub fn footprint(&self) -> usize {
-        self.seen.pages.len() * PAGE_WORDS * 8 + self.departures.len() * 16 + (self.numbers.len() + self.lost.len()) * 16
+        self.seen.pages.len() * PAGE_WORDS * 8 + self.stamps.len() * 24 + self.order.n * 16 + self.lost.len() * 16
     }
 }
 
