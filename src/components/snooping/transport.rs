@@ -122,24 +122,24 @@ impl Transport {
         }
     }
 
-    /// What metrics call a link of a crossbar or a ring; a bus has only one.
-    pub fn link_name(&self, link: usize) -> Option<String> {
+    /// What metrics call a link of a crossbar or a ring.
+    pub fn link_name(&self, link: usize) -> String {
         let n_ports = self.last.len();
         let n_agents = n_ports - self.kind.memory_ports() as usize;
         let port = |port: usize| if port < n_agents { format!("core[{port}]") } else { format!("memory[{}]", port - n_agents) };
         match self.kind {
-            TransportSpec::Bus => None,
-            TransportSpec::Crossbar { .. } if link < n_ports => Some(format!("from_{}", port(link))),
-            TransportSpec::Crossbar { .. } => Some(format!("to_{}", port(link - n_ports))),
-            TransportSpec::Ring { .. } if link < n_ports => Some(format!("forward[{link}]")),
-            TransportSpec::Ring { .. } => Some(format!("backward[{}]", link - n_ports)),
+            TransportSpec::Bus => "data".to_string(),
+            TransportSpec::Crossbar { .. } if link < n_ports => format!("from_{}", port(link)),
+            TransportSpec::Crossbar { .. } => format!("to_{}", port(link - n_ports)),
+            TransportSpec::Ring { .. } if link < n_ports => format!("forward[{link}]"),
+            TransportSpec::Ring { .. } => format!("backward[{}]", link - n_ports),
         }
     }
 
-    /// The links: of a bus its one, of a crossbar the ways in and then the ways out, of a ring those from each station to the next and
-    /// then those to the one before.
+    /// The links that are counted one by one: of a crossbar the ways in and then the ways out, of a ring those from each station to the
+    /// next and then those to the one before. A bus has only one, which is the interconnect.
     pub fn links(&self) -> &[Link] {
-        &self.links
+        if self.kind == TransportSpec::Bus { &[] } else { &self.links }
     }
 
     /// A packet is ready to go.
@@ -166,7 +166,9 @@ impl Transport {
         let mut ranking = std::mem::take(&mut self.order);
         ranking.clear();
         ranking.extend((0..self.ready.len()).filter(|&place| self.ready[place].ready <= begins));
-        ranking.sort_by_key(|&place| self.rank(&self.ready[place]));
+        if ranking.len() > 1 {
+            ranking.sort_by_key(|&place| self.rank(&self.ready[place]));
+        }
         self.claimed.clear();
         let mut departure = None;
         for &place in &ranking {
@@ -249,7 +251,9 @@ impl Transport {
             let link = &mut self.links[link];
             let from = cycle + after;
             link.free = from + packet.cycles;
-            link.used.enter(self.clock.edge(from), self.clock.edge(link.free), packet.bytes, now);
+            if self.kind != TransportSpec::Bus {
+                link.used.enter(self.clock.edge(from), self.clock.edge(link.free), packet.bytes, now);
+            }
         }
         if let Some(to) = self.destination(&packet) {
             self.last[to] = Some(packet.from);

@@ -260,9 +260,10 @@ impl PhaseReport {
 
     fn interconnect(&mut self, counters: &InterconnectCounters, transport: Option<&Transport>, end: Time) {
         let data = counters.data.until(end);
-        let busiest = transport.and_then(|transport| {
-            // Of equal ones the first.
-            transport.links().iter().rev().map(|link| &link.used).max_by_key(|used| used.until(end).busy)
+        let busiest = transport.map(|transport| {
+            // Of equal ones the first. A bus is its only link, on which all data go.
+            let links = transport.links().iter().rev().map(|link| &link.used);
+            links.max_by_key(|used| used.until(end).busy).unwrap_or(&counters.data)
         });
         self.insert(
             "node[0].interconnect",
@@ -282,10 +283,12 @@ impl PhaseReport {
                 ("bytes", data.bytes),
             ],
         );
-        for (number, link) in transport.into_iter().flat_map(|transport| transport.links().iter().enumerate()) {
-            let Some(name) = transport.and_then(|transport| transport.link_name(number)) else { continue };
+        for (transport, number, link) in transport
+            .into_iter()
+            .flat_map(|transport| (0..).zip(transport.links()).map(move |(number, link)| (transport, number, link)))
+        {
             let used = link.used.until(end);
-            let path = format!("node[0].interconnect.{name}");
+            let path = format!("node[0].interconnect.{}", transport.link_name(number));
             self.insert(&path, &[("busy_ps", used.busy.0), ("bytes", used.bytes)]);
         }
         let shares = busiest.unwrap_or(&counters.data).shares(end, STRETCHES, 1);
