@@ -26,6 +26,17 @@ pub enum PrefetcherKind {
     },
 }
 
+impl PrefetcherKind {
+    /// `stream`, before "prefetcher".
+    pub fn noun(self) -> &'static str {
+        match self {
+            PrefetcherKind::NextLine => "next-line",
+            PrefetcherKind::Stride { .. } => "stride",
+            PrefetcherKind::Stream { .. } => "stream",
+        }
+    }
+}
+
 /// A prefetcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrefetcherSpec {

@@ -98,6 +98,7 @@ pub fn reasons(
     if let Some(limit) = limit {
         reasons.insert(0, run.at_its_limit(&limit, &causes));
     }
+    reasons.extend(run.foreseen());
     let details = run.threads().into_iter().chain(run.costliest_line(profile));
     reasons.splice(1.min(reasons.len())..1.min(reasons.len()), details.collect::<Vec<_>>());
     reasons

@@ -358,6 +358,26 @@ impl Run<'_> {
         Reason { sentence, evidence }
     }
 
+    /// What a prefetcher was good for.
+    pub(super) fn foreseen(&self) -> Option<Reason> {
+        let kind = self.nodes.iter().find_map(|node| node.prefetcher.as_ref())?.kind.noun();
+        let cache = self.data_caches().first()?.name.to_lowercase();
+        let counter = |name: &str| total(self.metrics, &format!("{cache}.{name}"));
+        let asked = counter("prefetches");
+        let mut sentence = format!("The {kind} prefetcher found nothing to foresee in these accesses.");
+        if asked > 0 {
+            let [useful, late, useless] =
+                ["prefetches_useful", "prefetches_late", "prefetches_useless"].map(|name| percent(share(counter(name), asked)));
+            sentence = format!(
+                "The {kind} prefetcher asked for {} lines beforehand: {useful} were there when they were first wanted, {late} still on \
+                 their way, and {useless} left before anyone wanted them.",
+                count(asked),
+            );
+        }
+        let evidence = ["prefetches", "prefetches_useful", "prefetches_late", "prefetches_useless"];
+        Some(Reason { sentence, evidence: evidence.map(|name| format!("{cache}.{name}")).to_vec() })
+    }
+
     /// The private caches on the way of data, innermost first.
     fn data_caches(&self) -> Vec<&CacheSpec> {
         let caches = self.nodes.first().into_iter().flat_map(|node| &node.caches);
