@@ -18,6 +18,8 @@ const WORTH_A_SENTENCE: f64 = 0.10;
 const SMALL: f64 = 0.002;
 /// Writes to memory are told of where they differ by at least this share of all requests.
 const WRITES: f64 = 0.05;
+/// Misses that change by less than this share are not told of.
+const MORE_MISSES: f64 = 0.05;
 /// Points by which the use of a resource must change.
 const BUSIER: f64 = 0.05;
 
@@ -54,7 +56,7 @@ impl Volume {
 }
 
 impl Pair<'_> {
-    /// Where only counts were asked for: the cache whose misses changed most.
+    /// The cache whose misses changed most, and which kind of misses it is.
     pub(super) fn misses(&self) -> Option<Reason> {
         let names = self.records[0].metrics.keys().filter_map(|path| path.strip_suffix(".misses")?.rsplit('.').next());
         let counted = names.map(|name| (name, self.total(&format!("{name}.misses"))));
@@ -64,9 +66,42 @@ impl Pair<'_> {
         } else {
             format!(", {} {}", percent(a.abs_diff(b) as f64 / a as f64), if b > a { "more" } else { "less" })
         };
+        let (kind, counter) = self.kind_of_misses(name, [a, b]).unzip();
+        let kind = kind.unwrap_or_default();
         let sentence =
-            format!("“{}” misses {} {} times instead of {}{change}.", self.labels[1], cache_name(name), count(b), count(a));
-        Some(Reason { sentence, evidence: vec![format!("{name}.misses")] })
+            format!("“{}” misses {} {} times instead of {}{change}{kind}.", self.labels[1], cache_name(name), count(b), count(a));
+        Some(Reason { sentence, evidence: std::iter::once(format!("{name}.misses")).chain(counter).collect() })
+    }
+
+    /// Which kind of misses of a cache most of a change is, as a clause, and its counter.
+    fn kind_of_misses(&self, cache: &str, [a, b]: [u64; 2]) -> Option<(String, String)> {
+        const KINDS: [(&str, &str); 5] = [
+            ("cold", "of lines never there before"),
+            ("capacity", "for want of room (capacity)"),
+            ("conflict", "for want of room in their sets (conflicts)"),
+            ("true_sharing", "of words that another core had written (true sharing)"),
+            ("false_sharing", "of lines in which another core had written another word (false sharing)"),
+        ];
+        let changes = KINDS.map(|(name, what)| {
+            let counter = format!("{cache}.misses_{name}");
+            let of_kind = self.total(&counter);
+            let change = if b > a { of_kind[1].saturating_sub(of_kind[0]) } else { of_kind[0].saturating_sub(of_kind[1]) };
+            (change, of_kind, what, counter)
+        });
+        let (change, [before, after], what, counter) = changes.into_iter().rev().max_by_key(|(change, ..)| *change)?;
+        (2 * change >= a.abs_diff(b) && change > 0)
+            .then(|| (format!(", most of the change {what}: {} instead of {}", count(after), count(before)), counter))
+    }
+
+    /// The same where it is behind a difference in time.
+    fn changed_misses(&self) -> Option<Reason> {
+        let change = |group: Group| self.more(group).abs();
+        let waits = change(Group::MemorySystem) + change(Group::Coherence) + change(Group::L2) + change(Group::Llc);
+        if self.sharing().is_some() || waits < WORTH_A_SENTENCE * self.difference().abs().max(SMALL * self.run_times()[0]) {
+            return None;
+        }
+        let [a, b] = self.total(self.misses()?.evidence.first()?);
+        (a.abs_diff(b) as f64 >= MORE_MISSES * a.max(b) as f64).then(|| self.misses()).flatten()
     }
 
     /// Sentences on what changed, the largest part of the difference first.
@@ -88,6 +123,7 @@ impl Pair<'_> {
         changes.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut reasons: Vec<Reason> = self.rows().into_iter().collect();
         reasons.extend(changes.into_iter().filter_map(|(_, sentence)| sentence(self)));
+        reasons.extend(self.changed_misses());
         reasons.extend(self.memory_writes());
         reasons
     }
