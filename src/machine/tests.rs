@@ -194,13 +194,6 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
         ),
         ("a prefetcher of another kind", &[("ways = 8", "ways = 8\nprefetcher = { kind = \"markov\" }")]),
         ("a prefetcher's odd table", &[("ways = 8", "ways = 8\nprefetcher = { kind = \"stride\", entries = 48 }")]),
-        (
-            "a prefetcher beside a store buffer",
-            &[
-                ("ways = 8", "ways = 8\nprefetcher = { kind = \"stream\" }"),
-                (", clock = \"2 GHz\"", ", clock = \"2 GHz\", consistency = \"tso\""),
-            ],
-        ),
         ("a prefetcher behind the first level", &[("[node.cache.L2]", "[node.cache.L2]\nprefetcher = { kind = \"next-line\" }")]),
         (
             "a prefetcher without a protocol",

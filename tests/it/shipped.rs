@@ -234,10 +234,13 @@ fn total_store_order_changes_times_and_no_value() {
     for (number, (name, small)) in SMALL.into_iter().enumerate() {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
         let expected = run(&request(&plain, &workload, &parameters), &catalogue);
-        // Every program with Dragon, whose stores can take two transactions, and with one of the others.
-        for protocol in [protocols[0], protocols[1 + number % 4]] {
-            let set = [("address_space.protocol", protocol), ("node.core.consistency", "tso")];
-            let machine = machine(&catalogue, "uma-bus-4", &set);
+        // Every program with Dragon, whose stores can take two transactions, and with one of the others; with one of them beside TLBs,
+        // with the other beside a prefetcher.
+        let machines = [("uniprocessor-tlb", protocols[0]), ("uniprocessor-prefetch", protocols[1 + number % 4])];
+        let plain_machines = [("uma-bus-4", protocols[0]), ("uma-bus-4", protocols[1 + number % 4])];
+        for (name_of_machine, protocol) in plain_machines.into_iter().chain([machines[number % 2]]) {
+            let set = [("address_space.protocol", protocol), ("node.core.consistency", "tso"), ("node.cores", "4")];
+            let machine = machine(&catalogue, name_of_machine, &set);
             let plain = request(&machine, &workload, &parameters);
             let [found, event_by_event] =
                 [plain, RunRequest { run_ahead: false, ..plain }].map(|request| run(&request, &catalogue));

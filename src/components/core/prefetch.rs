@@ -190,11 +190,17 @@ impl Core {
         asked
     }
 
-    /// The same on a core that waits for each access: the one at the cursor looked at a cycle. Whether anything is to be asked for.
-    pub(super) fn foresee_in_order(&mut self, address: Address, found: Option<Lookup>, cycle: u64, shared: &mut Shared) -> bool {
+    /// The same on a core that waits for each access, or for each load. Whether anything is to be asked for.
+    pub(super) fn foresee_in_order(
+        &mut self,
+        access: (u32, Address),
+        found: Option<Lookup>,
+        cycle: u64,
+        shared: &mut Shared,
+    ) -> bool {
         let Some(own) = &self.prefetching else { return false };
         let free = own.n_mshrs - own.misses.len();
-        let asked = self.foresee((self.next, address), found, cycle, free, shared);
+        let asked = self.foresee(access, found, cycle, free, shared);
         if let Some(own) = &mut self.prefetching {
             own.misses.extend(&asked);
         }
@@ -207,6 +213,13 @@ impl Core {
         own.is_late(line);
         own.late = Some(line);
         own.seen = true;
+        true
+    }
+
+    /// Whether the line of a store that leaves the buffer is on its way already.
+    pub(super) fn store_finds_on_its_way(&mut self, line: Line) -> bool {
+        let Some(own) = self.prefetching.as_mut().filter(|own| own.awaits(line)) else { return false };
+        own.is_late(line);
         true
     }
 

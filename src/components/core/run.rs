@@ -10,7 +10,6 @@ use crate::components::hierarchy::Lookup;
 use crate::components::message::WORD_BYTES;
 use crate::components::shared::{Interruption, Shared};
 use crate::components::trace::Kind;
-use crate::components::translation::Progress;
 use crate::program::code::SynchronisationKind;
 use crate::program::interpret::{Request, Step, perform};
 use crate::program::tree::{Comparison, Type};
@@ -226,7 +225,7 @@ impl Core {
         let line = self.caches.as_ref()?.line(address);
         if self.finds_on_its_way(line) {
             if request.is_none() {
-                self.foresee_in_order(address, None, at, shared);
+                self.foresee_in_order((self.next, address), None, at, shared);
             }
             return Some(self.stall(at));
         }
@@ -237,7 +236,7 @@ impl Core {
         };
         let was_seen = lookup != Lookup::Stall && self.was_seen();
         let sees = lookup != Lookup::Stall && request.is_none() && !was_seen;
-        let asks = sees && self.foresee_in_order(address, Some(lookup), at, shared);
+        let asks = sees && self.foresee_in_order((self.next, address), Some(lookup), at, shared);
         let leaves = self.caches.as_ref()?.is_leaving();
         match lookup {
             Lookup::Hit(0) => self.cycle = at + self.costs.inner,
@@ -263,9 +262,7 @@ impl Core {
     fn stall(&mut self, at: u64) -> Pause {
         self.cycle = at;
         self.stage = Stage::Stalled;
-        if let Some(own) = &mut self.translator {
-            own.progress = Progress::Over;
-        }
+        self.set_translated(true);
         Pause::Blocked
     }
 
@@ -291,7 +288,8 @@ impl Core {
         // Only those who watch want to know when.
         let time = if self.watched { self.clock.edge(at) } else { Time::ZERO };
         let mut observer = shared.observe(self.number, time, (address, source_line));
-        let result = if self.watched && caches.touch(line, write) {
+        // Where nobody has to look closer, the access has come here because its line is not at hand.
+        let result = if self.careful && caches.touch(line, write) {
             caches.watch(line, write, &mut observer).map(|()| Lookup::Hit(0))
         } else {
             caches.access(line, write, &mut observer)

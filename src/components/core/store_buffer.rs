@@ -39,6 +39,8 @@ struct Store {
     source: u32,
     /// Of an atomic store: what is yet to be performed.
     value: Option<Request>,
+    /// Of a plain one that the prefetcher has yet to see: its number among the program's references.
+    unseen: Option<u32>,
     /// The cycle at which it came.
     entered: u64,
 }
@@ -279,6 +281,11 @@ impl Core {
             if let Some(pause) = self.drain_until(at, shared, limit) {
                 return Some(pause);
             }
+            let at = match self.translate(address, at, None, shared, limit) {
+                Ok(at) => at,
+                Err(pause) => return Some(pause),
+            };
+            self.set_translated(true);
             let line = self.caches.as_ref()?.line(address);
             if reference.write {
                 match self.make_room(at, paid) {
@@ -286,19 +293,21 @@ impl Core {
                     Some(Ok(())) => continue,
                     Some(Err(pause)) => return Some(pause),
                 }
-                self.buffer().push(Store { address, line, source: reference.line, value: None, entered: at });
+                let unseen = Some(self.next);
+                self.buffer().push(Store { address, line, source: reference.line, value: None, unseen, entered: at });
                 self.cycle = at;
             } else if self.buffer().youngest(address).is_some() {
                 self.buffer().forwarded += 1;
                 self.cycle = at + self.costs.inner;
             } else if self.buffer().awaits(line) {
                 return Some(self.wait_for_store(at, paid));
-            } else if !self.watched && self.caches.as_mut()?.touch(line, false) {
+            } else if !self.careful && self.caches.as_mut()?.touch(line, false) {
                 self.cycle = at + self.costs.inner;
             } else if let Some(pause) = self.look_up(address, false, at, None, shared, limit) {
-                self.next += u32::from(matches!(pause, Pause::Leave { .. }));
+                self.next += u32::from(matches!(pause, Pause::Leave { .. } | Pause::Prefetch));
                 return Some(pause);
             }
+            self.set_translated(false);
             self.next += 1;
         }
         None
@@ -323,13 +332,20 @@ impl Core {
         if let Some(pause) = self.drain_until(at, shared, limit) {
             return Some(pause);
         }
+        let at = match self.translate(request.address, at, Some(request), shared, limit) {
+            Ok(at) => at,
+            Err(pause) => return Some(pause),
+        };
+        self.set_translated(true);
         let line = self.caches.as_ref()?.line(request.address);
         if is_weak_store {
             if let Some(changed) = self.make_room(at, paid) {
                 return changed.err();
             }
             let source = self.source_line_of(Some(request));
-            self.buffer().push(Store { address: request.address, line, source, value: Some(request), entered: at });
+            let (address, value) = (request.address, Some(request));
+            self.buffer().push(Store { address, line, source, value, unseen: None, entered: at });
+            self.set_translated(false);
             self.cycle = at;
             self.program.interpreter.resume(&mut self.context, 0);
             self.stage = Stage::Step;
@@ -338,8 +354,12 @@ impl Core {
         match self.buffer().youngest(request.address) {
             Some(store) => self.forward(request, store, at, shared),
             None if self.buffer().awaits(line) => return Some(self.wait_for_store(at, paid)),
-            None => return self.synchronise(request, shared, limit, now),
+            None => {
+                self.cycle = at.wrapping_sub(paid);
+                return self.synchronise(request, shared, limit, now);
+            }
         }
+        self.set_translated(false);
         None
     }
 
@@ -374,7 +394,7 @@ impl Core {
     }
 
     /// Makes the lookups of stores up to a cycle, as far as they come before `limit`.
-    fn drain_until(&mut self, until: u64, shared: &mut Shared, limit: u64) -> Option<Pause> {
+    pub(super) fn drain_until(&mut self, until: u64, shared: &mut Shared, limit: u64) -> Option<Pause> {
         loop {
             let buffer = self.buffer();
             match (buffer.oldest, buffer.next_lookup()) {
@@ -459,49 +479,49 @@ impl Core {
     fn look_up_store(&mut self, cycle: u64, shared: &mut Shared) -> Option<Pause> {
         let store = *self.buffer().stores.front()?;
         let line = store.line;
-        if let Stage::Waiting(pending) = self.stage
-            && pending.line == line
-        {
+        let is_late = self.store_finds_on_its_way(line);
+        let is_wanted = matches!(self.stage, Stage::Waiting(pending) if pending.line == line);
+        if is_late || is_wanted {
             self.buffer().oldest = Oldest::Blocked;
-            return None;
+            let asks = is_late && self.foresee_store(None, cycle, shared);
+            return asks.then_some(Pause::Prefetch);
         }
-        let caches = self.caches.as_mut()?;
-        let time = if self.watched { self.clock.edge(cycle) } else { Time::ZERO };
-        let mut observer = shared.observe(self.number, time, (store.address, store.source));
-        let found = if caches.touch(line, true) {
-            let watched = if self.watched { caches.watch(line, true, &mut observer) } else { Ok(()) };
-            watched.map(|()| Lookup::Hit(0))
-        } else {
-            caches.access(line, true, &mut observer)
+        let found = match !self.careful && self.caches.as_mut()?.touch(line, true) {
+            true => Lookup::Hit(0),
+            false => match self.look_into_caches((store.address, store.source), true, cycle, shared)? {
+                Ok(found) => found,
+                Err(pause) => return Some(pause),
+            },
         };
-        let leaves = caches.is_leaving();
+        let asks = found != Lookup::Stall && self.foresee_store(Some(found), cycle, shared);
+        let leaves = self.caches.as_ref()?.is_leaving();
         match found {
-            Ok(Lookup::Hit(depth)) => {
+            Lookup::Hit(depth) => {
                 let further = self.levels.further(Kind::Write, depth + 1);
                 let (owner, cycles) = further.fold((Owner::L1d, 0), |(_, sum), (owner, cycles)| (owner, sum + cycles));
-                self.found_store(Oldest::Leaves { at: cycle + 1 + cycles, owner }, shared);
+                let buffer = self.buffer();
+                buffer.bind(shared);
+                buffer.oldest = Oldest::Leaves { at: cycle + 1 + cycles, owner };
                 if leaves {
                     return Some(Pause::Leave { cycle: cycle + self.levels.all(Kind::Write) });
                 }
             }
-            Ok(Lookup::Stall) => self.buffer().oldest = Oldest::Blocked,
-            Ok(Lookup::Ask(transaction)) => {
+            Lookup::Stall => self.buffer().oldest = Oldest::Blocked,
+            Lookup::Ask(transaction) => {
                 self.buffer().oldest = Oldest::Missed;
                 let cycle = cycle + self.levels.all(Kind::Write);
                 return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
             }
-            Err(broken) => {
-                shared.broken(self.clock.edge(cycle), self.number, &broken);
-                return Some(Pause::Interrupted);
-            }
         }
-        None
+        asks.then_some(Pause::Prefetch)
     }
 
-    fn found_store(&mut self, oldest: Oldest, shared: &mut Shared) {
-        let buffer = self.buffer();
-        buffer.bind(shared);
-        buffer.oldest = oldest;
+    /// The prefetcher sees the oldest store, where it has not. Whether anything is to be asked for.
+    fn foresee_store(&mut self, found: Option<Lookup>, cycle: u64, shared: &mut Shared) -> bool {
+        let Some(store) = self.buffer().stores.front_mut() else { return false };
+        let address = store.address;
+        let Some(instruction) = store.unseen.take() else { return false };
+        self.foresee_in_order((instruction, address), found, cycle, shared)
     }
 
     /// The line of the oldest store is there, or the next transaction that it takes is returned.

@@ -6,6 +6,8 @@
 //!                    \--> load, load, load, load --> fill --/         each a lookup, and a wait where it misses everywhere
 //! ```
 
+use std::ops::Range;
+
 use super::run::Pause;
 use super::{Core, Pending, Stage};
 use crate::base::address::Address;
@@ -65,6 +67,10 @@ impl Core {
                 pause = Some(Pause::Until(cycle));
                 break;
             }
+            pause = self.drain_before(at..cycle, shared, limit);
+            if pause.is_some() {
+                break;
+            }
             pause = self.walk_load(own, (level, page), &mut cycle, request, shared);
             if self.stage != Stage::Stalled {
                 level += 1;
@@ -76,11 +82,14 @@ impl Core {
         }
         if pause.is_none() {
             own.end(page);
-            if cycle == at || cycle < limit {
+            pause = match cycle == at || cycle < limit {
+                true => self.drain_before(at..cycle, shared, limit),
+                false => Some(Pause::Until(cycle)),
+            };
+            if pause.is_none() {
                 return Ok(cycle);
             }
             own.progress = Progress::Over;
-            pause = Some(Pause::Until(cycle));
         }
         self.cycle = cycle;
         if !matches!(self.stage, Stage::Waiting(_) | Stage::Stalled) {
@@ -120,6 +129,21 @@ impl Core {
         }
         let leaves = self.caches.as_ref()?.is_leaving();
         leaves.then(|| Pause::Walked { cycle: *cycle + self.levels.behind(Kind::Read, depth + 1) })
+    }
+
+    /// Of a core with a store buffer: the lookups of stores that come before one of the access in progress, after those at which it began.
+    fn drain_before(&mut self, cycles: Range<u64>, shared: &mut Shared, limit: u64) -> Option<Pause> {
+        if cycles.is_empty() || self.buffer.is_none() {
+            return None;
+        }
+        self.drain_until(cycles.end, shared, limit)
+    }
+
+    /// The address of the access in progress is translated, or that is forgotten: the access is over.
+    pub(super) fn set_translated(&mut self, is_translated: bool) {
+        if let Some(own) = &mut self.translator {
+            own.progress = if is_translated { Progress::Over } else { Progress::None };
+        }
     }
 
     /// A load that a walk waited for is there: the access goes on with its walk.

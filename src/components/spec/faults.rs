@@ -62,13 +62,6 @@ impl NodeSpec {
                 "add a `[node.cache.L1d]` and a protocol (\"mesi\" is a usual one), or leave the core \"sc\"",
             ));
         }
-        if self.core.consistency == Consistency::Tso && self.translation.is_some() {
-            faults.push(SpecFault::new(
-                "core.consistency",
-                "stores that wait in a buffer do not translate their addresses yet",
-                "leave out `[node.tlb]`, or leave the core \"sc\"",
-            ));
-        }
         if let InterconnectSpec::Snooping(snooping) = &self.interconnect {
             snooping.faults(&mut faults);
         }
@@ -89,13 +82,6 @@ impl NodeSpec {
                 format!("cache.{name}.prefetcher"),
                 "prefetchers without a coherence protocol are not built yet",
                 "MESI is a usual one, also for one core",
-            ));
-        }
-        if self.core.consistency == Consistency::Tso {
-            faults.push(SpecFault::new(
-                "core.consistency",
-                "a prefetcher beside a store buffer is not built yet",
-                format!("leave out `[node.cache.{name}.prefetcher]`, or leave the core \"sc\""),
             ));
         }
         if let PrefetcherKind::Stride { entries } = prefetcher.kind

@@ -35,10 +35,12 @@ impl Node {
         for (number, (core, stack)) in self.cores().zip(&report.stacks).enumerate() {
             same(&format!("the stack of core {number} and the phase's time, in ps"), stack.total().0, report.time.0)?;
             let first = self.spec.caches.iter().position(|cache| cache.holds.includes(Holds::Data));
-            // A load that takes its value from a store before it looks nowhere.
-            let looked =
-                self.core_totals(core).accesses - core.window().map_or(core.forwarded().unwrap_or(0), |window| window.forwarded);
-            let walk_loads = core.translation().map_or(Ok(0), |tlbs| check_translation(number, looked, tlbs))?;
+            // A load that takes its value from a store before it looks into no cache; where stores wait in a buffer behind the TLBs, it
+            // has been translated.
+            let all = self.core_totals(core).accesses;
+            let looked = all - core.window().map_or(core.forwarded().unwrap_or(0), |window| window.forwarded);
+            let translated = if core.window().is_some() { looked } else { all };
+            let walk_loads = core.translation().map_or(Ok(0), |tlbs| check_translation(number, translated, tlbs))?;
             if let (Some(caches), Some(first)) = (core.plain_caches(), first) {
                 let [fetches, reads, writes] = caches.counters().nth(first).map_or([0; 3], |counters| counters.accesses);
                 same("accesses of the core and of its first cache", looked + walk_loads, reads + writes)?;

@@ -85,6 +85,23 @@ fn every_line_foreseen_has_its_end() {
 }
 
 #[test]
+fn stores_that_wait_in_a_buffer_are_foreseen_as_they_leave_it() {
+    let mut with = spec(Some(prefetcher(PrefetcherKind::NextLine, 1, 1)));
+    (with.core.consistency, with.core.store_buffer) = (Consistency::Tso, Some(8));
+    let stores = |busy| -> Vec<Vec<Op>> { vec![(0..40).flat_map(|line| [Op::Store(8 * line), Op::Busy(busy)]).collect()] };
+    // The first misses, each other finds its line, of which it has to become the owner: MESI gave it to the only core at once.
+    let report = run(&with, &stores(200)).unwrap();
+    let counts = ["prefetches", "prefetches_useful", "prefetches_late", "misses", "upgrades"].map(|name| counted(&report, name));
+    assert_eq!(counts, [40, 39, 0, 1, 0]);
+    assert_eq!(report.time.0 / 1000, 40 * (1 + 1 + 1 + 200), "no one waits for a store");
+    // With no work between, each line is asked for with the store before it, and found on its way.
+    let report = run(&with, &stores(0)).unwrap();
+    let counts = ["prefetches", "prefetches_late", "misses"].map(|name| counted(&report, name));
+    assert_eq!((counts[0], counts[1] + counts[2]), (40, 40), "{counts:?}");
+    assert!(counts[1] > 30, "{counts:?}");
+}
+
+#[test]
 fn pages_end_a_stream() {
     let mut with = spec(Some(prefetcher(PrefetcherKind::Stream { streams: 4 }, 4, 4)));
     with.prefetcher.as_mut().unwrap().page_bytes = 4096;

@@ -122,8 +122,8 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
                 .then_some(BranchSpec { predictor: PredictorSpec::Bimodal { entries: 2 }, misprediction_cycles: 3 });
             NodeSpec {
                 core: CoreSpec { clock: megahertz(core), costs, branches, out_of_order, consistency, store_buffer },
-                prefetcher: prefetchers.filter(|_| !caches.is_empty() && store_buffer.is_none()),
-                translation: translation.filter(|_| !caches.is_empty() && store_buffer.is_none()),
+                prefetcher: prefetchers.filter(|_| !caches.is_empty()),
+                translation: translation.filter(|_| !caches.is_empty()),
                 caches,
                 interconnect,
                 llc,

@@ -91,6 +91,36 @@ fn a_walk_costs_what_its_loads_find_in_the_caches() {
     assert_eq!(cycles(&spec(64, Some(slow)), &loads([0, 1, 2])).1, 3 * 3 + cold - SECOND);
 }
 
+/// Under total store order, with so many places for stores.
+fn buffered(places: u32) -> NodeSpec {
+    let mut spec = spec(64, Some(tlbs(4, Some(16))));
+    spec.core.consistency = Consistency::Tso;
+    spec.core.store_buffer = Some(places);
+    spec
+}
+
+#[test]
+fn a_store_is_translated_before_it_waits_in_the_buffer() {
+    let cold = SECOND + 4 * (LOOKUPS + MEMORY);
+    let warm = SECOND + 4 * 2;
+    // A store, its walk, a jump; a constant and the work, beside which the store's own miss passes.
+    assert_eq!(cycles(&buffered(8), &[vec![Op::Store(0), Op::Busy(500)]]), (1 + cold + 1 + 1 + 500, cold));
+    // The walk of a second page finds its entries, while the first store is on its way. An atomic one walks, too.
+    let stores = [Op::Store(0), Op::Store(PAGE), Op::Busy(1000)];
+    assert_eq!(cycles(&buffered(8), &[stores.to_vec()]), (1 + cold + 1 + 1 + warm + 1 + 1 + 1000, cold + warm));
+    let post = [Op::Store(0), Op::Post(PAGE, 1), Op::Busy(1000)];
+    // A constant, an atomic.
+    assert_eq!(cycles(&buffered(8), &[post.to_vec()]), (1 + cold + 1 + 1 + 2 + warm + 1 + 1000, cold + warm));
+    // With one place the second store, translated, waits for the first: that was looked up when it entered.
+    let waits = 1 + cold + LOOKUPS + MEMORY;
+    assert_eq!(cycles(&buffered(1), &[stores.to_vec()]), (waits + 1 + 1 + 1000, cold + warm));
+    // A load of the word that waits in the buffer is translated before it looks there.
+    let report = run(&buffered(8), &[vec![Op::Store(0), Op::Load(0), Op::Busy(500)]]).unwrap();
+    assert_eq!(report.time.0 / 1000, 1 + cold + 1 + 1 + 2 + 1 + 1 + 500);
+    assert_eq!((report.metrics["node[0].core[0].forwarded_loads"], counted(&report, "walks")), (1, 1));
+    assert_eq!(level(&report, 1), [2, 1, 1]);
+}
+
 #[test]
 fn tlbs_reach_as_far_as_their_entries() {
     // Twice through so many pages, in order: with LRU replacement the second time finds all of them, or none.
