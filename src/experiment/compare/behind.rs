@@ -61,7 +61,7 @@ impl Pair<'_> {
         let names = self.records[0].metrics.keys().filter_map(|path| path.strip_suffix(".misses")?.rsplit('.').next());
         let counted = names.map(|name| (name, self.total(&format!("{name}.misses"))));
         let (name, [a, b]) = counted.max_by_key(|(_, [a, b])| a.abs_diff(*b)).filter(|(_, [a, b])| a != b)?;
-        let change = if a == 0 {
+        let change = if a == 0 || b == 0 {
             String::new()
         } else {
             format!(", {} {}", percent(a.abs_diff(b) as f64 / a as f64), if b > a { "more" } else { "less" })
