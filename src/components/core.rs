@@ -26,6 +26,7 @@ mod plain;
 mod prefetch;
 mod run;
 mod store_buffer;
+mod stream;
 mod supply;
 mod translate;
 mod units;
@@ -55,6 +56,7 @@ use crate::program::interpret::{Context, Interpreter, Request};
 use std::sync::Arc;
 
 pub use fetch::text;
+pub use stream::{code_of_trace, costs_of_trace};
 
 pub use account::{CoreAccount, LineStacks, NotConserved, Totals};
 use out_of_order::OutOfOrder;
@@ -63,6 +65,7 @@ pub use prefetch::PrefetchCounters;
 use prefetch::Prefetching;
 use run::Pause;
 use store_buffer::StoreBuffer;
+use stream::Stream;
 use window::OperationTable;
 pub use window::WindowAccount;
 
@@ -189,6 +192,8 @@ pub struct Core {
     /// Of an in-order core under total store order.
     buffer: Option<Box<StoreBuffer>>,
     context: Context,
+    /// Takes the interpreter's place where it replays a trace.
+    stream: Option<Box<Stream>>,
     stage: Stage,
     then: Then,
     /// Local time.
@@ -280,6 +285,7 @@ impl Core {
             prefetching,
             buffer,
             context,
+            stream: None,
             stage: Stage::Idle,
             then: Then::Step,
             cycle: 0,
@@ -832,20 +838,23 @@ impl Core {
 
     /// Says what the core waits for, where it has work that it cannot do.
     pub fn waits(&self, report: &mut Vec<Wait>) {
-        let what = match self.stage {
-            Stage::Sleeping { request, .. } => format!("core {} awaits {}", self.number, self.describe_await(&request)),
-            Stage::References if self.out_of_order.as_ref().is_some_and(|own| own.n_misses() > 0) => {
-                format!("core {} waits for memory (line {})", self.number, self.line_in_progress())
+        let for_what = match self.stage {
+            Stage::Sleeping { request, .. } => {
+                let what = format!("core {} awaits {}", self.number, self.describe_await(&request));
+                report.push(Wait { who: None, whom: None, what });
+                return;
             }
-            Stage::Waiting(_) => format!("core {} waits for memory (line {})", self.number, self.line_in_progress()),
-            Stage::Draining { .. } => {
-                format!("core {} waits for its store buffer (line {})", self.number, self.line_in_progress())
-            }
-            Stage::Stalled => {
-                format!("core {} waits for its write-back buffer or an update (line {})", self.number, self.line_in_progress())
-            }
+            Stage::References if self.out_of_order.as_ref().is_some_and(|own| own.n_misses() > 0) => "memory",
+            Stage::Waiting(_) => "memory",
+            Stage::Draining { .. } => "its store buffer",
+            Stage::Stalled => "its write-back buffer or an update",
             _ => return,
         };
+        let place = match self.replayed() {
+            None => format!("line {}", self.line_in_progress()),
+            Some(made) => format!("its reference {}", made.kinds.iter().sum::<u64>()),
+        };
+        let what = format!("core {} waits for {for_what} ({place})", self.number);
         report.push(Wait { who: None, whom: None, what });
     }
 

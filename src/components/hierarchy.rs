@@ -39,6 +39,8 @@ pub struct Observer<'a> {
     pub core: u16,
     /// Where the access is, in memory and in the program's text, where it is one.
     pub address: Address,
+    /// From 1; those beyond the end of the line do not count.
+    pub bytes: u16,
     pub source_line: u32,
     /// How often each row of the agents' table was taken.
     pub rows: &'a mut [u64],
@@ -72,7 +74,7 @@ pub enum Lookup {
 struct Awaited {
     line: Line,
     kind: Kind,
-    /// The word that it wants, a bit, and the source line.
+    /// The words that it wants, a bit each, and the source line.
     words: u64,
     source_line: u32,
     /// The levels that lost the line to another core's write, a bit each: which kind of sharing that is shows when the line is there.
@@ -207,7 +209,7 @@ impl PrivateCaches {
             }
             Access::Performed => {
                 self.bring_inwards(&mut place, kind, observer)?;
-                self.take_effect(&place, kind, self.words(observer.address), observer)?;
+                self.take_effect(&place, kind, self.words(observer), observer)?;
                 Ok(Lookup::Hit(depth.unwrap_or(n_levels - 1)))
             }
             Access::Stalled => Ok(Lookup::Stall),
@@ -272,14 +274,16 @@ impl PrivateCaches {
     }
 
     fn await_line(&mut self, line: Line, kind: Kind, lost: u8, observer: &Observer<'_>) {
-        let words = self.words(observer.address);
+        let words = self.words(observer);
         self.awaited.push(Awaited { line, kind, words, source_line: observer.source_line, lost });
     }
 
-    /// The word that an address lies in, a bit of its line's; of lines longer than 64 words a bit stands for several.
-    fn words(&self, address: Address) -> u64 {
+    /// The words that an access touches, each a bit of its line's; of lines longer than 64 words a bit stands for several.
+    fn words(&self, observer: &Observer<'_>) -> u64 {
         let granule = (self.line_bytes / 64).max(u64::from(WORD_BYTES));
-        1 << (address % self.line_bytes / granule)
+        let first = observer.address % self.line_bytes;
+        let last = (first + u64::from(observer.bytes) - 1).min(self.line_bytes - 1);
+        u64::MAX << (first / granule) & u64::MAX >> (63 - last / granule)
     }
 
     fn all_words(&self) -> u64 {

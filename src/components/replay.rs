@@ -1,4 +1,5 @@
-//! A core that replays a memory trace: in order, one reference after the other, without coherence.
+//! A core that replays a memory trace: in order, one reference after the other, through caches without coherence, or none. (Through
+//! coherent caches `core/stream.rs` does.)
 //!
 //! ```text
 //!   entries --> fetch: one cycle --> lookup, hidden in it, and those of further levels -->\
@@ -11,23 +12,21 @@
 use std::rc::Rc;
 
 use crate::base::time::{Clock, Time};
+use crate::coherence::order::AgentNumber;
 use crate::components::lookups::Lookups;
 use crate::components::message::Message;
 use crate::components::owner::{Owner, Stack};
 use crate::components::plain::{Outbox, PlainCaches};
 use crate::components::shared::{Interruption, LATEST, Shared, SharedHandle};
 use crate::components::spec::NodeSpec;
-use crate::components::trace::{BATCH, END, Entries, Entry, Kind};
+use crate::components::trace::{BATCH, END, Entries, Entry, Kind, TraceCounters};
 use crate::components::translation::{ENTRY_BYTES, Progress, Translation, Translator};
 use crate::engine::{ChannelId, Port, Wait};
 
 /// What a core counted that replays a trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReplayCounters {
-    /// References by [`Kind`] as a number.
-    pub kinds: [u64; 3],
-    /// Bytes of data references.
-    pub bytes: u64,
+struct Counters {
+    references: TraceCounters,
     /// Cycles of lookups beyond the first, by owner.
     lookups: [u64; Owner::COUNT],
     /// Waits, by owner, in picoseconds.
@@ -40,11 +39,11 @@ pub struct ReplayCounters {
 #[derive(Debug)]
 pub struct Replay {
     // Spec.
+    number: AgentNumber,
     clock: Clock,
     requests: ChannelId,
     shared: SharedHandle,
     lookups: Lookups,
-    limit: u64,
 
     // State.
     entries: Box<dyn Entries>,
@@ -61,37 +60,43 @@ pub struct Replay {
     cycle: u64,
     waits: bool,
     over: bool,
-    counters: ReplayCounters,
+    counters: Counters,
 }
 
 impl Replay {
-    /// A core at the beginning of a trace of at most `limit` references, its caches empty.
-    pub fn new(spec: &NodeSpec, entries: Box<dyn Entries>, limit: u64, requests: ChannelId, shared: SharedHandle) -> Replay {
-        let caches = PlainCaches::new(&spec.caches, |cache| spec.cache_stream(0, cache));
+    /// A core at the beginning of its references, its caches empty.
+    pub fn new(
+        number: AgentNumber,
+        spec: &NodeSpec,
+        entries: Box<dyn Entries>,
+        requests: ChannelId,
+        shared: SharedHandle,
+    ) -> Replay {
+        let caches = PlainCaches::new(&spec.caches, |cache| spec.cache_stream(number, cache));
         Replay {
+            number,
             clock: spec.core.clock,
             requests,
             shared,
             lookups: Lookups::new(&spec.caches),
-            limit,
             entries,
             batch: Vec::with_capacity(BATCH + 1),
             next: 0,
             caches,
-            outbox: Outbox::new(0, spec.outermost_line_bytes()),
-            translator: Translator::new(0, spec, END),
+            outbox: Outbox::new(number, spec.outermost_line_bytes()),
+            translator: Translator::new(number, spec, END),
             page: 0,
             begin: 0,
             cycle: 0,
             waits: false,
             over: false,
-            counters: ReplayCounters::default(),
+            counters: Counters::default(),
         }
     }
 
-    /// What it counted.
-    pub fn counters(&self) -> &ReplayCounters {
-        &self.counters
+    /// The references it has made.
+    pub fn counters(&self) -> &TraceCounters {
+        &self.counters.references
     }
 
     /// Its caches.
@@ -104,11 +109,6 @@ impl Replay {
         self.translator.as_ref().map(|own| &own.tlbs)
     }
 
-    /// A checksum of the references.
-    pub fn checksum(&self) -> u64 {
-        self.entries.checksum()
-    }
-
     /// When the last reference was over.
     pub fn finished(&self) -> Time {
         self.clock.edge(self.cycle)
@@ -119,7 +119,7 @@ impl Replay {
         let Message::Complete { time, .. } = message else { return };
         let handle = Rc::clone(&self.shared);
         let mut shared = handle.borrow_mut();
-        if self.outbox.complete(time, &mut shared.timelines[0]) {
+        if self.outbox.complete(time, &mut shared.timelines[usize::from(self.number)]) {
             let (cycle, _) = self.clock.first_edge(time);
             let cycle = cycle.max(self.cycle);
             let stack = self.outbox.go_on(self.clock.edge(cycle));
@@ -212,9 +212,7 @@ impl Replay {
         if let Err(what) = self.entries.refill(&mut self.batch) {
             shared.interrupt(Interruption::Trace(what));
         }
-        if self.counters.kinds.iter().sum::<u64>() + self.batch.len() as u64 > self.limit {
-            shared.interrupt(Interruption::OperationLimit);
-        }
+        shared.spend(self.batch.len() as u64);
         if self.clock.edge(self.cycle) >= LATEST {
             shared.interrupt(Interruption::TimeLimit);
         }
@@ -223,8 +221,7 @@ impl Replay {
             return false;
         }
         for entry in &self.batch {
-            self.counters.kinds[entry.kind as usize] += 1;
-            self.counters.bytes += if entry.kind == Kind::Fetch { 0 } else { u64::from(entry.bytes) };
+            self.counters.references.count(entry);
         }
         self.over = self.batch.is_empty();
         !self.over
@@ -259,7 +256,7 @@ impl Replay {
 
     /// Sends what can be sent from an instant on.
     fn send(&mut self, earliest: Time, shared: &mut Shared, port: &mut Port<'_, Message>) {
-        if let Some((message, time)) = self.outbox.next(earliest, &mut shared.timelines[0]) {
+        if let Some((message, time)) = self.outbox.next(earliest, &mut shared.timelines[usize::from(self.number)]) {
             port.send(self.requests, message, time.max(port.now()));
         }
     }
@@ -269,7 +266,7 @@ impl Replay {
     /// # Errors
     /// Where the cycles counted are not those that passed.
     pub fn stack(&self) -> Result<Stack, String> {
-        let [fetches, reads, writes] = self.counters.kinds;
+        let [fetches, reads, writes] = self.counters.references.kinds;
         let mut cycles = self.counters.lookups;
         cycles[Owner::Base as usize] += fetches;
         cycles[Owner::L1d as usize] += (reads + writes) * self.lookups.first[Kind::Read as usize];
@@ -295,7 +292,7 @@ impl Replay {
     /// Says what it waits for.
     pub fn waits(&self, report: &mut Vec<Wait>) {
         if !self.outbox.is_empty() {
-            let what = format!("core 0 waits for {} transactions with memory", self.outbox.len());
+            let what = format!("core {} waits for {} transactions with memory", self.number, self.outbox.len());
             report.push(Wait { who: None, whom: None, what });
         }
     }

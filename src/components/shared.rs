@@ -120,6 +120,7 @@ impl Shared {
             time,
             core,
             address,
+            bytes: 1,
             source_line,
             rows: &mut self.agent_rows,
             versions: self.versions.as_mut(),

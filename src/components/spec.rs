@@ -383,13 +383,18 @@ impl NodeSpec {
     /// The time of lookups in all private caches of coherent cores, rounded down to a picosecond: so long nothing that such a core does
     /// reaches anyone.
     pub fn lookups(&self) -> Time {
+        self.lookups_before_requests(self.fetches())
+    }
+
+    /// The same of cores of which is said whether they fetch their instructions.
+    pub fn lookups_before_requests(&self, fetches: bool) -> Time {
         if self.is_plain() {
             return Time::ZERO;
         }
         let lookups = Lookups::new(&self.caches);
         let data = lookups.all(Kind::Read);
         // The first lookup of instructions is hidden in the cycles before.
-        let cycles = if self.fetches() { data.min(lookups.behind(Kind::Fetch, 1)) } else { data };
+        let cycles = if fetches { data.min(lookups.behind(Kind::Fetch, 1)) } else { data };
         self.core.clock.edge(cycles)
     }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use crate::base::time::Time;
 use crate::components::block::BlockTable;
 use crate::components::core::window::OperationTable;
-use crate::components::core::{Core, Loaded, NotConserved, text};
+use crate::components::core::{Core, Loaded, NotConserved, costs_of_trace, text};
 use crate::components::message::SETTLE;
 use crate::components::part::Part;
 use crate::components::shared::{Interruption, Shared, SharedHandle};
@@ -149,12 +149,12 @@ impl Node {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Node::without_program(spec, Load::Traffic(traffic, seed)))
+        Ok(Node::without_program(spec, Code::default(), Load::Traffic(traffic, seed)))
     }
 
-    fn without_program(spec: &NodeSpec, load: Load<'_>) -> Node {
+    fn without_program(spec: &NodeSpec, code: Code, load: Load<'_>) -> Node {
         let memory = Memory::new(&crate::program::code::Arena::default()).expect("an empty arena has room");
-        Node::build(spec, Arc::new(Code::default()), memory, load)
+        Node::build(spec, Arc::new(code), memory, load)
     }
 
     fn build(spec: &NodeSpec, code: Arc<Code>, memory: Memory, load: Load<'_>) -> Node {
@@ -162,7 +162,10 @@ impl Node {
         let n_agents = spec.cores as usize + n_sources;
         let protocol = spec.coherence();
         let shared = Rc::new(RefCell::new(Shared::new(memory, n_agents, protocol, spec.checks)));
-        let table = BlockTable::new(&code, &spec.core);
+        let table = match load {
+            Load::Trace(_) => BlockTable::new(&code, &costs_of_trace(&spec.core)),
+            _ => BlockTable::new(&code, &spec.core),
+        };
         let operations = spec.core.out_of_order.as_ref().map_or_else(OperationTable::default, |_| OperationTable::new(&code));
         let program = Rc::new(Loaded { interpreter: Interpreter::new(&code), table, operations, text: text(&code), code });
         let (engine, places) = wire(spec, &program, &shared, load);
@@ -300,9 +303,10 @@ impl Node {
         }
     }
 
-    /// The line that each core with a thread is at.
+    /// The line that each core with a thread is at; a trace has none.
     fn lines(&self) -> Vec<(u32, u32)> {
-        (0..).zip(self.cores()).filter_map(|(number, core)| Some((number, core.source_line()?))).collect()
+        let at = |(number, core): (u32, &Core)| Some((number, core.source_line().filter(|&line| line > 0)?));
+        (0..).zip(self.cores()).filter_map(at).collect()
     }
 
     fn cores(&self) -> impl Iterator<Item = &Core> {

@@ -1,7 +1,7 @@
 //! The wiring of a node: which parts there are, and which channels join them. All of it in one place.
 //!
 //! ```text
-//!   core 0 .. core n-1 (or a replay of a trace)      source 0 .. source m-1
+//!   core 0 .. core n-1 (or replays of a trace)      source 0 .. source m-1
 //!     ||  \answers              ||
 //!     ||requests, to            ||
 //!   ======================================   interconnect: a bus, crossbar, ring, or an ideal one
@@ -92,17 +92,18 @@ pub enum Load<'a> {
     Nothing,
     /// Sources, with a seed.
     Traffic(&'a [TrafficSpec], u64),
-    /// A trace of at most so many references, in place of the only core's program.
-    Trace(Box<dyn Entries>, u64),
+    /// The references of a trace, of each core, in place of a program.
+    Trace(Vec<Box<dyn Entries>>),
 }
 
 /// Makes a node's parts and joins them.
 pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: Load<'_>) -> (Engine<Part>, Places) {
-    let (traffic, seed, mut trace) = match load {
-        Load::Nothing => (&[][..], 0, None),
-        Load::Traffic(traffic, seed) => (traffic, seed, None),
-        Load::Trace(entries, limit) => (&[][..], 0, Some((entries, limit))),
+    let (traffic, seed, trace) = match load {
+        Load::Nothing => (&[][..], 0, Vec::new()),
+        Load::Traffic(traffic, seed) => (traffic, seed, Vec::new()),
+        Load::Trace(entries) => (&[][..], 0, entries),
     };
+    let mut trace = trace.into_iter();
     let places = Places { cores: spec.cores, sources: traffic.len() as u32 };
     let (hub, memory) = (places.interconnect(), places.memory());
     let mut plan = Plan::default();
@@ -122,11 +123,15 @@ pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: 
         let answers = plan.channel(part, hub, under_way);
         let to = plan.channel(hub, part, under_way + SPARE_PLACES);
         agents.push(AgentPort { requests, to, snoops: spec.coherence().is_some() });
-        parts.push(match trace.take() {
-            Some((entries, limit)) => Part::Replay(Box::new(Replay::new(spec, entries, limit, requests, Rc::clone(shared)))),
-            None => {
-                let mut core = Core::new(number as u16, spec, Rc::clone(program), Rc::clone(shared));
+        let number = number as u16;
+        parts.push(match trace.next() {
+            Some(entries) if spec.is_plain() => Part::Replay(Box::new(Replay::new(number, spec, entries, requests, Rc::clone(shared)))),
+            entries => {
+                let mut core = Core::new(number, spec, Rc::clone(program), Rc::clone(shared));
                 core.connect(CorePorts { requests: Some(requests), answers: Some(answers) });
+                if let Some(entries) = entries {
+                    core.replay(entries, spec);
+                }
                 Part::Core(Box::new(core))
             }
         });

@@ -69,6 +69,16 @@ pub struct Totals {
     pub bytes: u64,
 }
 
+impl Totals {
+    /// Adds another core's.
+    pub fn add(&mut self, other: &Totals) {
+        self.operations += other.operations;
+        self.accesses += other.accesses;
+        self.flops += other.flops;
+        self.bytes += other.bytes;
+    }
+}
+
 /// A core's time by source line and owner. What belongs to no line (idle time) is under line 0.
 pub type LineStacks = BTreeMap<u32, Stack>;
 

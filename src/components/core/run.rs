@@ -6,7 +6,7 @@ use super::{Core, Path, Pending, Stage, Then, fetch};
 use crate::base::address::{Address, Line};
 use crate::base::time::Time;
 use crate::coherence::order::Command;
-use crate::components::hierarchy::Lookup;
+use crate::components::hierarchy::{Lookup, Observer};
 use crate::components::message::WORD_BYTES;
 use crate::components::shared::{Interruption, Shared};
 use crate::components::trace::Kind;
@@ -87,6 +87,9 @@ impl Core {
     /// Interprets the next block. Returns whether the program can go on.
     #[inline(always)]
     pub(super) fn enter_block(&mut self, program: &super::Loaded, shared: &mut Shared) -> bool {
+        if self.stream.is_some() {
+            return self.enter_piece(program, shared);
+        }
         let (block, then) = match program.interpreter.step(&mut self.context, &mut shared.memory) {
             Step::Block(block) => (block, self.after_block),
             Step::Synchronise(request) => (request.block, Then::Synchronise(request)),
@@ -225,18 +228,18 @@ impl Core {
         let line = self.caches.as_ref()?.line(address);
         if self.finds_on_its_way(line) {
             if request.is_none() {
-                self.foresee_in_order((self.next, address), None, at, shared);
+                self.foresee_in_order((self.instruction_in_progress(), address), None, at, shared);
             }
             return Some(self.stall(at));
         }
         let source_line = self.source_line_of(request);
-        let lookup = match self.look_into_caches((address, source_line), write, at, shared)? {
+        let lookup = match self.look_into_caches((address, self.bytes_in_progress(), source_line), write, at, shared)? {
             Ok(lookup) => lookup,
             Err(pause) => return Some(pause),
         };
         let was_seen = lookup != Lookup::Stall && self.was_seen();
         let sees = lookup != Lookup::Stall && request.is_none() && !was_seen;
-        let asks = sees && self.foresee_in_order((self.next, address), Some(lookup), at, shared);
+        let asks = sees && self.foresee_in_order((self.instruction_in_progress(), address), Some(lookup), at, shared);
         let leaves = self.caches.as_ref()?.is_leaving();
         match lookup {
             Lookup::Hit(0) => self.cycle = at + self.costs.inner,
@@ -278,16 +281,16 @@ impl Core {
     /// Looks for what lies at an address in the private caches at a cycle; `None` where there are none.
     pub(super) fn look_into_caches(
         &mut self,
-        (address, source_line): (Address, u32),
+        (address, bytes, source_line): (Address, u16, u32),
         write: bool,
         at: u64,
         shared: &mut Shared,
     ) -> Option<Result<Lookup, Pause>> {
-        let caches = self.caches.as_mut()?;
-        let line = caches.line(address);
+        let line = self.caches.as_ref()?.line(address);
         // Only those who watch want to know when.
         let time = if self.watched { self.clock.edge(at) } else { Time::ZERO };
-        let mut observer = shared.observe(self.number, time, (address, source_line));
+        let caches = self.caches.as_mut()?;
+        let mut observer = Observer { bytes, ..shared.observe(self.number, time, (address, source_line)) };
         // Where nobody has to look closer, the access has come here because its line is not at hand.
         let result = if self.careful && caches.touch(line, write) {
             caches.watch(line, write, &mut observer).map(|()| Lookup::Hit(0))

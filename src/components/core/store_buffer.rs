@@ -21,7 +21,7 @@ use crate::base::address::{Address, Line};
 use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::Command;
-use crate::components::hierarchy::Lookup;
+use crate::components::hierarchy::{Lookup, Observer};
 use crate::components::owner::{Owner, Stack, Timeline};
 use crate::components::shared::Shared;
 use crate::components::trace::Kind;
@@ -34,6 +34,8 @@ use crate::program::tree::Order;
 #[derive(Clone, Copy, Debug)]
 struct Store {
     address: Address,
+    /// From 1; of a program's store 1 stands for its element.
+    bytes: u16,
     line: Line,
     /// Line of the program's text.
     source: u32,
@@ -139,6 +141,14 @@ impl StoreBuffer {
     /// The youngest store to an address.
     fn youngest(&self, address: Address) -> Option<Store> {
         self.stores.iter().rev().find(|store| store.address == address).copied()
+    }
+
+    /// Whether a load of some bytes finds all of them in the youngest store that has any; `None` where no store has.
+    fn covers(&self, address: Address, bytes: u16) -> Option<bool> {
+        let end = address + u64::from(bytes);
+        let overlaps = |store: &&Store| store.address < end && address < store.address + u64::from(store.bytes);
+        let store = self.stores.iter().rev().find(overlaps)?;
+        Some(store.address <= address && end <= store.address + u64::from(store.bytes))
     }
 
     /// The value of the oldest store takes effect.
@@ -287,16 +297,25 @@ impl Core {
             };
             self.set_translated(true);
             let line = self.caches.as_ref()?.line(address);
+            let bytes = self.bytes_in_progress();
             if reference.write {
                 match self.make_room(at, paid) {
                     None => {}
                     Some(Ok(())) => continue,
                     Some(Err(pause)) => return Some(pause),
                 }
-                let unseen = Some(self.next);
-                self.buffer().push(Store { address, line, source: reference.line, value: None, unseen, entered: at });
+                let unseen = Some(self.instruction_in_progress());
+                self.buffer().push(Store { address, bytes, line, source: reference.line, value: None, unseen, entered: at });
                 self.cycle = at;
-            } else if self.buffer().youngest(address).is_some() {
+            } else if let Some(covered) = self.buffer().covers(address, bytes) {
+                if !covered {
+                    // Of references in a trace: a part of what is wanted is in the buffer, so the load comes behind it.
+                    self.cycle = at.wrapping_sub(paid);
+                    if let Some(pause) = self.drain(shared, limit) {
+                        return Some(pause);
+                    }
+                    continue;
+                }
                 self.buffer().forwarded += 1;
                 self.cycle = at + self.costs.inner;
             } else if self.buffer().awaits(line) {
@@ -344,7 +363,7 @@ impl Core {
             }
             let source = self.source_line_of(Some(request));
             let (address, value) = (request.address, Some(request));
-            self.buffer().push(Store { address, line, source, value, unseen: None, entered: at });
+            self.buffer().push(Store { address, bytes: 1, line, source, value, unseen: None, entered: at });
             self.set_translated(false);
             self.cycle = at;
             self.program.interpreter.resume(&mut self.context, 0);
@@ -488,7 +507,7 @@ impl Core {
         }
         let found = match !self.careful && self.caches.as_mut()?.touch(line, true) {
             true => Lookup::Hit(0),
-            false => match self.look_into_caches((store.address, store.source), true, cycle, shared)? {
+            false => match self.look_into_caches((store.address, store.bytes, store.source), true, cycle, shared)? {
                 Ok(found) => found,
                 Err(pause) => return Some(pause),
             },

@@ -109,7 +109,7 @@ impl Core {
     ) -> Option<Pause> {
         let entry = own.tlbs.table().entry(level, page);
         let line = self.caches.as_ref()?.line(entry);
-        let found = match self.look_into_caches((entry, self.source_line_of(request)), false, *cycle, shared)? {
+        let found = match self.look_into_caches((entry, 1, self.source_line_of(request)), false, *cycle, shared)? {
             Ok(found) => found,
             Err(pause) => return Some(pause),
         };

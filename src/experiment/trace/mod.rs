@@ -4,8 +4,10 @@
 //!   bytes (whoever reads files) --> text: lines --> format: din, lackey --> references --> caches, without time or with it
 //! ```
 //!
-//! A trace is read as it is run, a piece at a time: however long it is, it takes no more memory than a short one.
+//! A trace is read as it is run, a piece at a time: however long it is, it takes no more memory than a short one. In time each core goes
+//! through its own references at its own pace (`deal`).
 
+mod deal;
 mod din;
 mod lackey;
 mod run;

@@ -1,5 +1,9 @@
 //! A run of a trace: without time, or with it.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use serde_json::json;
 
@@ -8,8 +12,9 @@ use crate::components::trace::Entries;
 use crate::experiment::record::{Equality, Reason, Record, Start, WorkloadRecord};
 use crate::experiment::result::result_record;
 use crate::experiment::run::{Progress, RunError, RunRequest, assemble, misfits, node_spec, sha256, stop, why};
+use crate::experiment::trace::deal::Deal;
 use crate::experiment::trace::{TraceReader, TraceSettings};
-use crate::experiment::workload::TraceWorkload;
+use crate::experiment::workload::{TraceTable, TraceWorkload};
 use crate::machine::simulation::replay::KindCounts;
 use crate::machine::simulation::{Node, PhaseError, PhaseReport, replay};
 use crate::program::code::{Code, OperationClass};
@@ -23,13 +28,18 @@ pub fn simulate(request: &RunRequest, workload: &TraceWorkload, progress: &mut d
     }
     progress(Progress { fraction: 0.0 });
     let spec = node_spec(request);
-    let mut reader = reader(workload, spec.cores).map_err(RunError::Trace)?;
+    let settings = settings(workload, spec.cores as u16);
     let limit = request.operation_limit;
     let misfits = |faults: Vec<SpecFault>| misfits(request.machine, &workload.source, &faults);
     let done = if request.functional {
+        let mut reader = reader(workload, settings).map_err(RunError::Trace)?;
         replay::count(&spec, &mut reader, limit).map_err(misfits)?.map(|report| (report, reader.checksum()))
     } else {
-        Node::with_trace(&spec, Box::new(reader), limit).map_err(misfits)?.run_trace()
+        let deal = Deal::new(Arc::clone(&workload.file), settings).map_err(RunError::Trace)?;
+        let deal = Rc::new(RefCell::new(deal));
+        let mut node = Node::with_trace(&spec, Deal::hands(&deal), limit).map_err(misfits)?;
+        node.set_run_ahead(request.run_ahead);
+        node.run_trace().map(|report| (report, deal.borrow().checksum()))
     };
     let (report, checksum) = done.map_err(|error| match error {
         PhaseError::Trace(what) => RunError::Trace(what),
@@ -65,7 +75,7 @@ impl TraceWorkload {
     /// What is wrong with it, and where.
     pub fn count(&self) -> Result<KindCounts, String> {
         let mut kinds = KindCounts::default();
-        let mut reader = reader(self, 1)?;
+        let mut reader = reader(self, settings(self, u16::MAX))?;
         let mut batch = Vec::new();
         loop {
             reader.refill(&mut batch)?;
@@ -79,19 +89,20 @@ impl TraceWorkload {
     }
 }
 
-fn reader(workload: &TraceWorkload, cores: u32) -> Result<TraceReader, String> {
-    let settings = TraceSettings {
-        format: workload.table.format.value,
-        word_bytes: workload.table.word.value.map(|word| word.0),
-        core: 0,
-        cores: cores as u16,
-    };
+/// How the trace is read for a machine of so many cores.
+fn settings(workload: &TraceWorkload, cores: u16) -> TraceSettings {
+    let TraceTable { format, word, .. } = &*workload.table;
+    TraceSettings { format: format.value, word_bytes: word.value.map(|word| word.0), cores }
+}
+
+fn reader(workload: &TraceWorkload, settings: TraceSettings) -> Result<TraceReader, String> {
     Ok(TraceReader::new(workload.file.name(), workload.file.open()?, settings))
 }
 
 /// What tells this trace from others: how many references of each kind, and a checksum over all of them.
 fn parameters(report: &PhaseReport, checksum: u64) -> IndexMap<String, serde_json::Value> {
-    let count = |name: &str| json!(report.metrics.get(&format!("node[0].core[0].{name}")));
+    let of_cores = |name: &str| (0..).map_while(|core| report.metrics.get(&format!("node[0].core[{core}].{name}"))).sum::<u64>();
+    let count = |name: &str| json!(of_cores(name));
     IndexMap::from([
         ("fetches".to_string(), count("fetches")),
         ("reads".to_string(), count("reads")),

@@ -23,8 +23,6 @@ pub struct TraceSettings {
     /// Every reference is the aligned word of so many bytes (a power of two) that its first byte lies in; as the trace has it where
     /// `None`.
     pub word_bytes: Option<u16>,
-    /// References of this core are handed over.
-    pub core: u16,
     /// The machine's cores: a reference of another one is an error.
     pub cores: u16,
 }
@@ -92,6 +90,11 @@ impl TraceReader {
         TraceReader { name: name.to_string(), input, settings, buffer, at: 0, complete: 0, filled: 0, lines: 0, checksum: 0 }
     }
 
+    /// A checksum of the references handed over so far, in their order.
+    pub fn checksum(&self) -> u64 {
+        self.checksum
+    }
+
     /// Makes the next lines whole. Returns whether there are any.
     fn read(&mut self) -> Result<bool, String> {
         self.buffer.copy_within(self.complete..self.filled, 0);
@@ -131,7 +134,7 @@ impl TraceReader {
 
     fn parse<F: Format>(&mut self, batch: &mut Vec<Entry>) -> Result<(), String> {
         // What cannot change while lines are read is kept at hand.
-        let TraceSettings { word_bytes, core, cores, .. } = self.settings;
+        let TraceSettings { word_bytes, cores, .. } = self.settings;
         let (mut at, mut lines, mut checksum) = (self.at, self.lines, self.checksum);
         let bytes = &self.buffer[..self.complete];
         let mut wrong = None;
@@ -156,13 +159,10 @@ impl TraceReader {
                 }
             };
             at += length;
-            let of = said.core.unwrap_or(0);
-            if of >= cores {
-                wrong = Some(format!("a reference of core {of}, and the machine has {}", counted(cores)));
+            let core = said.core.unwrap_or(0);
+            if core >= cores {
+                wrong = Some(format!("a reference of core {core}, and the machine has {}", counted(cores)));
                 break;
-            }
-            if of != core {
-                continue;
             }
             let (address, size) = match word_bytes {
                 Some(word) => (said.address & !(u64::from(word) - 1), word),
@@ -170,8 +170,8 @@ impl TraceReader {
             };
             let address = address & ((1 << ADDRESS_BITS) - 1);
             let mut push = |kind| {
-                checksum = mixed(checksum, address << 8 ^ u64::from(size) << 2 ^ kind as u64);
-                batch.push(Entry { address, bytes: size, kind });
+                checksum = mixed(checksum, address << 8 ^ u64::from(size) << 2 ^ kind as u64 ^ u64::from(core) << 48);
+                batch.push(Entry { address, bytes: size, kind, core });
             };
             match said.action {
                 Action::One(kind) => push(kind),
@@ -213,10 +213,6 @@ impl Entries for TraceReader {
             }
         }
         Ok(())
-    }
-
-    fn checksum(&self) -> u64 {
-        self.checksum
     }
 }
 

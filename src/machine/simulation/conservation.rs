@@ -39,7 +39,7 @@ impl Node {
             // has been translated.
             let all = self.core_totals(core).accesses;
             let looked = all - core.window().map_or(core.forwarded().unwrap_or(0), |window| window.forwarded);
-            let translated = if core.window().is_some() { looked } else { all };
+            let translated = if core.window().is_some() { looked } else { all } - core.translated_before();
             let walk_loads = core.translation().map_or(Ok(0), |tlbs| check_translation(number, translated, tlbs))?;
             if let (Some(caches), Some(first)) = (core.plain_caches(), first) {
                 let [fetches, reads, writes] = caches.counters().nth(first).map_or([0; 3], |counters| counters.accesses);
@@ -65,7 +65,7 @@ impl Node {
                 let inside = (0..place).filter(|&inner| next(inner) == Some(place));
                 let asked: u64 = inside.map(|inner| levels[inner].0.misses() + levels[inner].0.passed_on).sum();
                 let is_first = |what| way(&self.spec.caches, what).first() == Some(&place);
-                let fetches = if self.spec.fetches() && is_first(Holds::Instructions) { core.account().fetches } else { 0 };
+                let fetches = if is_first(Holds::Instructions) { core.account().fetches } else { 0 };
                 let own = fetches + if is_first(Holds::Data) { accesses } else { 0 };
                 let counted = counters.hits + counters.misses() + counters.merged;
                 same(&format!("hits and misses of core {number}'s {}, and accesses", spec.name), counted, asked + own)?;

@@ -111,15 +111,16 @@ impl Node {
             stack.merge(of_line);
             report.lines.entry(line).or_default().merge(of_line);
         }
-        report.totals.operations += totals.operations;
-        report.totals.accesses += totals.accesses;
-        report.totals.flops += totals.flops;
-        report.totals.bytes += totals.bytes;
         let path = format!("node[0].core[{number}]");
-        let metrics = &mut report.metrics;
-        metrics.insert(format!("{path}.operations"), totals.operations);
-        metrics.insert(format!("{path}.accesses"), totals.accesses);
-        metrics.insert(format!("{path}.flops"), totals.flops);
+        match core.replayed() {
+            Some(references) => report.trace(number, references),
+            None => {
+                report.totals.add(&totals);
+                let counted =
+                    [("operations", totals.operations), ("accesses", totals.accesses), ("flops", totals.flops)];
+                report.insert(&path, &counted);
+            }
+        }
         report.core_time(number, core.finished().map_or(Time::ZERO, |time| time - begin), &stack);
         if let Some(window) = core.window() {
             let counted =
@@ -148,7 +149,7 @@ impl Node {
             report.prefetches(&format!("{path}.{}", first.name.to_lowercase()), &prefetched);
         }
         if let Some(caches) = core.plain_caches() {
-            report.plain_caches(&self.spec, caches);
+            report.plain_caches(number, &self.spec, caches);
         }
         if let Some(tlbs) = core.translation() {
             report.translation(&path, tlbs);

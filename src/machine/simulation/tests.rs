@@ -7,6 +7,7 @@ mod programs;
 mod replay;
 mod tester;
 mod timing;
+mod traces;
 mod traffic;
 mod translation;
 

@@ -32,7 +32,7 @@ fn read(text: &[u8], piece: usize, settings: TraceSettings) -> Result<Vec<Entry>
     }
 }
 
-const ONE_CORE: TraceSettings = TraceSettings { format: None, word_bytes: None, core: 0, cores: 1 };
+const ONE_CORE: TraceSettings = TraceSettings { format: None, word_bytes: None, cores: 1 };
 
 fn entries(text: &str) -> Result<Vec<(Kind, u64, u16)>, String> {
     read(text.as_bytes(), 7, ONE_CORE).map(|all| all.iter().map(|entry| (entry.kind, entry.address, entry.bytes)).collect())
@@ -71,14 +71,11 @@ fn references_are_cut_to_words() {
 }
 
 #[test]
-fn a_column_of_cores_is_dealt_to_them() {
+fn a_column_names_the_core() {
     let text = b"0 I  10,4\n1  L 20,8\n0  S 30,8\n M 40,4\n";
-    let of_core = |core| {
-        let settings = TraceSettings { core, cores: 2, ..ONE_CORE };
-        read(text, 5, settings).unwrap().iter().map(|entry| entry.address).collect::<Vec<_>>()
-    };
-    assert_eq!(of_core(0), [0x10, 0x30, 0x40, 0x40], "without a number it is core 0");
-    assert_eq!(of_core(1), [0x20]);
+    let all = read(text, 5, TraceSettings { cores: 2, ..ONE_CORE }).unwrap();
+    let of_core: Vec<_> = all.iter().map(|entry| (entry.core, entry.address)).collect();
+    assert_eq!(of_core, [(0, 0x10), (1, 0x20), (0, 0x30), (0, 0x40), (0, 0x40)], "without a number it is core 0");
     assert_eq!(read(text, 5, ONE_CORE).unwrap_err(), "t:2: a reference of core 1, and the machine has one core");
 }
 
@@ -132,7 +129,7 @@ proptest! {
         let lackey: String = references.iter().map(|(label, address)| format!("{} {:08x},4\n", letters[*label], address & !3)).collect();
         let expected: Vec<Entry> = references
             .iter()
-            .map(|&(label, address)| Entry { address: address & !3 & ((1 << 56) - 1), bytes: 4, kind: kinds[label] })
+            .map(|&(label, address)| Entry { address: address & !3 & ((1 << 56) - 1), bytes: 4, kind: kinds[label], core: 0 })
             .collect();
         prop_assert_eq!(&read(din.as_bytes(), piece, ONE_CORE).unwrap(), &expected);
         prop_assert_eq!(&read(lackey.as_bytes(), piece, ONE_CORE).unwrap(), &expected);
