@@ -86,7 +86,7 @@ impl Core {
         };
         let leaves = caches.is_leaving();
         match lookup {
-            Lookup::Hit(0) => None,
+            Lookup::Hit(0) if !leaves => None,
             Lookup::Hit(depth) => {
                 self.fetch_further(depth + 1);
                 if !leaves {

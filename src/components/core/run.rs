@@ -242,7 +242,7 @@ impl Core {
         let asks = sees && self.foresee_in_order((self.instruction_in_progress(), address), Some(lookup), at, shared);
         let leaves = self.caches.as_ref()?.is_leaving();
         match lookup {
-            Lookup::Hit(0) => self.cycle = at + self.costs.inner,
+            Lookup::Hit(0) if !leaves => self.cycle = at + self.costs.inner,
             Lookup::Hit(depth) => {
                 self.cycle = at + self.costs.inner;
                 self.look_further(depth, request);

@@ -236,7 +236,10 @@ fn mechanisms_that_a_trace_says_nothing_of_are_refused() {
 #[test]
 fn cores_without_caches_replay_too() {
     let with = |cores| NodeSpec { cores, protocol: None, ..bare(Vec::new(), 50) };
-    let of = |core| [entry(core, Kind::Read, 0, 8), entry(core, Kind::Fetch, 0, 4), entry(core, Kind::Write, 8, 4)];
+    let of = |core: u16| {
+        let place = 16 * u64::from(core);
+        [entry(core, Kind::Read, place, 8), entry(core, Kind::Fetch, 0, 4), entry(core, Kind::Write, place + 8, 4)]
+    };
     let one = replayed(&with(1), &of(0), true);
     let two = replayed(&with(2), &[of(0), of(1)].concat(), true);
     assert_eq!(two.metrics["node[0].core[1].finish_ps"], one.metrics["node[0].core[0].finish_ps"]);
@@ -260,7 +263,7 @@ fn any_spec() -> impl Strategy<Value = NodeSpec> {
     let caches = prop::sample::select(hierarchies().into_iter().map(|(_, caches)| caches).collect::<Vec<_>>());
     let protocols = prop::sample::select(protocols().to_vec());
     let transport = prop::sample::select(transports().into_iter().map(Some).chain([None]).collect::<Vec<_>>());
-    let extra = prop::sample::select(vec!["", "llc", "tso", "prefetcher", "tlb"]);
+    let extra = prop::sample::select(vec!["", "llc", "prefetcher", "tlb"]);
     (1_u32..4, caches, protocols, transport, extra).prop_map(|(cores, caches, protocol, transport, extra)| {
         let mut spec = NodeSpec { cores, caches, protocol: Some(protocol), ..node(1) };
         spec.interconnect = transport.map_or(InterconnectSpec::Ideal, |transport| {
