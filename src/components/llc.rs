@@ -15,6 +15,8 @@
 //! memory's; of one that is written in part the rest is fetched. Lines come in at a miss and leave when they make room: the private caches
 //! and this one include each other's lines by chance only.
 
+mod lines;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -22,78 +24,15 @@ use crate::base::address::Line;
 use crate::base::random::Stream;
 use crate::base::time::Time;
 use crate::coherence::order::{AgentNumber, TransactionId};
-use crate::coherence::protocol::{MemoryEvent, Protocol, State};
-use crate::components::cache::CacheArray;
-use crate::components::causes::Causes;
+use crate::coherence::protocol::{MemoryEvent, Protocol};
 use crate::components::memory_side::MemorySide;
 use crate::components::message::Message;
 use crate::components::owner::Owner;
 use crate::components::shared::SharedHandle;
 use crate::components::spec::LlcSpec;
-use crate::components::utilisation::Ledger;
 use crate::engine::{ChannelId, Port, Wait, Wake};
 
-/// The state of every line held: it knows no others.
-const HELD: State = State(1);
-
-/// What a shared cache counted.
-#[derive(Clone, Debug)]
-pub struct LlcCounters {
-    /// Requests that found their line here.
-    pub hits: u64,
-    pub read_misses: u64,
-    pub write_misses: u64,
-    /// Misses by cause.
-    pub causes: Causes,
-    /// Secondary misses: requests that found their line on its way already.
-    pub merged: u64,
-    /// Lines that made room for another.
-    pub evictions: u64,
-    /// Dirty lines among them.
-    pub writebacks: u64,
-    /// Bytes of lines that came from memory.
-    pub bytes_read: u64,
-    /// Bytes of lines that went to memory.
-    pub bytes_written: u64,
-    /// Bytes that the interconnect was given.
-    pub bytes_supplied: u64,
-    /// Bytes that the interconnect gave.
-    pub bytes_taken: u64,
-    /// What the banks did: lookups, and lines that came.
-    pub banks: Ledger,
-    /// Time that requests waited for their bank, or in it for a register.
-    pub wait: Time,
-}
-
-impl LlcCounters {
-    fn new(begin: Time, memory: Time) -> LlcCounters {
-        LlcCounters {
-            hits: 0,
-            read_misses: 0,
-            write_misses: 0,
-            causes: Causes::default(),
-            merged: 0,
-            evictions: 0,
-            writebacks: 0,
-            bytes_read: 0,
-            bytes_written: 0,
-            bytes_supplied: 0,
-            bytes_taken: 0,
-            banks: Ledger::new(begin, memory),
-            wait: Time::ZERO,
-        }
-    }
-
-    /// Requests, by line.
-    pub fn accesses(&self) -> u64 {
-        self.hits + self.misses() + self.merged
-    }
-
-    /// Primary misses of either kind.
-    pub fn misses(&self) -> u64 {
-        self.read_misses + self.write_misses
-    }
-}
+pub use lines::{Lines, LlcCounters};
 
 /// What a request wants of one line.
 #[derive(Clone, Copy, Debug)]
@@ -171,14 +110,13 @@ pub struct Llc {
     shared: SharedHandle,
 
     side: MemorySide,
-    array: CacheArray,
+    lines: Lines,
     banks: Vec<Bank>,
     mshrs: Vec<Option<Mshr>>,
     answers: Vec<Option<Answer>>,
     for_memory: VecDeque<Message>,
     /// The instant for which a wake is planned.
     planned: Option<Time>,
-    counters: LlcCounters,
 }
 
 /// Puts something where nothing is; its number.
@@ -203,7 +141,7 @@ impl Llc {
     ) -> Llc {
         let versions = shared.borrow().versions.is_some();
         Llc {
-            array: CacheArray::new(&spec.cache, versions, random),
+            lines: Lines::new(&spec.cache, versions, random),
             banks: vec![Bank::default(); spec.banks as usize],
             mshrs: vec![None; spec.mshrs as usize],
             answers: Vec::new(),
@@ -211,7 +149,6 @@ impl Llc {
             side: MemorySide::new(protocol),
             unit_bytes: u64::from(unit_bytes),
             planned: None,
-            counters: LlcCounters::new(Time::ZERO, Time::ZERO),
             spec,
             ports,
             shared,
@@ -220,7 +157,7 @@ impl Llc {
 
     /// What it counted.
     pub fn counters(&self) -> &LlcCounters {
-        &self.counters
+        &self.lines.counters
     }
 
     /// How many banks it has.
@@ -230,7 +167,7 @@ impl Llc {
 
     /// Begins a phase: counters start anew, with figures to be had of instants up to `memory` ago.
     pub fn begin(&mut self, at: Time, memory: Time) {
-        self.counters = LlcCounters::new(at, memory);
+        self.lines.counters = LlcCounters::new(at, memory);
     }
 
     /// A message has come.
@@ -244,7 +181,7 @@ impl Llc {
                     port.release(channel);
                     return;
                 }
-                self.counters.bytes_taken += u64::from(bytes);
+                self.lines.counters.bytes_taken += u64::from(bytes);
                 self.enqueue(line, bytes, time, |whole| Want::Write { whole, version });
             }
             Message::Line { id, version, began, time } => {
@@ -283,17 +220,14 @@ impl Llc {
 
     /// Puts what a request wants into the queues of its lines' banks; how many lines that are.
     fn enqueue(&mut self, line: Line, bytes: u32, time: Time, want: impl Fn(bool) -> Want) -> u32 {
-        let line_bytes = u64::from(self.spec.cache.line_bytes);
-        let first = line.wrapping_mul(self.unit_bytes);
-        let end = first + u64::from(bytes);
-        let lines = first / line_bytes..end.div_ceil(line_bytes);
-        let last = lines.end - 1;
-        for line in lines.clone() {
-            let whole = line * line_bytes >= first && (line + 1) * line_bytes <= end;
+        let mut lines = self.lines.of_request(line, self.unit_bytes, bytes).peekable();
+        let mut n_lines = 0;
+        while let Some((line, whole)) = lines.next() {
             let bank = (line % self.banks.len() as u64) as usize;
-            self.banks[bank].queue.push_back(Access { line, want: want(whole), time, is_last: line == last });
+            self.banks[bank].queue.push_back(Access { line, want: want(whole), time, is_last: lines.peek().is_none() });
+            n_lines += 1;
         }
-        (lines.end - lines.start) as u32
+        n_lines
     }
 
     /// Does the lookups that can begin now, and plans for those that can begin later.
@@ -335,21 +269,14 @@ impl Llc {
     fn access(&mut self, bank: usize, access: Access, cycle: u64, port: &mut Port<'_, Message>) -> bool {
         let (start, over) = (self.spec.clock.edge(cycle), self.spec.clock.edge(cycle + u64::from(self.spec.cache.latency_cycles)));
         let Access { line, want, time, .. } = access;
-        if let Some(slot) = self.array.find(line) {
-            self.array.accessed(slot);
-            self.counters.hits += 1;
-            match want {
-                Want::Read { answer } => {
-                    self.charge(answer, &[(Owner::Queue, start), (Owner::Llc, over)]);
-                    self.arrived(answer, self.array.version(slot), over, port);
-                }
-                Want::Write { version, .. } => {
-                    self.array.set_dirty(slot, true);
-                    self.array.set_version(slot, version);
-                }
+        let written = if let Want::Write { version, .. } = want { Some(version) } else { None };
+        if let Some(version) = self.lines.hit(line, written) {
+            if let Want::Read { answer } = want {
+                self.charge(answer, &[(Owner::Queue, start), (Owner::Llc, over)]);
+                self.arrived(answer, version, over, port);
             }
         } else if let Some(mshr) = self.mshrs.iter_mut().flatten().find(|mshr| mshr.line == line) {
-            self.counters.merged += 1;
+            self.lines.counters.merged += 1;
             match want {
                 Want::Read { answer } => {
                     mshr.waiting.push((answer, over));
@@ -363,14 +290,9 @@ impl Llc {
         } else if !self.miss(line, want, start, over, port) {
             return false;
         }
-        self.counters.wait += start.saturating_sub(time);
+        self.lines.counters.wait += start.saturating_sub(time);
         self.occupy(bank, cycle, port.now());
         true
-    }
-
-    fn count_cause(&mut self, line: Line) {
-        let cause = self.array.lacks(line).cause;
-        self.counters.causes[cause as usize] += 1;
     }
 
     /// A line is not here and not on its way. Returns whether there is a register and a place on the way to memory for it.
@@ -379,26 +301,21 @@ impl Llc {
             return false;
         }
         if let Want::Write { whole: true, version } = want {
-            self.counters.write_misses += 1;
-            self.count_cause(line);
+            self.lines.miss(line, true);
             self.insert(line, true, version, over, port);
             return true;
         }
         let Some(place) = self.mshrs.iter().position(Option::is_none) else { return false };
-        self.count_cause(line);
+        self.lines.miss(line, matches!(want, Want::Write { .. }));
         let mut mshr = Mshr { line, ..Mshr::default() };
         let mut agent = 0;
         match want {
             Want::Read { answer } => {
-                self.counters.read_misses += 1;
                 mshr.waiting.push((answer, over));
                 agent = self.answers[answer as usize].map_or(0, |answer| answer.agent);
                 self.charge(answer, &[(Owner::Queue, start), (Owner::Llc, over)]);
             }
-            Want::Write { .. } => {
-                self.counters.write_misses += 1;
-                mshr.written = true;
-            }
+            Want::Write { .. } => mshr.written = true,
         }
         self.mshrs[place] = Some(mshr);
         let bytes = self.spec.cache.line_bytes;
@@ -411,13 +328,13 @@ impl Llc {
     fn occupy(&mut self, bank: usize, cycle: u64, now: Time) {
         let free = cycle + u64::from(self.spec.interval_cycles);
         self.banks[bank].free = free;
-        self.counters.banks.enter(self.spec.clock.edge(cycle), self.spec.clock.edge(free), 0, now);
+        self.lines.counters.banks.enter(self.spec.clock.edge(cycle), self.spec.clock.edge(free), 0, now);
     }
 
     /// A line is there from memory.
     fn filled(&mut self, id: TransactionId, version: u64, began: Time, time: Time, port: &mut Port<'_, Message>) {
         let Some(mshr) = self.mshrs[id as usize].take() else { return };
-        self.counters.bytes_read += u64::from(self.spec.cache.line_bytes);
+        self.lines.counters.bytes_read += u64::from(self.spec.cache.line_bytes);
         self.insert(mshr.line, mshr.written, mshr.version.unwrap_or(version), time, port);
         let bank = (mshr.line % self.banks.len() as u64) as usize;
         let cycle = self.spec.clock.cycle_at_or_after(time).max(self.banks[bank].free);
@@ -430,21 +347,11 @@ impl Llc {
 
     /// A line comes in; another may have to make room.
     fn insert(&mut self, line: Line, dirty: bool, version: u64, time: Time, port: &mut Port<'_, Message>) {
-        let (slot, victim) = self.array.victim(line);
-        if let Some(victim) = victim {
-            self.counters.evictions += 1;
-            if self.array.is_dirty(slot) {
-                let bytes = self.spec.cache.line_bytes;
-                self.counters.writebacks += 1;
-                self.counters.bytes_written += u64::from(bytes);
-                let version = self.array.version(slot);
-                self.for_memory.push_back(Message::Store { line: victim, bytes, version, flush: false, time });
-                self.send_to_memory(port);
-            }
+        if let Some((victim, version)) = self.lines.insert(line, dirty, version) {
+            let bytes = self.spec.cache.line_bytes;
+            self.for_memory.push_back(Message::Store { line: victim, bytes, version, flush: false, time });
+            self.send_to_memory(port);
         }
-        self.array.fill(slot, line, HELD);
-        self.array.set_dirty(slot, dirty);
-        self.array.set_version(slot, version);
     }
 
     /// A line that an answer needs is there at an instant. With the last of them the answer sets out.
@@ -457,7 +364,7 @@ impl Llc {
         }
         let Answer { id, bytes, supplied, time, .. } = *answer;
         self.answers[number as usize] = None;
-        self.counters.bytes_supplied += u64::from(bytes);
+        self.lines.counters.bytes_supplied += u64::from(bytes);
         // As of memory: what a broken protocol does not supply has the oldest version.
         let version = if supplied { version } else { 0 };
         let departure = time.saturating_sub(Time(1)).max(port.now());

@@ -7,16 +7,19 @@
 //!   cache      a cache's array: replacement
 //!   prefetcher which lines will be wanted next
 //!   translation TLBs and the page table
-//!   replay     a core that replays a trace
+//!   replay     a core that replays a trace through caches without coherence
+//!   atomic     coherent caches without time, before a backing
 //!   snooping, ideal
 //!              interconnects: arbiter, coherence's order; bus, crossbar, ring
-//!   llc        a cache that all cores share, before memory
+//!   llc        a cache that all cores share, before memory; backing: both without time
 //!   memory, traffic
 //!   message    what they send each other       shared     what they have in common
 //!   owner      whose an instant is             versions   the watch over coherence
 //! ```
 
 pub mod arbiter;
+pub mod atomic;
+pub mod backing;
 pub mod block;
 pub mod cache;
 pub mod causes;

@@ -83,6 +83,20 @@ impl fmt::Display for PhaseError {
 
 impl std::error::Error for PhaseError {}
 
+impl PhaseError {
+    /// What a run is told that was interrupted, with so many operations allowed.
+    fn interrupted(interruption: Interruption, limit: u64) -> PhaseError {
+        match interruption {
+            Interruption::Fault(fault) => PhaseError::Fault(fault),
+            Interruption::OperationLimit => PhaseError::OperationLimit { limit, lines: Vec::new() },
+            Interruption::TimeLimit => PhaseError::TimeLimit,
+            Interruption::Trace(what) => PhaseError::Trace(what),
+            Interruption::Violation(violation) => PhaseError::Violation(violation),
+            Interruption::Saturated { agent, length } => PhaseError::Saturated { agent: u32::from(agent), length },
+        }
+    }
+}
+
 impl From<NotConserved> for PhaseError {
     fn from(error: NotConserved) -> PhaseError {
         PhaseError::NotConserved(error.0)
@@ -293,13 +307,9 @@ impl Node {
     }
 
     fn interrupted(&self, interruption: Interruption) -> PhaseError {
-        match interruption {
-            Interruption::Fault(fault) => PhaseError::Fault(fault),
-            Interruption::OperationLimit => PhaseError::OperationLimit { limit: self.operation_limit, lines: self.lines() },
-            Interruption::TimeLimit => PhaseError::TimeLimit,
-            Interruption::Trace(what) => PhaseError::Trace(what),
-            Interruption::Violation(violation) => PhaseError::Violation(violation),
-            Interruption::Saturated { agent, length } => PhaseError::Saturated { agent: u32::from(agent), length },
+        match PhaseError::interrupted(interruption, self.operation_limit) {
+            PhaseError::OperationLimit { limit, .. } => PhaseError::OperationLimit { limit, lines: self.lines() },
+            other => other,
         }
     }
 

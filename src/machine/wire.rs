@@ -125,7 +125,9 @@ pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: 
         agents.push(AgentPort { requests, to, snoops: spec.coherence().is_some() });
         let number = number as u16;
         parts.push(match trace.next() {
-            Some(entries) if spec.is_plain() => Part::Replay(Box::new(Replay::new(number, spec, entries, requests, Rc::clone(shared)))),
+            Some(entries) if spec.is_plain() => {
+                Part::Replay(Box::new(Replay::new(number, spec, entries, requests, Rc::clone(shared))))
+            }
             entries => {
                 let mut core = Core::new(number, spec, Rc::clone(program), Rc::clone(shared));
                 core.connect(CorePorts { requests: Some(requests), answers: Some(answers) });

@@ -15,7 +15,7 @@ use super::run::Pause;
 use super::{Core, Loaded, NO_ACCESS, Path, Pending, Stage};
 use crate::base::address::{Address, Line};
 use crate::coherence::order::Command;
-use crate::components::hierarchy::Lookup;
+use crate::components::hierarchy::{Lookup, Observer};
 use crate::components::shared::Shared;
 use crate::components::trace::Kind;
 use crate::program::code::Code;
@@ -74,9 +74,10 @@ impl Core {
         if self.cycle >= limit {
             return Some(Pause::Until(self.cycle));
         }
-        let caches = self.caches.as_mut()?;
         let time = self.clock.edge(self.cycle);
-        let mut observer = shared.observe(self.number, time, NO_ACCESS);
+        let (address, bytes) = self.wanted_of(line);
+        let mut observer = Observer { bytes, ..shared.observe(self.number, time, (address, NO_ACCESS.1)) };
+        let caches = self.caches.as_mut()?;
         let lookup = match caches.fetch(line, &mut observer) {
             Ok(lookup) => lookup,
             Err(broken) => {

@@ -12,8 +12,8 @@
 //! ([`code_of_trace`]). A trace names no threads and no synchronisation: each core's references follow each other, those of different
 //! cores do not wait for one another.
 
-use super::{Core, Loaded, Stage, Then};
-use crate::base::address::Address;
+use super::{Core, Loaded, NO_ACCESS, Stage, Then};
+use crate::base::address::{Address, Line};
 use crate::base::diagnostic::Span;
 use crate::components::shared::{Interruption, Shared};
 use crate::components::spec::{CoreSpec, Holds, NodeSpec};
@@ -33,8 +33,7 @@ pub fn code_of_trace(cores: u32) -> Code {
     let write = Instruction::Store { from: ZERO, array: 0, index: ZERO, constant: 0 };
     let instructions = vec![fetch, Instruction::Finish, read, Instruction::Finish, write, Instruction::Finish, Instruction::Finish];
     let blocks = [(0, 2), (2, 2), (4, 2), (6, 1)].map(|(first, length)| Block { first, length }).to_vec();
-    let array =
-        Array { name: String::new(), element: Type::Bool, base: 0, stride: 1, length: 1, extents: vec![1], runtime: false };
+    let array = Array { name: String::new(), element: Type::Bool, base: 0, stride: 1, length: 1, extents: vec![1], runtime: false };
     Code {
         functions: vec![Function { phase: Phase::Main, entry: 0, blocks: 0..blocks.len() as u32, parallel: true }],
         blocks,
@@ -112,7 +111,7 @@ impl Stream {
             self.next += 1;
             self.counters.count(&self.batch[self.next - 1]);
             if kind == Kind::Fetch {
-                self.instruction = address;
+                (self.instruction, self.bytes) = (address, bytes);
                 return Some(Piece { kind, address, bytes, continues });
             }
             (self.kind, self.at, self.end) = (kind, address, address + u64::from(bytes));
@@ -167,6 +166,14 @@ impl Core {
         self.stream.as_ref().map_or(1, |stream| stream.bytes)
     }
 
+    /// What is wanted of a line of instructions; of a program's, which no one writes, nothing in particular.
+    pub(super) fn wanted_of(&self, line: Line) -> (Address, u16) {
+        let Some(stream) = &self.stream else { return (NO_ACCESS.0, 1) };
+        let begin = stream.instruction.max(line << self.text_shift);
+        let end = (stream.instruction + u64::from(stream.bytes)).min((line + 1) << self.text_shift);
+        (begin, (end - begin) as u16)
+    }
+
     /// The next piece of the trace takes the place of a block. Returns whether the run can go on.
     #[inline(never)]
     pub(super) fn enter_piece(&mut self, program: &Loaded, shared: &mut Shared) -> bool {
@@ -185,7 +192,9 @@ impl Core {
                 self.fetching = if self.fetches { lines } else { 0..0 };
             } else {
                 self.context.addresses.push(address);
-                if let Some(own) = self.translator.as_mut().filter(|own| continues && own.tlbs.page(address - 1) == own.tlbs.page(address)) {
+                if let Some(own) =
+                    self.translator.as_mut().filter(|own| continues && own.tlbs.page(address - 1) == own.tlbs.page(address))
+                {
                     own.progress = Progress::Over;
                     stream.translated += 1;
                 }

@@ -7,15 +7,14 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::json;
 
-use crate::components::spec::{CoreSpec, NodeSpec, SpecFault};
-use crate::components::trace::Entries;
+use crate::components::spec::{CoreSpec, MOST_CORES, NodeSpec, SpecFault};
+use crate::components::trace::{Entries, TraceCounters};
 use crate::experiment::record::{Equality, Reason, Record, Start, WorkloadRecord};
 use crate::experiment::result::result_record;
 use crate::experiment::run::{Progress, RunError, RunRequest, assemble, misfits, node_spec, sha256, stop, why};
 use crate::experiment::trace::deal::Deal;
 use crate::experiment::trace::{TraceReader, TraceSettings};
 use crate::experiment::workload::{TraceTable, TraceWorkload};
-use crate::machine::simulation::replay::KindCounts;
 use crate::machine::simulation::{Node, PhaseError, PhaseReport, replay};
 use crate::program::code::{Code, OperationClass};
 
@@ -69,21 +68,24 @@ fn as_bounded(spec: NodeSpec) -> NodeSpec {
 }
 
 impl TraceWorkload {
-    /// Reads the trace to its end: how many references of each kind it has, of all cores.
+    /// Reads the trace to its end: how many references of each kind each core has, as far as the last one that has any.
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub fn count(&self) -> Result<KindCounts, String> {
-        let mut kinds = KindCounts::default();
-        let mut reader = reader(self, settings(self, u16::MAX))?;
+    pub fn count(&self) -> Result<Vec<TraceCounters>, String> {
+        let mut cores = vec![TraceCounters::default()];
+        let mut reader = reader(self, settings(self, MOST_CORES as u16))?;
         let mut batch = Vec::new();
         loop {
             reader.refill(&mut batch)?;
             if batch.is_empty() {
-                return Ok(kinds);
+                return Ok(cores);
             }
             for entry in &batch {
-                kinds[entry.kind as usize] += 1;
+                if cores.len() <= usize::from(entry.core) {
+                    cores.resize(usize::from(entry.core) + 1, TraceCounters::default());
+                }
+                cores[usize::from(entry.core)].count(entry);
             }
         }
     }

@@ -2,18 +2,18 @@
 
 use super::{Node, PhaseError, PhaseReport};
 use crate::base::time::Time;
+use crate::components::atomic::Atomic;
+use crate::components::backing::Backing;
 use crate::components::core::code_of_trace;
 use crate::components::owner::Owner;
 use crate::components::part::Part;
 use crate::components::plain::{PlainCaches, PlainCounters};
 use crate::components::predictor::PredictorSpec;
-use crate::components::spec::{NodeSpec, SpecFault};
+use crate::components::shared::Interruption;
+use crate::components::spec::{Holds, NodeSpec, SpecFault};
 use crate::components::trace::{BATCH, END, Entries, Entry, Kind, TraceCounters};
 use crate::components::translation::{ENTRY_BYTES, Translator};
 use crate::machine::wire::Load;
-
-/// The references of a trace by [`Kind`] as a number.
-pub type KindCounts = [u64; 3];
 
 /// What cannot replay a trace in time on this node: a trace knows neither what an operation depends on nor which are branches.
 fn faults(spec: &NodeSpec) -> Vec<SpecFault> {
@@ -23,60 +23,125 @@ fn faults(spec: &NodeSpec) -> Vec<SpecFault> {
             key: "core.kind".to_string(),
             message: "a trace does not say which operations depend on which: it cannot be run in time on an out-of-order core"
                 .to_string(),
-            help: Some("make the core in-order: `--set node.core.part=in-order-scalar`; or count without time: `--functional`".to_string()),
+            help: Some(
+                "make the core in-order: `--set node.core.part=in-order-scalar`; or count without time: `--functional`".to_string(),
+            ),
         });
     }
     if spec.core.branches.is_some_and(|branches| branches.predictor != PredictorSpec::Perfect) {
         faults.push(SpecFault {
             key: "core.predictor".to_string(),
             message: "a trace does not say which instructions are branches: there is nothing to predict".to_string(),
-            help: Some("let it foretell all: `--set node.core.predictor.kind=perfect`; or count without time: `--functional`".to_string()),
+            help: Some(
+                "let it foretell all: `--set node.core.predictor.kind=perfect`; or count without time: `--functional`".to_string(),
+            ),
         });
     }
     faults
 }
 
-/// Runs a trace of at most `limit` references through a node's caches without time: counts, all else 0.
+/// Runs a trace of at most `limit` references through a node's caches without time: counts, all else 0. References are made in the order
+/// of the trace, each with all that follows from it; how cores execute makes no difference.
 ///
 /// # Errors
 /// What keeps the node from running it, or why it came to no end.
 pub fn count(spec: &NodeSpec, entries: &mut dyn Entries, limit: u64) -> Result<Result<PhaseReport, PhaseError>, Vec<SpecFault>> {
     let mut faults = spec.faults();
-    if !spec.is_plain() || spec.cores > 1 {
-        faults.push(SpecFault { key: "cores".to_string(), message: "TODO".to_string(), help: None });
-    }
-    if spec.llc.is_some() {
+    if spec.prefetcher.is_some() {
+        let first = spec.caches.iter().find(|cache| cache.holds.includes(Holds::Data)).map_or("L1d", |cache| &cache.name);
         faults.push(SpecFault {
-            key: "cache.LLC".to_string(),
-            message: "counting without time leaves out a cache that cores share: what it meets hangs on when it is asked"
-                .to_string(),
-            help: Some("run the trace with time, or make the LLC the last private level: an L2 or L3".to_string()),
+            key: format!("cache.{first}.prefetcher"),
+            message: "without time there is no telling which prefetches come in time".to_string(),
+            help: Some(format!("leave out `[node.cache.{first}.prefetcher]`, or run the trace with time")),
         });
     }
     if !faults.is_empty() {
         return Err(faults);
     }
+    Ok(match Atomic::new(spec) {
+        Some(caches) => count_coherent(spec, caches, entries, limit),
+        None => count_plain(spec, entries, limit),
+    })
+}
+
+/// Calls `make` for each reference of a trace of at most `limit`. Returns what each core made.
+#[inline(always)]
+fn for_each(
+    cores: u32,
+    entries: &mut dyn Entries,
+    limit: u64,
+    mut make: impl FnMut(&Entry) -> Result<(), Interruption>,
+) -> Result<Vec<TraceCounters>, PhaseError> {
+    let mut batch: Vec<Entry> = Vec::with_capacity(BATCH + 1);
+    let mut references = vec![TraceCounters::default(); cores as usize];
+    let mut left = limit;
+    loop {
+        entries.refill(&mut batch).map_err(PhaseError::Trace)?;
+        if batch.is_empty() {
+            return Ok(references);
+        }
+        for entry in &batch {
+            references[usize::from(entry.core)].count(entry);
+            make(entry).map_err(|interruption| PhaseError::interrupted(interruption, limit))?;
+        }
+        left = left.checked_sub(batch.len() as u64).ok_or(PhaseError::OperationLimit { limit, lines: Vec::new() })?;
+    }
+}
+
+fn count_plain(spec: &NodeSpec, entries: &mut dyn Entries, limit: u64) -> Result<PhaseReport, PhaseError> {
+    // Several cores have no caches: then there is nothing to tell them apart.
     let mut caches = PlainCaches::new(&spec.caches, |cache| spec.cache_stream(0, cache));
     let mut translator = Translator::new(0, spec, END);
-    let mut memory = MemoryCounts::default();
-    Ok(count_into(&mut caches, translator.as_deref_mut(), &mut memory, entries, limit).map(|references| {
-        let mut report = PhaseReport::new(Time::ZERO, 0);
-        report.trace(0, &references);
-        report.plain_caches(0, spec, &caches);
-        if let Some(own) = &translator {
-            report.translation("node[0].core[0]", &own.tlbs);
+    let mut backing = Backing::new(spec, false);
+    let references = for_each(spec.cores, entries, limit, |entry| {
+        if let Some(own) = translator.as_mut().filter(|_| entry.kind != Kind::Fetch) {
+            count_translation(own, *entry, &mut caches, &mut backing);
         }
-        report.insert(
-            "node[0].memory",
-            &[
-                ("reads", memory.reads),
-                ("writes", memory.writes),
-                ("bytes_read", memory.bytes_read),
-                ("bytes_written", memory.bytes_written),
-            ],
-        );
-        report
-    }))
+        if !caches.touch(entry.kind, entry.address, entry.bytes) {
+            caches.access(entry.kind, entry.address, entry.bytes);
+            backing.transfer(caches.transfers());
+        }
+        Ok(())
+    })?;
+    let mut report = PhaseReport::new(Time::ZERO, 0);
+    for (number, references) in references.iter().enumerate() {
+        report.trace(number, references);
+    }
+    report.plain_caches(0, spec, &caches);
+    if let Some(own) = &translator {
+        report.translation("node[0].core[0]", &own.tlbs);
+    }
+    report.backing(&backing);
+    Ok(report)
+}
+
+fn count_coherent(spec: &NodeSpec, mut caches: Atomic, entries: &mut dyn Entries, limit: u64) -> Result<PhaseReport, PhaseError> {
+    let references = for_each(spec.cores, entries, limit, |entry| caches.refer(entry))?;
+    let mut report = PhaseReport::new(Time::ZERO, 0);
+    let cores = references.iter().zip(caches.caches()).zip(caches.translators());
+    for (number, ((references, of_core), translator)) in cores.enumerate() {
+        report.trace(number, references);
+        report.coherent_caches(number, spec, of_core);
+        if let Some(own) = translator {
+            report.translation(&format!("node[0].core[{number}]"), &own.tlbs);
+        }
+    }
+    report.transactions(caches.counters(), Time::NEVER);
+    report.backing(caches.backing());
+    report.rows(spec, caches.shared());
+    Ok(report)
+}
+
+/// The walks of a reference's pages.
+fn count_translation(own: &mut Translator, entry: Entry, caches: &mut PlainCaches, backing: &mut Backing) {
+    for page in own.tlbs.page(entry.address)..=own.tlbs.page(entry.address + u64::from(entry.bytes) - 1) {
+        let (_, level) = own.begin(page);
+        for level in level..own.tlbs.table().depth() {
+            caches.access(Kind::Read, own.load(level, page), ENTRY_BYTES as u16);
+            backing.transfer(caches.transfers());
+        }
+        own.end(page);
+    }
 }
 
 impl Node {
@@ -139,72 +204,6 @@ impl Node {
         self.report_shared(end, &mut report);
         self.check_trace(&report)?;
         Ok(report)
-    }
-}
-
-/// What went to memory and came from it.
-#[derive(Clone, Copy, Debug, Default)]
-struct MemoryCounts {
-    reads: u64,
-    writes: u64,
-    bytes_read: u64,
-    bytes_written: u64,
-}
-
-impl MemoryCounts {
-    fn add(&mut self, caches: &PlainCaches) {
-        for transfer in caches.transfers() {
-            let bytes = u64::from(transfer.bytes);
-            if transfer.write {
-                self.writes += 1;
-                self.bytes_written += bytes;
-            } else {
-                self.reads += 1;
-                self.bytes_read += bytes;
-            }
-        }
-    }
-}
-
-fn count_into(
-    caches: &mut PlainCaches,
-    mut translator: Option<&mut Translator>,
-    memory: &mut MemoryCounts,
-    entries: &mut dyn Entries,
-    limit: u64,
-) -> Result<TraceCounters, PhaseError> {
-    let mut batch: Vec<Entry> = Vec::with_capacity(BATCH + 1);
-    let mut references = TraceCounters::default();
-    loop {
-        entries.refill(&mut batch).map_err(PhaseError::Trace)?;
-        if batch.is_empty() {
-            return Ok(references);
-        }
-        for entry in &batch {
-            references.count(entry);
-            if let Some(own) = translator.as_mut().filter(|_| entry.kind != Kind::Fetch) {
-                count_translation(own, *entry, caches, memory);
-            }
-            if !caches.touch(entry.kind, entry.address, entry.bytes) {
-                caches.access(entry.kind, entry.address, entry.bytes);
-                memory.add(caches);
-            }
-        }
-        if references.kinds.iter().sum::<u64>() > limit {
-            return Err(PhaseError::OperationLimit { limit, lines: Vec::new() });
-        }
-    }
-}
-
-/// The walks of a reference's pages.
-fn count_translation(own: &mut Translator, entry: Entry, caches: &mut PlainCaches, memory: &mut MemoryCounts) {
-    for page in own.tlbs.page(entry.address)..=own.tlbs.page(entry.address + u64::from(entry.bytes) - 1) {
-        let (_, level) = own.begin(page);
-        for level in level..own.tlbs.table().depth() {
-            caches.access(Kind::Read, own.load(level, page), ENTRY_BYTES as u16);
-            memory.add(caches);
-        }
-        own.end(page);
     }
 }
 

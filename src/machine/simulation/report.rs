@@ -6,15 +6,16 @@ use indexmap::IndexMap;
 
 use super::{Node, PhaseError};
 use crate::base::time::Time;
+use crate::components::backing::Backing;
 use crate::components::causes::{Cause, Causes};
 use crate::components::core::{Core, LineStacks, PrefetchCounters, Totals};
-use crate::components::hierarchy::CacheCounters;
+use crate::components::hierarchy::{CacheCounters, PrivateCaches};
 use crate::components::llc::LlcCounters;
 use crate::components::memory::MemoryCounters;
 use crate::components::owner::{Owner, Stack};
 use crate::components::part::Part;
 use crate::components::snooping::{InterconnectCounters, Transport};
-use crate::components::spec::Holds;
+use crate::components::spec::{Holds, NodeSpec};
 use crate::components::traffic::TrafficCounters;
 use crate::components::translation::Translation;
 
@@ -116,8 +117,7 @@ impl Node {
             Some(references) => report.trace(number, references),
             None => {
                 report.totals.add(&totals);
-                let counted =
-                    [("operations", totals.operations), ("accesses", totals.accesses), ("flops", totals.flops)];
+                let counted = [("operations", totals.operations), ("accesses", totals.accesses), ("flops", totals.flops)];
                 report.insert(&path, &counted);
             }
         }
@@ -140,9 +140,8 @@ impl Node {
             let sum = report.causes.entry(line).or_default();
             sum.iter_mut().zip(causes).for_each(|(sum, count)| *sum += count);
         }
-        let levels = core.caches().into_iter().flat_map(|caches| caches.levels());
-        for (level, spec) in levels.zip(&self.spec.caches) {
-            report.cache(&format!("{path}.{}", spec.name.to_lowercase()), &level.counters);
+        if let Some(caches) = core.caches() {
+            report.coherent_caches(number, &self.spec, caches);
         }
         let first = self.spec.caches.iter().find(|cache| cache.holds.includes(Holds::Data));
         if let (Some(prefetched), Some(first)) = (core.prefetched(), first) {
@@ -205,6 +204,13 @@ impl PhaseReport {
         }
     }
 
+    /// What the coherent caches of a core counted.
+    pub(super) fn coherent_caches(&mut self, number: usize, spec: &NodeSpec, caches: &PrivateCaches) {
+        for (level, spec) in caches.levels().zip(&spec.caches) {
+            self.cache(&format!("node[0].core[{number}].{}", spec.name.to_lowercase()), &level.counters);
+        }
+    }
+
     fn cache(&mut self, path: &str, counters: &CacheCounters) {
         self.insert(
             path,
@@ -260,7 +266,6 @@ impl PhaseReport {
     }
 
     fn interconnect(&mut self, counters: &InterconnectCounters, transport: Option<&Transport>, end: Time) {
-        let data = counters.data.until(end);
         let busiest = transport.map(|transport| {
             // Of equal ones the first. A bus is its only link, on which all data go.
             let links = transport.links().iter().rev().map(|link| &link.used);
@@ -272,18 +277,9 @@ impl PhaseReport {
                 ("busy_ps", busiest.map_or(Time::ZERO, |used| used.until(end).busy).0),
                 ("address_busy_ps", counters.address_busy.0),
                 ("wait_ps", counters.wait.0),
-                ("transactions", counters.transactions()),
-                ("bus_rd", counters.bus_rd),
-                ("bus_rdx", counters.bus_rdx),
-                ("bus_upgr", counters.bus_upgr),
-                ("bus_wb", counters.bus_wb),
-                ("bus_upd", counters.bus_upd),
-                ("uncached", counters.uncached),
-                ("flushes", counters.flushes),
-                ("supplies", counters.supplies),
-                ("bytes", data.bytes),
             ],
         );
+        self.transactions(counters, end);
         for (transport, number, link) in transport
             .into_iter()
             .flat_map(|transport| (0..).zip(transport.links()).map(move |(number, link)| (transport, number, link)))
@@ -296,8 +292,34 @@ impl PhaseReport {
         self.timelines.insert("node[0].interconnect".to_string(), shares);
     }
 
+    /// What the interconnect carried up to an instant.
+    pub(super) fn transactions(&mut self, counters: &InterconnectCounters, end: Time) {
+        self.insert(
+            "node[0].interconnect",
+            &[
+                ("transactions", counters.transactions()),
+                ("bus_rd", counters.bus_rd),
+                ("bus_rdx", counters.bus_rdx),
+                ("bus_upgr", counters.bus_upgr),
+                ("bus_wb", counters.bus_wb),
+                ("bus_upd", counters.bus_upd),
+                ("uncached", counters.uncached),
+                ("flushes", counters.flushes),
+                ("supplies", counters.supplies),
+                ("bytes", counters.data.until(end).bytes),
+            ],
+        );
+    }
+
     fn llc(&mut self, counters: &LlcCounters, end: Time, banks: u32) {
         let path = "node[0].llc";
+        self.llc_counts(path, counters);
+        self.insert(path, &[("busy_ps", counters.banks.until(end).busy.0), ("wait_ps", counters.wait.0)]);
+        self.causes(path, &counters.causes);
+        self.timelines.insert(path.to_string(), counters.banks.shares(end, STRETCHES, banks));
+    }
+
+    fn llc_counts(&mut self, path: &str, counters: &LlcCounters) {
         self.insert(
             path,
             &[
@@ -314,12 +336,26 @@ impl PhaseReport {
                 ("merged_misses", counters.merged),
                 ("bytes_supplied", counters.bytes_supplied),
                 ("bytes_taken", counters.bytes_taken),
-                ("busy_ps", counters.banks.until(end).busy.0),
-                ("wait_ps", counters.wait.0),
             ],
         );
-        self.causes(path, &counters.causes);
-        self.timelines.insert(path.to_string(), counters.banks.shares(end, STRETCHES, banks));
+    }
+
+    /// What is behind the private caches, without time.
+    pub(super) fn backing(&mut self, backing: &Backing) {
+        if let Some(llc) = backing.llc() {
+            self.llc_counts("node[0].llc", &llc.counters);
+            self.causes("node[0].llc", &llc.counters.causes);
+        }
+        let counters = backing.counters();
+        self.insert(
+            "node[0].memory",
+            &[
+                ("reads", counters.reads),
+                ("writes", counters.writes),
+                ("bytes_read", counters.bytes_read),
+                ("bytes_written", counters.bytes_written),
+            ],
+        );
     }
 
     fn memory(&mut self, counters: &MemoryCounters, end: Time, channels: u32) {

@@ -2,6 +2,8 @@
 
 use super::{Node, PhaseReport};
 use crate::coherence::protocol::{Actions, AgentAction, Row, State, Table, Vocabulary};
+use crate::components::shared::Shared;
+use crate::components::spec::NodeSpec;
 
 /// Whether a row is counted each time it is taken: not where an access hits, nor where nothing happens.
 fn is_counted(state: State, row: Row) -> bool {
@@ -29,10 +31,7 @@ fn count<E: Vocabulary>(
 impl Node {
     /// The rows taken since [`Node::forget_rows`].
     pub(super) fn report_rows(&self, report: &mut PhaseReport) {
-        let Some(protocol) = &self.spec.protocol else { return };
-        let shared = self.shared.borrow();
-        count("node[0].protocol", &protocol.agent, &shared.agent_rows, is_counted, report);
-        count("node[0].protocol.memory", &protocol.memory, &shared.memory_rows, |_, _| true, report);
+        report.rows(&self.spec, &self.shared.borrow());
     }
 
     /// Rows are counted anew.
@@ -40,5 +39,14 @@ impl Node {
         let mut shared = self.shared.borrow_mut();
         shared.agent_rows.fill(0);
         shared.memory_rows.fill(0);
+    }
+}
+
+impl PhaseReport {
+    /// How often each row of a node's protocol was taken.
+    pub(super) fn rows(&mut self, spec: &NodeSpec, shared: &Shared) {
+        let Some(protocol) = &spec.protocol else { return };
+        count("node[0].protocol", &protocol.agent, &shared.agent_rows, is_counted, self);
+        count("node[0].protocol.memory", &protocol.memory, &shared.memory_rows, |_, _| true, self);
     }
 }
