@@ -162,6 +162,7 @@ impl Atomic {
             Ok(()) => {}
             Err(broken) => self.shared.broken(AT, access.core, &broken),
         }
+        self.shared.limit_watch();
         self.shared.interruption.take().map_or(Ok(()), Err)
     }
 

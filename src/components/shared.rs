@@ -42,6 +42,9 @@ pub enum Interruption {
     },
 }
 
+/// Lines of a trace whose coherence can be watched: about 2 GiB of the host's memory.
+const MOST_WATCHED: usize = 1 << 22;
+
 /// Runs end before this instant: 53 days of simulated time.
 pub const LATEST: Time = Time(1 << 62);
 
@@ -111,6 +114,16 @@ impl Shared {
                 self.operations_left = 0;
                 self.interrupt(Interruption::OperationLimit);
             }
+        }
+    }
+
+    /// A trace may touch more lines than can be watched, each with its history: then the run is over.
+    pub fn limit_watch(&mut self) {
+        if self.versions.as_ref().is_some_and(|versions| versions.n_lines() > MOST_WATCHED) {
+            self.interrupt(Interruption::Trace(format!(
+                "the trace touches more than {MOST_WATCHED} lines, too many to keep a history of each: \
+                 run it without that watch over coherence, `--set runtime.checks=false`"
+            )));
         }
     }
 

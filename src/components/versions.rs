@@ -99,6 +99,11 @@ impl Versions {
         watched.history.push_back((time, happened));
     }
 
+    /// How many lines are in use.
+    pub fn n_lines(&self) -> usize {
+        self.lines.len()
+    }
+
     /// The life of a line, where it is the one that is wanted.
     #[inline]
     pub fn life_of(&mut self, line: Line) -> Option<&mut Life> {

@@ -73,7 +73,7 @@ struct Run<'a> {
     text: ProgramText<'a>,
 }
 
-/// The reasons, the most important first, of a run on these nodes; `text` is the program's.
+/// The reasons, the most important first, of a run on these nodes; `text` is the program's, empty where a trace ran.
 pub fn reasons(
     time_ps: u64,
     metrics: &IndexMap<String, u64>,
@@ -214,12 +214,13 @@ impl Run<'_> {
     /// Cores without a thread.
     fn threads(&self) -> Option<Reason> {
         let (threads, cores) = (self.times.n_threads(), self.times.n_cores);
-        let why = match self.text.is_parallel() {
-            true => "as many as the run was given",
-            false => "as the program has no parallel part",
+        let which = match (self.text.is_empty(), self.text.is_parallel()) {
+            (true, _) => "have references in the trace",
+            (false, true) => "had a thread, as many as the run was given",
+            (false, false) => "had a thread, as the program has no parallel part",
         };
         (threads > 0 && threads < cores).then(|| Reason {
-            sentence: format!("{threads} of {cores} cores had a thread, {why}; the others are left out of all shares."),
+            sentence: format!("{threads} of {cores} cores {which}; the others are left out of all shares."),
             evidence: vec!["finish_ps".into()],
         })
     }

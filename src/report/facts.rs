@@ -188,11 +188,12 @@ impl<'a> Facts<'a> {
         if cores > 0.0 { cores } else { self.record.profile.iter().map(|line| line.time_ps as f64).sum() }
     }
 
-    /// The threads of the program: as the run-time resolved them, or else the cores that carried out operations.
+    /// The threads of the program: as the run-time resolved them, or else the cores that did anything.
     pub fn threads(&self) -> Option<u64> {
         let resolved = self.record.workload.runtime.get("threads").and_then(Json::as_u64);
         let working = || {
-            let busy = |core: &&CoreFacts| core.counters.get("operations").is_some_and(|&operations| operations > 0);
+            let did = |core: &CoreFacts, what: &str| core.counters.get(what).is_some_and(|&n| n > 0);
+            let busy = |core: &&CoreFacts| did(core, "operations") || did(core, "accesses");
             self.nodes.values().flat_map(|node| node.cores.values()).filter(busy).count() as u64
         };
         resolved.or_else(|| Some(working()).filter(|&threads| threads > 0))

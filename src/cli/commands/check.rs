@@ -241,9 +241,12 @@ impl Checker {
                 return Err(Failure::input(format!("{} is a trace: only programs become Code", entry.source.name)));
             }
             Workload::Trace(trace) => {
-                let [fetches, reads, writes] = trace.count().map_err(Failure::input)?;
-                let sentence = format!("a memory trace: {fetches} instruction fetches, {reads} reads, {writes} writes");
-                return Ok(Verdict::new(sentence).fact("workload", "trace").fact("references", fetches + reads + writes));
+                let cores = trace.count().map_err(Failure::input)?;
+                let [fetches, reads, writes] = [0, 1, 2].map(|kind| cores.iter().map(|core| core.kinds[kind]).sum::<u64>());
+                let of = if cores.len() > 1 { format!(" by cores 0 to {}", cores.len() - 1) } else { String::new() };
+                let sentence = format!("a memory trace: {fetches} instruction fetches, {reads} reads, {writes} writes{of}");
+                let verdict = Verdict::new(sentence).fact("workload", "trace").fact("references", fetches + reads + writes);
+                return Ok(verdict.fact("cores", cores.len()));
             }
         };
         let parameters = [&workload.parameters[..], &self.arguments.program.parameters].concat();

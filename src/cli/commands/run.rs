@@ -26,7 +26,7 @@ Examples:
   flynn run uma-bus-4 triad --set 'node.interconnect.width=\"64 B\"'
   flynn run my-machine.toml my-program.flynn --output lab1
   flynn run uma-bus-4 sum-unpadded --watch 'partial[0]'
-  flynn run trace-caches recorded.din.zst --functional
+  flynn run split-caches recorded.din.zst --functional
   flynn run uniprocessor triad --format json | jq .record.time_ps
 
 Writes output/MACHINE-WORKLOAD/: report.html (open it in a browser), figures as SVG, tables as CSV, \
@@ -137,11 +137,15 @@ fn next(arguments: &Arguments, record: &Record) -> (String, &'static str) {
     let with_set = arguments.set.set.iter().map(|(key, value)| format!(" --set '{key}={value}'")).collect::<String>();
     match record.workload.runtime.get("functional").and_then(serde_json::Value::as_bool) {
         Some(true) => return (format!("flynn run {machine} {workload}{with_set}"), "how long would that take?"),
-        // A shared cache cannot be counted without time.
-        Some(false) if !record.metrics.contains_key("node[0].llc.accesses") => {
-            return (format!("flynn run {machine} {workload}{with_set} --functional"), "the same counts, several times as fast");
+        Some(false) => {
+            // What cores do to each other, and what a shared cache is asked for, hangs on who comes first.
+            let in_order = record.workload.parameters.get("cores").is_none_or(|cores| *cores == 1)
+                && !record.metrics.contains_key("node[0].llc.accesses");
+            let question =
+                if in_order { "the same counts, several times as fast" } else { "what if all came in the order of the trace?" };
+            return (format!("flynn run {machine} {workload}{with_set} --functional"), question);
         }
-        _ => {}
+        None => {}
     }
     let threads = record.workload.runtime.get("threads").and_then(serde_json::Value::as_u64);
     let options = arguments.options();

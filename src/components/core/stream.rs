@@ -129,6 +129,7 @@ impl Stream {
             shared.interrupt(Interruption::Trace(what));
         }
         shared.spend(self.batch.len() as u64);
+        shared.limit_watch();
         shared.interruption.is_none() && !self.batch.is_empty()
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::json;
 
+use crate::base::diagnostic::SourceText;
 use crate::components::spec::{CoreSpec, MOST_CORES, NodeSpec, SpecFault};
 use crate::components::trace::{Entries, TraceCounters};
 use crate::experiment::record::{Equality, Reason, Record, Start, WorkloadRecord};
@@ -47,7 +48,8 @@ pub fn simulate(request: &RunRequest, workload: &TraceWorkload, progress: &mut d
     let why = if request.functional {
         misses(&report, "No time was simulated: ").into_iter().collect()
     } else {
-        let mut why = why(&[as_bounded(spec)], &report, &[], &workload.source)?;
+        let no_text = SourceText::new(workload.source.name.clone(), "");
+        let mut why = why(&[as_bounded(spec)], &report, &[], &no_text)?;
         why.extend(misses(&report, ""));
         why
     };
@@ -101,29 +103,38 @@ fn reader(workload: &TraceWorkload, settings: TraceSettings) -> Result<TraceRead
     Ok(TraceReader::new(workload.file.name(), workload.file.open()?, settings))
 }
 
-/// What tells this trace from others: how many references of each kind, and a checksum over all of them.
+/// What tells this trace from others: how many references of each kind, by how many cores, and a checksum over all of them.
 fn parameters(report: &PhaseReport, checksum: u64) -> IndexMap<String, serde_json::Value> {
-    let of_cores = |name: &str| (0..).map_while(|core| report.metrics.get(&format!("node[0].core[{core}].{name}"))).sum::<u64>();
-    let count = |name: &str| json!(of_cores(name));
+    let metric = |core: usize, name: &str| report.metrics.get(&format!("node[0].core[{core}].{name}")).copied();
+    let cores: Vec<[u64; 3]> = (0..)
+        .map_while(|core| Some([metric(core, "fetches")?, metric(core, "reads")?, metric(core, "writes")?]))
+        .filter(|kinds| kinds.iter().any(|&n| n > 0))
+        .collect();
+    let count = |kind: usize| json!(cores.iter().map(|kinds| kinds[kind]).sum::<u64>());
     IndexMap::from([
-        ("fetches".to_string(), count("fetches")),
-        ("reads".to_string(), count("reads")),
-        ("writes".to_string(), count("writes")),
+        ("cores".to_string(), json!(cores.len())),
+        ("fetches".to_string(), count(0)),
+        ("reads".to_string(), count(1)),
+        ("writes".to_string(), count(2)),
         ("references_checksum".to_string(), json!(format!("{checksum:016x}"))),
     ])
 }
 
-/// The share of misses of every cache.
+/// The share of misses of every cache, of all cores together.
 fn misses(report: &PhaseReport, begin: &str) -> Option<Reason> {
+    let mut caches: IndexMap<&str, (u64, u64)> = IndexMap::new();
     let mut evidence = Vec::new();
-    let mut shares = Vec::new();
     for (path, &accesses) in report.metrics.iter().filter(|(path, accesses)| path.ends_with(".accesses") && **accesses > 0) {
         let cache = path.strip_suffix(".accesses")?;
-        let Some(misses) = report.metrics.get(&format!("{cache}.misses")) else { continue };
-        let name = cache.rsplit('.').next()?;
-        let name = name[..1].to_uppercase() + &name[1..];
-        shares.push(format!("{name} missed {:.2}% of {accesses} accesses", 100.0 * *misses as f64 / accesses as f64));
+        let Some(&misses) = report.metrics.get(&format!("{cache}.misses")) else { continue };
+        let sum = caches.entry(cache.rsplit('.').next()?).or_default();
+        *sum = (sum.0 + misses, sum.1 + accesses);
         evidence.push(format!("{cache}.misses"));
     }
+    let share = |(name, (misses, accesses)): (&str, (u64, u64))| {
+        let name = if name == "llc" { "LLC".to_string() } else { name[..1].to_uppercase() + &name[1..] };
+        format!("{name} missed {:.2}% of {accesses} accesses", 100.0 * misses as f64 / accesses as f64)
+    };
+    let shares: Vec<String> = caches.into_iter().map(share).collect();
     (!shares.is_empty()).then(|| Reason { sentence: format!("{begin}{}.", shares.join(", ")), evidence })
 }

@@ -97,6 +97,11 @@ impl<'a> ProgramText<'a> {
         self.tokens(line).iter().any(|token| words.contains(&self.word(token)))
     }
 
+    /// Whether there is no program: a trace ran.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// Whether the program has a parallel part at all.
     pub fn is_parallel(&self) -> bool {
         (1..=self.lines.len() as u32).any(|line| self.has_word(line, &["parallel"]))

@@ -86,6 +86,70 @@ fn a_trace_needs_no_text_and_may_be_compressed() {
     assert!(checked.out.contains("2000 instruction fetches, 1000 reads, 1000 writes"), "{}", checked.out);
 }
 
+/// The shipped trace of several cores is what its description says.
+#[test]
+fn the_shipped_partial_sums_are_as_described() {
+    let element = |core: u32, n: u32| {
+        let (double, sum) = (0x10000 + 8 * (128 * core + n), 0x20000 + 8 * core);
+        format!("{core} I  00401000,4\n{core}  L {double:x},8\n{core} I  00401004,4\n{core}  M {sum:x},8\n")
+    };
+    let sums: String = (0..128).flat_map(|n| (0..4).map(move |core| element(core, n))).collect();
+    let end: String = (0..4).map(|core| format!("0 I  00401010,4\n0  L {:x},8\n", 0x20000 + 8 * core)).collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/workloads/partial-sums-trace.lackey");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), sums + &end);
+    let checked = Directory::new().flynn(&["check", "partial-sums-trace"]).ends_with(0);
+    assert!(checked.out.contains("1028 instruction fetches, 1028 reads, 512 writes by cores 0 to 3"), "{}", checked.out);
+}
+
+/// In the order of the trace each core but the first to come finds the line of the sums in another's cache, reads its own word, which no
+/// one else has written (false sharing), and has to ask before it writes it; only the very first writer has the line alone, which MESI
+/// knows and MSI does not. At the end core 0 reads its own word first. With updates no one loses the line. Each core reads 16 lines of
+/// the array and one of instructions.
+#[test]
+fn false_sharing_in_a_trace_counts_what_its_protocol_says() {
+    let here = Directory::new();
+    let of = |protocol: &str| {
+        let set = format!("address_space.protocol={protocol}");
+        let metrics = record(&here, &["uma-bus-4", "partial-sums-trace", "--functional", "--set", &set])["metrics"].take();
+        let counts = |path: &str, names: &[&str]| {
+            names.iter().map(|name| metrics[format!("node[0].{path}.{name}")].as_u64().unwrap()).collect::<Vec<u64>>()
+        };
+        let causes = ["accesses", "misses_cold", "misses_true_sharing", "misses_false_sharing", "invalidations"];
+        let bus = counts("interconnect", &["bus_rd", "bus_rdx", "bus_upgr", "bus_upd", "flushes"]);
+        [bus, counts("memory", &["reads", "writes"]), counts("core[0].l1d", &causes), counts("core[3].l1d", &causes)]
+    };
+    let (array, sums, instructions) = (4 * 16, 4 * 128, 4);
+    let reads = array + sums + 1 + instructions;
+    // Core 3 is the last to write: then no one takes the line from it.
+    let [first, last] = [vec![388, 17, 0, 128, 128], vec![384, 17, 0, 127, 127]];
+    let mesi = [vec![reads, 0, sums - 1, 0, sums], vec![reads - sums, sums], first, last];
+    assert_eq!(of("mesi"), mesi);
+    let msi = [vec![reads, 0, sums, 0, sums], mesi[1].clone(), mesi[2].clone(), mesi[3].clone()];
+    assert_eq!(of("msi"), msi);
+    let cold = array + 4 + instructions;
+    let dragon = [vec![cold, 0, 0, sums - 1, 3], vec![cold - 3, 0], vec![388, 17, 0, 0, 0], vec![384, 17, 0, 0, 0]];
+    assert_eq!(of("dragon"), dragon);
+}
+
+/// Every kind of machine of several cores runs it in time, and core 0, with the most to do, takes at least its cycles.
+#[test]
+fn a_trace_of_several_cores_runs_in_time() {
+    let here = Directory::new();
+    for machine in ["uma-bus-4", "uma-bus-4-llc", "uma-bus-4-tso", "uma-bus-4-exclusive", "uma-crossbar-16", "uma-ring-16", "ideal"]
+    {
+        let record = record(&here, &[machine, "partial-sums-trace"]);
+        let metric = |name: &str| record["metrics"][format!("node[0].{name}")].as_u64();
+        assert_eq!(metric("core[0].fetches"), Some(2 * 128 + 4), "{machine}");
+        assert_eq!(metric("core[3].accesses"), Some(3 * 128), "{machine}");
+        assert_eq!(record["workload"]["parameters"]["cores"], 4, "{machine}");
+        if let Some(sharing) = metric("core[0].l1d.misses_false_sharing") {
+            assert!(sharing > 0 && metric("core[0].l1d.misses_true_sharing") <= Some(1), "{machine}");
+        }
+    }
+    let text = run(&here, &["uma-bus-4", "partial-sums-trace"]).ends_with(0).out;
+    assert!(text.contains("cores = 4") && text.contains("lines that other cores write"), "{text}");
+}
+
 #[test]
 fn wrong_traces_end_with_two_and_say_where() {
     let here = Directory::new();
@@ -104,11 +168,18 @@ fn wrong_traces_end_with_two_and_say_where() {
     assert!(fault("split-caches", "other.zst").contains("what zstd compressed is damaged"));
     assert!(fault("split-caches", "nowhere.din").contains("cannot read nowhere.din"));
     assert!(fault("split-caches", "t.toml").contains("t.toml:2:8"));
-    assert!(fault("uniprocessor", "a.din").contains("coherent caches"));
-    assert!(fault("uma-bus-4", "a.din").contains("coherent caches"));
+    here.file("two.lackey", "0  L 10,4\n1  L 20,4\n");
+    assert!(fault("uniprocessor", "two.lackey").contains("two.lackey:2: a reference of core 1, and the machine has one core"));
+    assert!(fault("uniprocessor-prefetch", "a.din").contains("without time there is no telling which prefetches come in time"));
     assert!(fault("split-caches", "triad").contains("only traces can be run without time"));
     let timed = run(&here, &["split-caches", "a.din"]).ends_with(2);
     assert!(timed.err.contains("a.din:4001"), "{}", timed.err);
+    let coherent = run(&here, &["uma-bus-4", "a.din"]).ends_with(2);
+    assert!(coherent.err.contains("a.din:4001"), "{}", coherent.err);
+    let out_of_order = run(&here, &["uniprocessor-out-of-order", "two.lackey"]).ends_with(2);
+    assert!(out_of_order.err.contains("a trace does not say which operations depend on which"), "{}", out_of_order.err);
+    let watched = run(&here, &["uma-bus-4", "partial-sums-trace", "--watch", "partial[0]"]).ends_with(2);
+    assert!(watched.err.contains("only the objects of a program can be watched"), "{}", watched.err);
     let limited = run(&here, &["split-caches", "a.din", "--limit", "100"]).ends_with(1);
     assert!(limited.err.contains("more than 100 references"), "{}", limited.err);
     assert!(here.names("output").is_empty(), "nothing is written for a run that did not end");
