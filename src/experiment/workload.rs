@@ -131,8 +131,8 @@ section! {
 }
 
 section! {
-    /// The memory references of a real program, recorded: instruction fetches, reads and writes in order. Addresses are what the
-    /// program saw; they are used as they are, modulo 2^56, whatever the size of the machine's memory.
+    /// The memory references of a real program, recorded: instruction fetches, reads and writes of one core or several, each core's in
+    /// order. Addresses are what the program saw; they are used as they are, modulo 2^56, whatever the size of the machine's memory.
     pub struct TraceTable {
         /// The trace: a path from this file's directory. It may be compressed by gzip or zstd.
         file: String,

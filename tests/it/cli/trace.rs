@@ -143,7 +143,8 @@ fn a_trace_of_several_cores_runs_in_time() {
         assert_eq!(metric("core[3].accesses"), Some(3 * 128), "{machine}");
         assert_eq!(record["workload"]["parameters"]["cores"], 4, "{machine}");
         if let Some(sharing) = metric("core[0].l1d.misses_false_sharing") {
-            assert!(sharing > 0 && metric("core[0].l1d.misses_true_sharing") <= Some(1), "{machine}");
+            // Its own word no one else writes; at the end it reads those of three others.
+            assert!(sharing > 0 && metric("core[0].l1d.misses_true_sharing") <= Some(3), "{machine}");
         }
     }
     let text = run(&here, &["uma-bus-4", "partial-sums-trace"]).ends_with(0).out;

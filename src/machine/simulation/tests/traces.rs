@@ -343,4 +343,38 @@ proptest! {
             prop_assert_eq!(timed.metrics.get(path), Some(value), "{}", path);
         }
     }
+
+    /// A single core has nothing to share: where its caches are alike, coherence changes no count.
+    #[test]
+    fn one_core_counts_the_same_with_coherence_and_without(
+        name in prop::sample::select(vec!["one", "three inclusive", "split"]),
+        protocol in prop::sample::select(protocols().to_vec()),
+        replacement in prop::sample::select(vec![Replacement::Lru, Replacement::Fifo]),
+        translation in prop::sample::select(vec![None, Some(tlbs(1, Some(2)))]),
+        trace in any_trace(1, 600),
+    ) {
+        let inclusive = hierarchies().into_iter().find(|&(other, _)| other == name).map(|(_, caches)| caches);
+        let caches = inclusive.unwrap_or(vec![cache("L1d", 2, 2, 1)]);
+        let caches: Vec<CacheSpec> = caches.into_iter().map(|cache| CacheSpec { replacement, ..cache }).collect();
+        // Pages are translated before the first access without coherence, and one after the other with it.
+        let in_a_page = |entry: &Entry| entry.address % 4096 + u64::from(entry.bytes) <= 4096;
+        // A line that is written whole is not fetched without coherence, and asked for with it.
+        let in_part = |entry: Entry| Entry { bytes: if entry.kind == Kind::Write { entry.bytes.min(32) } else { entry.bytes }, ..entry };
+        // A victim that is written to the next level counts there as used without coherence.
+        let kind = |kind| if name != "one" && kind == Kind::Write { Kind::Read } else { kind };
+        let no_victim = |entry: Entry| Entry { kind: kind(entry.kind), ..entry };
+        let trace: Vec<Entry> = trace.into_iter().map(in_part).map(no_victim).filter(in_a_page).collect();
+        let coherent = NodeSpec { protocol: Some(protocol), translation, ..bare(caches, 10) };
+        let plain = NodeSpec { protocol: None, ..coherent.clone() };
+        let [coherent, plain] = [&coherent, &plain].map(|spec| counted(spec, &trace).metrics);
+        let first = ["accesses", "hits", "misses", "read_misses", "write_misses", "fetch_misses", "evictions", "writebacks", "bytes_read"];
+        let causes = ["misses_cold", "misses_capacity", "misses_conflict"];
+        let of_cache = |cache: &str| first.iter().chain(&causes).map(|name| format!("core[0].{cache}.{name}")).collect::<Vec<_>>();
+        let memory = ["reads", "writes", "bytes_read", "bytes_written"].map(|name| format!("memory.{name}"));
+        let outer = ["misses", "evictions", "fetch_misses"].map(|name| format!("core[0].l2.{name}"));
+        for path in of_cache("l1d").into_iter().chain(of_cache("l1i")).chain(memory).chain(outer) {
+            let path = format!("node[0].{path}");
+            prop_assert_eq!(coherent.get(&path), plain.get(&path), "{}", path);
+        }
+    }
 }
