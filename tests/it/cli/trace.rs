@@ -148,7 +148,7 @@ fn a_trace_of_several_cores_runs_in_time() {
         }
     }
     let text = run(&here, &["uma-bus-4", "partial-sums-trace"]).ends_with(0).out;
-    assert!(text.contains("cores = 4") && text.contains("lines that other cores write"), "{text}");
+    assert!(text.contains("cores = 4") && text.contains("that other cores write"), "{text}");
 }
 
 #[test]

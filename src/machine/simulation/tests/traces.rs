@@ -61,13 +61,13 @@ pub fn replayed(spec: &NodeSpec, trace: &[Entry], run_ahead: bool) -> PhaseRepor
 
 /// Cores take turns, with so many cycles for each.
 pub fn in_turns(spec: &NodeSpec, trace: &[Entry], pause: usize) -> PhaseReport {
-    let of_core = |core| Turns { core: core as u16, steps: trace.to_vec().into_iter(), pause, left: pause };
+    let of_core = |core| Turns { core: core as u16, steps: Vec::from(trace).into_iter(), pause, left: pause };
     run(spec, (0..spec.cores).map(|core| Box::new(of_core(core)) as Box<dyn Entries>).collect(), true).unwrap()
 }
 
 /// Without time, in the order of the trace.
 fn counted(spec: &NodeSpec, trace: &[Entry]) -> PhaseReport {
-    count(spec, &mut AtHand(trace.to_vec().into_iter()), u64::MAX).unwrap().unwrap()
+    count(spec, &mut AtHand(Vec::from(trace).into_iter()), u64::MAX).unwrap().unwrap()
 }
 
 fn counters<const N: usize>(report: &PhaseReport, path: &str, names: [&str; N]) -> [u64; N] {
