@@ -21,7 +21,7 @@ use crate::base::address::{Address, Line};
 use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::Command;
-use crate::components::hierarchy::{Lookup, Observer};
+use crate::components::hierarchy::Lookup;
 use crate::components::owner::{Owner, Stack, Timeline};
 use crate::components::shared::Shared;
 use crate::components::trace::Kind;
