@@ -237,13 +237,15 @@ fn total_store_order_changes_times_and_no_value() {
         // Every program with Dragon, whose stores can take two transactions, and with one of the others.
         for protocol in [protocols[0], protocols[1 + number % 4]] {
             let set = [("address_space.protocol", protocol), ("node.core.consistency", "tso")];
-            let machine = machine(&catalogue, "uma-bus-4", &set);
-            let plain = request(&machine, &workload, &parameters);
-            let [found, event_by_event] =
-                [plain, RunRequest { run_ahead: false, ..plain }].map(|request| run(&request, &catalogue));
-            assert_eq!(found.result, expected.result, "{name} with {protocol}");
-            let texts = [found, event_by_event].map(|record| serde_json::to_string(&record).unwrap());
-            assert!(texts[0] == texts[1], "{name} with {protocol} without run-ahead");
+            for set in [&set[..], &[&OUT_OF_ORDER[..], &set].concat()] {
+                let machine = machine(&catalogue, "uma-bus-4", set);
+                let plain = request(&machine, &workload, &parameters);
+                let [found, event_by_event] =
+                    [plain, RunRequest { run_ahead: false, ..plain }].map(|request| run(&request, &catalogue));
+                assert_eq!(found.result, expected.result, "{name} with {set:?}");
+                let texts = [found, event_by_event].map(|record| serde_json::to_string(&record).unwrap());
+                assert!(texts[0] == texts[1], "{name} with {set:?} without run-ahead");
+            }
         }
     }
 }

@@ -219,12 +219,7 @@ impl Core {
 
     /// Interprets the next block, for a thread that sees the values of its stores that are yet to be performed, oldest first. Returns
     /// whether the program can go on, and the addresses of those that a plain store of the thread came behind: that is what stays.
-    pub(super) fn enter_block_behind(
-        &mut self,
-        values: &[Request],
-        program: &Loaded,
-        shared: &mut Shared,
-    ) -> (bool, Vec<Address>) {
+    pub(super) fn enter_block_behind(&mut self, values: &[Request], program: &Loaded, shared: &mut Shared) -> (bool, Vec<Address>) {
         let mut own: Vec<(Request, u64)> = Vec::new();
         for &request in values {
             let before = own.iter().find(|(other, _)| other.address == request.address).map(|&(_, before)| before);
