@@ -68,7 +68,7 @@ const PAGE_WORDS: usize = (PAGE / 64) as usize;
 /// A set of lines that only grows: a bit for each line of the pages that have any.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    pages: Vec<Box<[u64; PAGE_WORDS]>>,
+    pages: Vec<[u64; PAGE_WORDS]>,
     /// Where in `pages` a page is.
     places: FxHashMap<u64, usize>,
     /// The page asked for last, which is often the next one, too.
@@ -92,7 +92,7 @@ impl Seen {
     fn look_for(&mut self, page: u64) -> usize {
         let place = *self.places.entry(page).or_insert(self.pages.len());
         if place == self.pages.len() {
-            self.pages.push(Box::new([0; PAGE_WORDS]));
+            self.pages.push([0; PAGE_WORDS]);
         }
         self.last = Some((page, place));
         place

@@ -1,6 +1,6 @@
 //! A core. In order, it waits for each access: blocking and sequentially consistent; under total store order its stores wait in a
 //! buffer (`store_buffer`). Out of order, its window takes the place of the walk below (`out_of_order`), and synchronising operations
-//! are as in order.
+//! are as in order, but that stores leave the window behind under total store order (`relaxed`).
 //!
 //! ```text
 //!            interpreter: one block at a time
@@ -24,6 +24,7 @@ mod misses;
 mod out_of_order;
 mod plain;
 mod prefetch;
+mod relaxed;
 mod run;
 mod store_buffer;
 mod stream;

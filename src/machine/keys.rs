@@ -153,7 +153,7 @@ tagged! {
         /// consistent).
         InOrder(InOrderKeys) = "in-order",
         /// Operations start when their operands are there, up to a window of them beyond the oldest unfinished one; several misses are
-        /// under way at once; synchronising operations wait until all before them is done.
+        /// under way at once; synchronising operations wait until all before them is done, under total store order not for stores.
         OutOfOrder(OutOfOrderKeys) = "out-of-order",
     }
     later {
@@ -204,6 +204,8 @@ section! {
         store_queue: Whole<1, 1024> = Whole(32),
         /// Stores between commit and the cache, which they reach in order.
         store_buffer: Whole<1, 1024> = Whole(16),
+        /// What it promises about the order of its accesses; under "tso" synchronising stores wait in the store buffer, too.
+        consistency: ConsistencyKey = ConsistencyKey::Sc,
         /// Lines on their way to the private caches at once: miss status holding registers.
         mshrs: Whole<1, 256> = Whole(10),
         /// How many functional units there are of each class.
@@ -217,7 +219,6 @@ section! {
     }
     later {
         "vector" => "cores with vector lanes are",
-        "consistency" => "weaker consistency models are",
     }
 }
 

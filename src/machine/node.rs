@@ -81,7 +81,7 @@ fn core_spec(keys: &CoreKeys) -> CoreSpec {
             costs: costs(&keys.costs),
             branches: None,
             out_of_order: Some(out_of_order_spec(keys)),
-            consistency: Consistency::Sc,
+            consistency: consistency(keys.consistency.value),
             store_buffer: None,
         },
     }

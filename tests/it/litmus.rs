@@ -63,6 +63,15 @@ fn litmus_tests(catalogue: &Catalogue) -> Vec<String> {
 }
 
 const TSO: (&str, &str) = ("node.core.consistency", "tso");
+const OUT_OF_ORDER: (&str, &str) = ("node.core.part", "out-of-order-4-wide");
+/// Of an out-of-order core: no more than a few operations, one store and one miss at a time.
+const SMALL_WINDOW: [(&str, &str); 5] = [
+    ("node.core.window", "7"),
+    ("node.core.load_queue", "3"),
+    ("node.core.store_queue", "2"),
+    ("node.core.store_buffer", "1"),
+    ("node.core.mshrs", "1"),
+];
 
 #[test]
 fn runs_under_total_store_order_stay_inside_its_outcomes() {
@@ -74,7 +83,9 @@ fn runs_under_total_store_order_stay_inside_its_outcomes() {
             let allowed = allowed(&catalogue, name, protocol, Consistency::Tso);
             let set = [TSO, ("address_space.protocol", protocol)];
             let small = [set[0], set[1], ("node.core.store_buffer", "1")];
-            for set in [&set[..], &small] {
+            let out_of_order = [&[OUT_OF_ORDER], &set[..]].concat();
+            let all_small = [&out_of_order[..], &SMALL_WINDOW].concat();
+            for set in [&set[..], &small, &out_of_order, &all_small] {
                 let seen = seen(&catalogue, name, set);
                 assert!(seen.is_subset(&allowed), "{name} with {set:?}: {seen:?} of {allowed:?}");
             }
@@ -92,7 +103,7 @@ fn runs_under_sequential_consistency_stay_inside_its_outcomes() {
     let catalogue = Catalogue::built_in();
     for name in &litmus_tests(&catalogue) {
         let allowed = allowed(&catalogue, name, "mesi", Consistency::Sc);
-        for set in [&[][..], &[("node.core.part", "out-of-order-4-wide")]] {
+        for set in [&[][..], &[OUT_OF_ORDER]] {
             let seen = seen(&catalogue, name, set);
             assert!(seen.is_subset(&allowed), "{name} with {set:?}: {seen:?} of {allowed:?}");
         }
@@ -104,7 +115,12 @@ fn what_only_total_store_order_allows_is_seen_under_it() {
     let catalogue = Catalogue::built_in();
     assert!(seen(&catalogue, "litmus-sb", &[TSO]).contains(&vec![0, 0]));
     assert!(!seen(&catalogue, "litmus-sb", &[]).contains(&vec![0, 0]));
+    // With 18 cycles for each atomic operation the other thread's store is there before the load.
+    let quick = ("node.core.costs.atomic", "1 cycle");
+    assert!(seen(&catalogue, "litmus-sb", &[OUT_OF_ORDER, TSO, quick]).contains(&vec![0, 0]));
+    assert!(!seen(&catalogue, "litmus-sb", &[OUT_OF_ORDER, quick]).contains(&vec![0, 0]));
     for name in ["litmus-sb-fence", "litmus-sb-rmw"] {
         assert!(!seen(&catalogue, name, &[TSO]).contains(&vec![0, 0]), "{name}");
+        assert!(!seen(&catalogue, name, &[OUT_OF_ORDER, TSO, quick]).contains(&vec![0, 0]), "{name} out of order");
     }
 }

@@ -234,19 +234,22 @@ fn total_store_order_changes_times_and_no_value() {
     for (number, (name, small)) in SMALL.into_iter().enumerate() {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
         let expected = run(&request(&plain, &workload, &parameters), &catalogue);
-        // Every program with Dragon, whose stores can take two transactions, and with one of the others; with one of them beside TLBs,
-        // with the other beside a prefetcher.
-        let machines = [("uniprocessor-tlb", protocols[0]), ("uniprocessor-prefetch", protocols[1 + number % 4])];
-        let plain_machines = [("uma-bus-4", protocols[0]), ("uma-bus-4", protocols[1 + number % 4])];
-        for (name_of_machine, protocol) in plain_machines.into_iter().chain([machines[number % 2]]) {
-            let set = [("address_space.protocol", protocol), ("node.core.consistency", "tso"), ("node.cores", "4")];
+        // Every program with Dragon, whose stores can take two transactions, and with one of the others, in order and out of order; with
+        // one of them beside TLBs, with the other beside a prefetcher.
+        let pair = [protocols[0], protocols[1 + number % 4]];
+        let beside = [("uniprocessor-tlb", pair[0]), ("uniprocessor-prefetch", pair[1])][number % 2];
+        let in_order = pair.map(|protocol| ("uma-bus-4", protocol, &[][..]));
+        let out_of_order = pair.map(|protocol| ("uma-bus-4", protocol, &OUT_OF_ORDER[..]));
+        for (name_of_machine, protocol, part) in in_order.into_iter().chain(out_of_order).chain([(beside.0, beside.1, &[][..])]) {
+            let own = [("address_space.protocol", protocol), ("node.core.consistency", "tso"), ("node.cores", "4")];
+            let set = [part, &own[..]].concat();
             let machine = machine(&catalogue, name_of_machine, &set);
             let plain = request(&machine, &workload, &parameters);
             let [found, event_by_event] =
                 [plain, RunRequest { run_ahead: false, ..plain }].map(|request| run(&request, &catalogue));
-            assert_eq!(found.result, expected.result, "{name} with {protocol}");
+            assert_eq!(found.result, expected.result, "{name} with {set:?}");
             let texts = [found, event_by_event].map(|record| serde_json::to_string(&record).unwrap());
-            assert!(texts[0] == texts[1], "{name} with {protocol} without run-ahead");
+            assert!(texts[0] == texts[1], "{name} with {set:?} without run-ahead");
         }
     }
 }

@@ -8,17 +8,20 @@
 //! ```
 //!
 //! A synchronising operation, `busy` and the end of the thread wait until the window and the store buffer are empty, and then happen as
-//! on an in-order core: synchronising operations are sequentially consistent.
+//! on an in-order core: synchronising operations are sequentially consistent. Under total store order some need not wait for the buffer
+//! (`relaxed`).
 
 use std::ops::Range;
 
 use super::misses::{Miss, Misses};
+use super::relaxed::{Passed, Relaxed};
 use super::run::{Pause, SLICE};
 use super::walks::Walks;
 use super::window::{Kind, Lookup, Window, WindowAccount};
 use super::{Core, Loaded, NO_ACCESS, Stage, Then};
 use crate::base::address::{Address, Line};
 use crate::base::time::Time;
+use crate::coherence::consistency::Consistency;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::Command;
 use crate::components::hierarchy::{Broken, Lookup as Found, PrivateCaches};
@@ -41,8 +44,10 @@ pub(super) struct OutOfOrder {
     /// Instructions of the block in progress are still to be fetched.
     fetching: bool,
     /// The block in progress ends with what waits for an empty window.
-    draining: bool,
-    misses: Misses,
+    pub(super) draining: bool,
+    pub(super) misses: Misses,
+    /// Under total store order.
+    pub(super) relaxed: Option<Relaxed>,
     pub(super) walks: Walks,
 }
 
@@ -66,6 +71,7 @@ impl OutOfOrder {
             fetching: false,
             draining: false,
             misses: Misses::new(spec.mshrs),
+            relaxed: (core.consistency == Consistency::Tso).then(Relaxed::new),
             walks: Walks::new(translation.map_or(0, |translation| translation.walkers)),
         }
     }
@@ -101,6 +107,11 @@ impl OutOfOrder {
     /// others a transfer of data tells beforehand.
     pub(super) fn awaits_answers_alone(&self) -> bool {
         self.misses.under_way().iter().any(|miss| matches!(miss.transaction, Transaction::BusUpgr | Transaction::BusUpd))
+    }
+
+    /// Whether all that is left of the block in progress is what waits for an empty window, and has not begun yet.
+    fn is_at_end_of_block(&self) -> bool {
+        self.draining && self.position.is_empty() && !self.fetching && !self.relaxed.as_ref().is_some_and(Relaxed::is_loading)
     }
 
     /// The next lookup, which is being made if it is before cycle `limit`.
@@ -141,7 +152,9 @@ impl Core {
                     if let Some(pause) = self.run_window(own, &program, shared, limit, &mut slice) {
                         return pause;
                     }
-                    if let Then::Synchronise(request) = self.then {
+                    if let Then::Synchronise(request) = self.then
+                        && !own.relaxed.as_mut().is_some_and(Relaxed::has_looked)
+                    {
                         let line = program.code.sites[request.site as usize].line;
                         self.account.synchronise(line, self.costs.atomic, request.has_place());
                     }
@@ -173,10 +186,22 @@ impl Core {
             if let Some(pause) = self.dispatch(own, program, shared, slice) {
                 return Some(pause);
             }
+            if own.is_at_end_of_block() && own.window.is_idle() {
+                match self.pass_buffer(own) {
+                    Passed::Waits => {}
+                    Passed::GoesOn => continue,
+                    Passed::Leaves => return None,
+                }
+            }
             match own.next_lookup(limit) {
                 Some((cycle, _)) if cycle >= limit => return Some(Pause::Until(cycle)),
                 Some((cycle, Lookup::Fetch)) => {
                     if let Some(pause) = self.fetch_out_of_order(own, cycle, shared) {
+                        return Some(pause);
+                    }
+                }
+                Some((cycle, Lookup::Synchronise)) => {
+                    if let Some(pause) = self.look_up_relaxed(own, cycle, shared) {
                         return Some(pause);
                     }
                 }
@@ -185,7 +210,7 @@ impl Core {
                         return Some(pause);
                     }
                 }
-                None if own.draining && own.position.is_empty() && own.window.is_empty() && !own.fetching => {
+                None if own.is_at_end_of_block() && own.window.is_empty() => {
                     self.cycle = own.window.drain(self.line_of_block());
                     self.next = self.end;
                     own.draining = false;
@@ -206,12 +231,16 @@ impl Core {
                 if own.draining {
                     return None;
                 }
-                // With misses under way the window fills up, and stops by itself.
-                if *slice == 0 && own.misses.is_empty() && own.window.next_lookup().is_none() {
-                    return Some(Pause::At(own.window.cycle()));
+                if *slice == 0 {
+                    match own.window.next_lookup() {
+                        Some((cycle, _)) => return Some(Pause::Until(cycle)),
+                        None if own.misses.is_empty() => return Some(Pause::At(own.window.cycle())),
+                        // With misses under way the window fills up, and stops by itself.
+                        None => {}
+                    }
                 }
                 *slice = slice.saturating_sub(1);
-                if !self.enter_block(program, shared) {
+                if !self.enter_block_relaxed(own, program, shared) {
                     return Some(Pause::Interrupted);
                 }
                 own.position = program.operations.block(self.block);
@@ -302,7 +331,7 @@ impl Core {
                 (lookup, own.window.address(lookup))
             }
             Lookup::Walk(walker) => (lookup, self.walk_address(own, walker)),
-            Lookup::Load(_) | Lookup::Store(_) | Lookup::Fetch => (lookup, own.window.address(lookup)),
+            Lookup::Load(_) | Lookup::Store(_) | Lookup::Synchronise | Lookup::Fetch => (lookup, own.window.address(lookup)),
         };
         let caches = self.caches.as_mut()?;
         let line = caches.line(address);
@@ -320,7 +349,7 @@ impl Core {
             return self.foresee_in_window(own, access, None, cycle, shared);
         }
         if !self.watched && caches.touch(line, write) {
-            self.found(own, lookup, cycle, 0);
+            self.found(own, lookup, cycle, 0, shared);
             return self.foresee_in_window(own, access, Some(Found::Hit(0)), cycle, shared);
         }
         if own.misses.n_free() == 0 && !caches.is_permitted(line, write) {
@@ -336,7 +365,7 @@ impl Core {
         };
         match found {
             Ok(Found::Hit(depth)) => {
-                self.found(own, lookup, cycle, depth);
+                self.found(own, lookup, cycle, depth, shared);
                 let foreseen = self.foresee_in_window(own, access, Some(Found::Hit(depth)), cycle, shared);
                 if self.caches.as_ref().is_some_and(PrivateCaches::is_leaving) {
                     return Some(Pause::Leave { cycle: cycle + own.window.all_lookups() });
@@ -379,7 +408,10 @@ impl Core {
 
     /// A lookup at a cycle hit, in the level at a depth.
     #[inline]
-    fn found(&mut self, own: &mut OutOfOrder, lookup: Lookup, cycle: u64, depth: usize) {
+    fn found(&mut self, own: &mut OutOfOrder, lookup: Lookup, cycle: u64, depth: usize, shared: &mut Shared) {
+        if let Some(relaxed) = &mut own.relaxed {
+            relaxed.bind(lookup, &mut shared.memory);
+        }
         match lookup {
             Lookup::Walk(walker) => self.walk_on(own, walker, cycle + own.window.answer(depth)),
             _ => own.window.hit(lookup, cycle, depth),
@@ -419,7 +451,13 @@ impl Core {
                 }
                 Lookup::Store(_) if !write => own.window.look_again(waiter, cycle),
                 Lookup::Walk(walker) => self.walk_on(own, walker, cycle),
-                _ => own.window.arrived(waiter, cycle, &timeline),
+                Lookup::Synchronise => self.arrived_relaxed(own, cycle, &timeline, shared),
+                _ => {
+                    if let Some(relaxed) = &mut own.relaxed {
+                        relaxed.bind(waiter, &mut shared.memory);
+                    }
+                    own.window.arrived(waiter, cycle, &timeline);
+                }
             }
         }
         own.unblock(cycle);

@@ -220,27 +220,36 @@ impl Core {
         if self.buffer().n_values == 0 {
             return self.enter_block(program, shared);
         }
+        let values: Vec<Request> = self.buffer().stores.iter().filter_map(|store| store.value).collect();
+        let (goes_on, overwritten) = self.enter_block_behind(&values, program, shared);
+        let buffer = self.buffer();
+        for store in buffer.stores.iter_mut().filter(|store| overwritten.contains(&store.address)) {
+            buffer.n_values -= usize::from(store.value.take().is_some());
+        }
+        goes_on
+    }
+
+    /// Interprets the next block, for a thread that sees the values of its stores that are yet to be performed, oldest first. Returns
+    /// whether the program can go on, and the addresses of those that a plain store of the thread came behind: that is what stays.
+    pub(super) fn enter_block_behind(&mut self, values: &[Request], program: &Loaded, shared: &mut Shared) -> (bool, Vec<Address>) {
         let mut own: Vec<(Request, u64)> = Vec::new();
-        for request in self.buffer().stores.iter().filter_map(|store| store.value).collect::<Vec<Request>>() {
+        for &request in values {
             let before = own.iter().find(|(other, _)| other.address == request.address).map(|&(_, before)| before);
             own.retain(|(other, _)| other.address != request.address);
             own.push((request, before.unwrap_or_else(|| shared.memory.load(request.element, request.address))));
             shared.memory.store(request.element, request.address, canonical(request.element, request.operand));
         }
         let goes_on = self.enter_block(program, shared);
+        let mut overwritten = Vec::new();
         for (request, before) in own {
             let (element, address) = (request.element, request.address);
             if shared.memory.load(element, address) == canonical(element, request.operand) {
                 shared.memory.store(element, address, before);
-                continue;
-            }
-            // A plain store of the thread came behind it: that is what stays.
-            let buffer = self.buffer();
-            for store in buffer.stores.iter_mut().filter(|store| store.address == address) {
-                buffer.n_values -= usize::from(store.value.take().is_some());
+            } else {
+                overwritten.push(address);
             }
         }
-        goes_on
+        (goes_on, overwritten)
     }
 
     fn finish_block_buffered(&mut self, program: &Loaded, shared: &mut Shared, limit: u64) -> Option<Pause> {

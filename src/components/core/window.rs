@@ -164,7 +164,9 @@ impl Window {
     pub fn resume(&mut self, cycle: u64) {
         self.dispatch = Pace::from(cycle);
         self.commit = Pace::from(cycle);
-        self.pending.last_left = cycle;
+        if self.pending.is_empty() {
+            self.pending.last_left = cycle;
+        }
     }
 
     /// The first cycle at which there is room for an operation; `None` where that is not known.
@@ -389,7 +391,7 @@ impl Window {
     /// The address that is looked up; that of a walker's load is the walker's business.
     pub fn address(&self, lookup: Lookup) -> Address {
         match lookup {
-            Lookup::Fetch | Lookup::Walk(_) => 0,
+            Lookup::Fetch | Lookup::Synchronise | Lookup::Walk(_) => 0,
             Lookup::Load(id) | Lookup::Address(id) => self.entries.of(id).address,
             Lookup::Store(number) => self.pending.get(number).address,
         }
@@ -408,7 +410,7 @@ impl Window {
     /// The source line of what is looked up.
     pub fn line(&self, lookup: Lookup) -> u32 {
         match lookup {
-            Lookup::Fetch | Lookup::Walk(_) => 0,
+            Lookup::Fetch | Lookup::Synchronise | Lookup::Walk(_) => 0,
             Lookup::Load(id) | Lookup::Address(id) => self.entries.of(id).line,
             Lookup::Store(number) => self.pending.get(number).line,
         }
@@ -419,7 +421,7 @@ impl Window {
         match lookup {
             Lookup::Load(id) | Lookup::Address(id) => Some(self.entries.of(id).instruction),
             Lookup::Store(number) => Some(self.pending.get(number).instruction),
-            Lookup::Walk(_) | Lookup::Fetch => None,
+            Lookup::Walk(_) | Lookup::Synchronise | Lookup::Fetch => None,
         }
     }
 
@@ -434,7 +436,7 @@ impl Window {
             }
             // The pipelined write port takes the next store a cycle later.
             Lookup::Store(number) => self.perform(number, cycle + 1 + self.reach[depth] - self.reach[0], None),
-            Lookup::Address(_) | Lookup::Walk(_) | Lookup::Fetch => {}
+            Lookup::Address(_) | Lookup::Walk(_) | Lookup::Synchronise | Lookup::Fetch => {}
         }
     }
 
@@ -483,18 +485,51 @@ impl Window {
                 self.settle(id, cycle);
             }
             Lookup::Store(number) => self.perform(number, cycle, Some(timeline)),
-            Lookup::Address(_) | Lookup::Walk(_) | Lookup::Fetch => {}
+            Lookup::Address(_) | Lookup::Walk(_) | Lookup::Synchronise | Lookup::Fetch => {}
         }
     }
 
     /// The cache has a store at a cycle. Stores leave the buffer in order, and others can be committed.
     fn perform(&mut self, number: u64, cycle: u64, timeline: Option<&Timeline>) {
         self.pending.perform(number, cycle, timeline, |left| self.buffer.release(left));
+        self.look_up_oldest();
         self.commit();
     }
 
+    /// A synchronising store is looked up when it is the oldest: no store before it is to be performed after it.
+    fn look_up_oldest(&mut self) {
+        if let Some((number, cycle)) = self.pending.next_synchronising() {
+            self.lookups.push(cycle, Lookup::Store(number));
+        }
+    }
+
+    /// Whether it is known when there is a place in the store buffer.
+    pub fn has_buffer_room(&self) -> bool {
+        self.buffer.next() != UNKNOWN
+    }
+
+    /// A synchronising store of a source line, with nothing in the window, goes into the store buffer as soon from a cycle on as there is
+    /// a place. Returns its number among stores, and that cycle.
+    pub fn buffer_store(&mut self, address: Address, instruction: u32, line: u32, from: u64) -> (u64, u64) {
+        let cycle = from.max(self.buffer.next());
+        self.wait_for_stores(line, from, cycle);
+        let number = self.stores.take();
+        self.stores.release(cycle);
+        self.buffer.take();
+        self.pending.push(Store::synchronising(address, instruction, line, cycle));
+        self.look_up_oldest();
+        (number, cycle)
+    }
+
+    /// Whether a synchronising load takes its value from a store that waits.
+    pub fn forwards(&mut self, address: Address) -> bool {
+        let forwards = self.pending.youngest(address).is_some();
+        self.account.forwarded += u64::from(forwards);
+        forwards
+    }
+
     /// Whether nothing is in the window.
-    fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.window.oldest() == self.window.newest()
     }
 

@@ -102,15 +102,32 @@ impl Window {
     /// The cycle at which the window came to be empty; what was left to wait for was the last store, then instructions, for which a source
     /// line waits.
     pub fn drain(&mut self, line: u32) -> u64 {
+        let last = self.entries.of(self.window.newest().wrapping_sub(1)).line;
         let (before, cycle) = (self.commit.cycle, self.commit.cycle.max(self.pending.last_left));
+        self.wait_for_stores(last, before, cycle);
+        self.supplied(line, cycle)
+    }
+
+    /// The cycle at which every operation of the window was committed, and the front end, for which a source line waits, had its
+    /// instructions; stores may wait in their buffer.
+    pub fn committed(&mut self, line: u32) -> u64 {
+        self.supplied(line, self.commit.cycle)
+    }
+
+    /// From one cycle to another the last store that left its buffer was waited for, at a source line where it was no synchronising one.
+    pub(super) fn wait_for_stores(&mut self, line: u32, before: u64, cycle: u64) {
         if cycle > before {
-            let line = self.entries.of(self.window.newest().wrapping_sub(1)).line;
+            let line = self.pending.last_synchronising.unwrap_or(line);
             let (begin, end) = (self.clock.edge(before), self.clock.edge(cycle));
             let stack = &mut self.account.waited[line as usize];
             let known = self.pending.last_timeline.as_ref().map_or(Time::ZERO, |timeline| timeline.overlap(begin, end, stack));
             stack.add(Owner::L1d, (end - begin).saturating_sub(known));
             self.account.waited_cycles += cycle - before;
         }
+    }
+
+    /// From a cycle on with nothing in the window, instructions were waited for: until when.
+    fn supplied(&mut self, line: u32, cycle: u64) -> u64 {
         let (mut at, until) = (cycle, cycle.max(self.supply.until()));
         for late in self.supply.take_next() {
             at += self.account.late(line as usize, &late, (cycle, until), self.clock);

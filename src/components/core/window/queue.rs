@@ -13,6 +13,8 @@ pub enum Lookup {
     Load(u64),
     /// A store of the store buffer: its number among stores.
     Store(u64),
+    /// The synchronising load that the empty window waits for, under total store order.
+    Synchronise,
     /// Instructions that are to be dispatched next.
     Fetch,
 }

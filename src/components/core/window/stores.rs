@@ -20,12 +20,30 @@ pub(super) struct Store {
     pub ready: u64,
     /// Cycle at which the cache has it.
     performed: u64,
+    /// It is looked up when it is the oldest, and has not been yet.
+    waits_for_older: bool,
+    is_synchronising: bool,
 }
 
 impl Store {
     /// A store whose address and data are not there yet.
     pub fn new(address: Address, instruction: u32, line: u32, id: u64) -> Store {
-        Store { address, instruction, line, id, ready: UNKNOWN, performed: UNKNOWN }
+        Store {
+            address,
+            instruction,
+            line,
+            id,
+            ready: UNKNOWN,
+            performed: UNKNOWN,
+            waits_for_older: false,
+            is_synchronising: false,
+        }
+    }
+
+    /// A synchronising store that has a place in the buffer from a cycle on.
+    pub fn synchronising(address: Address, instruction: u32, line: u32, cycle: u64) -> Store {
+        let store = Store::new(address, instruction, line, 0);
+        Store { ready: cycle, waits_for_older: true, is_synchronising: true, ..store }
     }
 }
 
@@ -48,6 +66,8 @@ pub(super) struct Stores {
     /// Cycle at which the last store left the buffer, and its timeline, where it missed.
     pub last_left: u64,
     pub last_timeline: Option<Box<Timeline>>,
+    /// Its source line, where it was a synchronising one.
+    pub last_synchronising: Option<u32>,
 }
 
 impl Stores {
@@ -59,6 +79,7 @@ impl Stores {
             filter: Box::new([0; BUCKETS]),
             last_left: 0,
             last_timeline: None,
+            last_synchronising: None,
         }
     }
 
@@ -99,6 +120,13 @@ impl Stores {
         self.pending[(number - self.first) as usize].ready = cycle;
     }
 
+    /// The oldest store, where it is a synchronising one that has waited for that: its number, and the cycle of its lookup.
+    pub fn next_synchronising(&mut self) -> Option<(u64, u64)> {
+        let store = self.pending.front_mut().filter(|store| store.waits_for_older)?;
+        store.waits_for_older = false;
+        Some((self.first, store.ready.max(self.last_left)))
+    }
+
     /// The cache has a store at a cycle. Stores leave in order: `left` is told the cycle of each that does.
     pub fn perform(&mut self, number: u64, cycle: u64, timeline: Option<&Timeline>, mut left: impl FnMut(u64)) {
         let index = (number - self.first) as usize;
@@ -110,6 +138,7 @@ impl Stores {
             self.last_left = self.last_left.max(store.performed);
             left(self.last_left);
             self.filter[bucket(store.address)] -= 1;
+            self.last_synchronising = store.is_synchronising.then_some(store.line);
             self.first += 1;
             self.pending.pop_front();
             self.last_timeline = self.timelines.pop_front().flatten();

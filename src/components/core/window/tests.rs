@@ -209,3 +209,36 @@ fn stores_leave_in_order_and_a_full_buffer_stops_their_commit() {
     hit_all(&mut window);
     assert_eq!(window.drain(1), 91);
 }
+
+#[test]
+fn a_synchronising_store_is_looked_up_when_it_is_the_oldest() {
+    let mut window = window(&OutOfOrderSpec { store_buffer: 2, ..spec(4, 64) });
+    dispatch(&mut window, &store(2), 0, true);
+    // The plain store is committed in cycle 2; the synchronising one comes into the buffer behind it and waits.
+    let from = window.committed(1) + 2;
+    assert_eq!((from, window.buffer_store(64, 0, 1, from)), (4, (1, 4)));
+    assert!(window.forwards(64) && !window.forwards(128));
+    assert!(!window.has_buffer_room());
+    assert_eq!(window.next_lookup(), Some((2, Lookup::Store(0))));
+    window.take_lookup();
+    assert_eq!(window.next_lookup(), None);
+    window.arrived(Lookup::Store(0), 50, &Timeline::default());
+    assert_eq!(window.next_lookup(), Some((50, Lookup::Store(1))), "as soon as the one before it was performed");
+    assert!(window.has_buffer_room() && !window.is_empty());
+    hit_all(&mut window);
+    assert!(window.is_empty() && !window.forwards(64));
+    assert_eq!(window.drain(1), 51);
+}
+
+#[test]
+fn a_synchronising_store_waits_for_a_place_in_the_buffer() {
+    let mut window = window(&OutOfOrderSpec { store_buffer: 1, ..spec(4, 64) });
+    window.resume(10);
+    assert_eq!(window.buffer_store(0, 0, 1, 10), (0, 10));
+    window.resume(10);
+    assert!(!window.has_buffer_room());
+    window.take_lookup();
+    window.arrived(Lookup::Store(0), 30, &Timeline::default());
+    assert_eq!(window.buffer_store(64, 0, 2, 12), (1, 30));
+    assert_eq!(window.account().waited[1].total(), Time(18_000), "from 12 to 30, for the first store's source line");
+}
