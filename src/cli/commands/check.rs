@@ -27,7 +27,7 @@ use crate::program::tree::{Program, ReduceOperator, Type};
 /// What programs are lowered for and parts are put into where no machine is named.
 const USUAL_MACHINE: &str = "uma-bus-4";
 /// As many states of a protocol are explored at most: more take more memory than most computers have.
-const MOST_STATES: i64 = 4_000_000;
+const MOST_STATES: i64 = 200_000_000;
 /// Runs of a litmus test on this computer at most.
 const MOST_RUNS: i64 = 100_000_000;
 /// The name under which a part that is checked is known.
@@ -100,7 +100,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MOST_LINES as i64))]
     misses: u8,
 
-    /// End an exploration at so many states; a million take up to 600 MB [default: 1000000]
+    /// End an exploration at so many states; a million take up to 700 MB, many millions less each [default: 1000000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_STATES))]
     states: Option<u32>,
 
