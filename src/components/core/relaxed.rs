@@ -23,6 +23,7 @@ use super::{Core, Loaded, Stage, Then};
 use crate::base::address::Address;
 use crate::coherence::order::Command;
 use crate::components::hierarchy::{Lookup as Found, PrivateCaches};
+use crate::components::message::WORD_BYTES;
 use crate::components::owner::{Owner, Stack, Timeline};
 use crate::components::shared::Shared;
 use crate::components::trace::Kind;
@@ -181,7 +182,7 @@ impl Core {
             return None;
         }
         let source_line = self.source_line_of(Some(request));
-        match self.look_into_caches((request.address, source_line), false, cycle, shared)? {
+        match self.look_into_caches((request.address, WORD_BYTES as u16, source_line), false, cycle, shared)? {
             Ok(Found::Hit(depth)) => {
                 let pause = self.end_load(own, (depth, cycle + own.window.answer(depth)), None, shared);
                 let leaves = self.caches.as_ref().is_some_and(PrivateCaches::is_leaving);
