@@ -228,6 +228,11 @@ impl Core {
         self.prefetching.as_mut().is_some_and(|own| std::mem::take(&mut own.seen))
     }
 
+    /// Whether anything is to be asked for.
+    pub(super) fn has_prefetches(&self) -> bool {
+        self.prefetching.as_ref().is_some_and(|own| !own.asks.is_empty())
+    }
+
     /// Asks for what is to be asked for.
     pub(super) fn send_prefetches(&mut self, shared: &mut Shared, port: &mut Port<'_, Message>) {
         let Some(own) = &mut self.prefetching else { return };

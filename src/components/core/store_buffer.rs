@@ -54,8 +54,8 @@ enum Oldest {
     Waits,
     /// Found in the caches; it leaves at this cycle.
     Leaves { at: u64, owner: Owner },
-    /// Its line is on its way.
-    Missed,
+    /// Its line is on its way, or the permission to write it.
+    Missed(Transaction),
     /// Its line, or a place, is taken by something that has to come or leave first.
     Blocked,
 }
@@ -107,7 +107,7 @@ impl StoreBuffer {
 
     /// Whether the oldest store waits for this line.
     pub(super) fn awaits(&self, line: Line) -> bool {
-        self.oldest == Oldest::Missed && self.stores.front().is_some_and(|store| store.line == line)
+        matches!(self.oldest, Oldest::Missed(_)) && self.stores.front().is_some_and(|store| store.line == line)
     }
 
     /// Whether a store goes on by itself, whatever the core waits for.
@@ -115,8 +115,14 @@ impl StoreBuffer {
         match self.oldest {
             Oldest::Waits => !self.stores.is_empty(),
             Oldest::Leaves { .. } => self.stores.len() > 1,
-            Oldest::Missed | Oldest::Blocked => false,
+            Oldest::Missed(_) | Oldest::Blocked => false,
         }
+    }
+
+    /// Whether the oldest store waits for a transaction that is over when the other caches have answered: that is known only when it
+    /// happens. Of others a transfer of data tells beforehand.
+    pub(super) fn awaits_answers_alone(&self) -> bool {
+        matches!(self.oldest, Oldest::Missed(Transaction::BusUpgr | Transaction::BusUpd))
     }
 
     /// The cycle of the oldest store's lookup.
@@ -178,6 +184,10 @@ impl Core {
             Pause::Blocked => u64::MAX,
             _ => return pause,
         };
+        if self.has_prefetches() {
+            // What the thread asks for beforehand leaves at its own cycle, not at that of what stores ask for.
+            return Pause::Prefetch;
+        }
         match self.drain_until(until, shared, limit) {
             // A lookup before the thread's next, but too late for now.
             Some(Pause::Until(cycle)) => Pause::Until(cycle.min(until)),
@@ -457,7 +467,7 @@ impl Core {
             }
             match self.buffer().oldest {
                 Oldest::Leaves { at, owner } => self.charge_store(at, None, owner),
-                Oldest::Missed | Oldest::Blocked => return Some(self.wait_for_store(cycle, 0)),
+                Oldest::Missed(_) | Oldest::Blocked => return Some(self.wait_for_store(cycle, 0)),
                 Oldest::Waits => {}
             }
         }
@@ -536,7 +546,7 @@ impl Core {
             }
             Lookup::Stall => self.buffer().oldest = Oldest::Blocked,
             Lookup::Ask(transaction) => {
-                self.buffer().oldest = Oldest::Missed;
+                self.buffer().oldest = Oldest::Missed(transaction);
                 let cycle = cycle + self.levels.all(Kind::Write);
                 return Some(Pause::Ask { command: Command::Coherent(transaction), line, cycle });
             }
@@ -566,7 +576,8 @@ impl Core {
         let mut timeline = shared.timelines[usize::from(self.number)].end(line);
         timeline.mark(Owner::Network, edge);
         let buffer = self.buffer();
-        if next.is_some() {
+        if let Some(transaction) = next {
+            buffer.oldest = Oldest::Missed(transaction);
             buffer.earlier = Some(Box::new(timeline));
             return Ok(next);
         }
