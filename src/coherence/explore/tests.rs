@@ -71,6 +71,15 @@ fn shipped_protocols_hold_with_two_misses_under_way() {
     }
 }
 
+/// Two minutes with optimisation, and 4 GB.
+#[test]
+#[ignore = "takes long, and much memory"]
+fn mesi_holds_with_three_agents_and_two_lines() {
+    let [_, mesi, ..] = protocols();
+    let exploration = holds(&mesi, Scope { most_states: 20_000_000, ..Scope::new(3, 2) });
+    assert_eq!(exploration.states, 14_015_437);
+}
+
 /// A shipped protocol with one row changed.
 fn broken(number: usize, state: &str, event: AgentEvent, change: impl Fn(Row) -> Option<Row>) -> Protocol {
     let mut protocol = protocols()[number].clone();

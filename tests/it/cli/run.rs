@@ -146,10 +146,14 @@ fn a_program_that_cannot_end_ends_with_one_and_names_the_line() {
     here.file("zero.flynn", "# Divides by zero.\nparam n = 0\nshared x: i64 = 5\nx = x / n\nresult x\n");
     here.file("far.flynn", "# Out of range.\nparam n = 9\narray a: i64[4]\nfor i in 0..n { a[i] = i }\nresult sum(a)\n");
     here.file("endless.flynn", "# Never ends.\nshared x: i64 = 1\nwhile x > 0 { x += 1 }\nresult x\n");
-    for (file, line) in [("stuck.flynn", "3"), ("zero.flynn", "4"), ("far.flynn", "4"), ("endless.flynn", "3")] {
-        let ran = run(&here, &["uma-bus-2", file, "--limit", "1000000"]).ends_with(1);
-        assert!(ran.err.contains(&format!("{file}:{line}")), "{}", ran.err);
-        assert!(ran.out.is_empty());
+    here.file("reads.flynn", "# Only reads what it has.\narray a: i64[8]\nlet s = 0\nwhile s >= 0 { s = a[0] }\nresult sum(a)\n");
+    for machine in ["uma-bus-2", "uniprocessor-out-of-order", "uma-bus-4-tso"] {
+        let files = [("stuck.flynn", "3"), ("zero.flynn", "4"), ("far.flynn", "4"), ("endless.flynn", "3"), ("reads.flynn", "4")];
+        for (file, line) in files {
+            let ran = run(&here, &[machine, file, "--limit", "1000000"]).ends_with(1);
+            assert!(ran.err.contains(&format!("{file}:{line}")), "{machine}: {}", ran.err);
+            assert!(ran.out.is_empty());
+        }
     }
     assert!(here.names("output").is_empty(), "nothing is written for a run that did not end");
 }
