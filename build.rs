@@ -41,7 +41,8 @@ fn list(output: &str, extensions: &[&str], include: &str) {
         let inside = file.strip_prefix(&root).expect("every file is inside the package");
         // The same name on every system.
         let name = inside.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
-        writeln!(list, "    ({name:?}, {include}({:?})),", file.display().to_string()).expect("a string takes any text");
+        writeln!(list, "    ({name:?}, {include}(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{name}\"))),")
+            .expect("a string takes any text");
     }
     list.push_str("]\n");
     let directory = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo says where to write"));

@@ -16,6 +16,8 @@
 //! and this one include each other's lines by chance only.
 
 mod lines;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -115,6 +117,8 @@ pub struct Llc {
     mshrs: Vec<Option<Mshr>>,
     answers: Vec<Option<Answer>>,
     for_memory: VecDeque<Message>,
+    /// When the last of what asks memory does: what comes after it must not overtake it, for two of them may write the same line.
+    last_asks: Time,
     /// The instant for which a wake is planned.
     planned: Option<Time>,
 }
@@ -146,6 +150,7 @@ impl Llc {
             mshrs: vec![None; spec.mshrs as usize],
             answers: Vec::new(),
             for_memory: VecDeque::new(),
+            last_asks: Time::ZERO,
             side: MemorySide::new(protocol),
             unit_bytes: u64::from(unit_bytes),
             planned: None,
@@ -319,8 +324,7 @@ impl Llc {
         }
         self.mshrs[place] = Some(mshr);
         let bytes = self.spec.cache.line_bytes;
-        self.for_memory.push_back(Message::Fetch { id: place as TransactionId, agent, line, bytes, time: over });
-        self.send_to_memory(port);
+        self.ask_memory(Message::Fetch { id: place as TransactionId, agent, line, bytes, time: over }, over, port);
         true
     }
 
@@ -349,8 +353,7 @@ impl Llc {
     fn insert(&mut self, line: Line, dirty: bool, version: u64, time: Time, port: &mut Port<'_, Message>) {
         if let Some((victim, version)) = self.lines.insert(line, dirty, version) {
             let bytes = self.spec.cache.line_bytes;
-            self.for_memory.push_back(Message::Store { line: victim, bytes, version, flush: false, time });
-            self.send_to_memory(port);
+            self.ask_memory(Message::Store { line: victim, bytes, version, flush: false, time }, time, port);
         }
     }
 
@@ -379,6 +382,14 @@ impl Llc {
         for &(owner, until) in cuts {
             timelines.mark(answer.asked, owner, until);
         }
+    }
+
+    /// Asks memory at an instant, after whatever asked before.
+    fn ask_memory(&mut self, mut message: Message, time: Time, port: &mut Port<'_, Message>) {
+        message.postpone(self.last_asks);
+        self.last_asks = self.last_asks.max(time);
+        self.for_memory.push_back(message);
+        self.send_to_memory(port);
     }
 
     /// Sends what memory has places for.
