@@ -117,6 +117,16 @@ fn bytes_that_cannot_be_had_end_the_trace() {
 }
 
 proptest! {
+    #[test]
+    fn a_hexadecimal_number_is_all_the_digits_at_the_beginning(
+        digits in "[0-9a-fA-F]{0,18}",
+        behind in prop::collection::vec(any::<u8>().prop_filter("no digit", |byte| !byte.is_ascii_hexdigit()), 0..12),
+    ) {
+        let expected = u64::from_str_radix(&digits, 16).ok().filter(|_| digits.len() <= 16).map(|value| (value, digits.len()));
+        let text: Vec<u8> = digits.bytes().chain(behind).collect();
+        prop_assert_eq!(hexadecimal(&text), expected);
+    }
+
     /// Whatever the pieces: the same references, in both formats, as often as batches fill up.
     #[test]
     fn pieces_and_formats_do_not_matter(
