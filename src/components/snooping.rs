@@ -223,6 +223,10 @@ impl Snooping {
         } else if self.is_uncontested(edge, port) {
             self.arbiter.serve(request.agent);
             self.grant(request, edge, port);
+            if let &[Packet { ready, .. }] = self.transport.waiting() {
+                // What is written: its way is free when the address phase is over.
+                self.start_transfers(self.first_edge(ready), port);
+            }
             self.plan_next(edge, true, port);
         } else {
             self.plan(edge, port);

@@ -73,6 +73,9 @@ impl Deal {
     }
 
     fn refill(&mut self, core: u16, into: &mut Vec<Entry>) -> Result<(), String> {
+        if self.settings.cores == 1 {
+            return self.reader.refill(into);
+        }
         into.clear();
         let hand = &mut self.hands[usize::from(core)];
         let n = hand.kept.len().min(BATCH);
