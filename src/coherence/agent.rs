@@ -11,6 +11,8 @@
 //!
 //! Plain data and pure functions: where the lines are kept is the caller's ([`Copies`]): a cache's ways in the simulator.
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::address::Line;
 use crate::coherence::controller::{Impossible, Transaction, Transition, transition};
 use crate::coherence::protocol::{AgentAction, AgentEvent, State, Table};
@@ -26,7 +28,7 @@ pub trait Copies {
 }
 
 /// A line on its way back to memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WriteBack {
     pub line: Line,
     pub state: State,
@@ -37,7 +39,7 @@ pub struct WriteBack {
 pub const WRITE_BACK_PLACES: usize = 2;
 
 /// One core's private hierarchy as the bus sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Agent {
     write_backs: Vec<WriteBack>,
 }

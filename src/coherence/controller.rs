@@ -1,10 +1,12 @@
 //! The controller: carries out a protocol's table. A pure function of the state, the event and, where a line came, what the other
 //! agents answered; no time, no ports.
 
+use serde::{Deserialize, Serialize};
+
 use crate::coherence::protocol::{Actions, AgentAction, AgentEvent, MemoryEvent, Protocol, Row, State, Table, Vocabulary};
 
 /// What agents put on the bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Transaction {
     /// A copy to read.
     BusRd,

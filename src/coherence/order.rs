@@ -8,6 +8,8 @@
 //!
 //! Plain data, no time: the bus gives each request a stamp to arbitrate by, and decides when.
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::address::Line;
 use crate::coherence::agent::Answer;
 use crate::coherence::controller::Transaction;
@@ -16,7 +18,7 @@ use crate::coherence::controller::Transaction;
 pub type AgentNumber = u16;
 
 /// What an agent asks the bus for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Command {
     /// Seen by every agent.
     Coherent(Transaction),
@@ -27,7 +29,7 @@ pub enum Command {
 }
 
 /// A request that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Request {
     pub agent: AgentNumber,
     pub command: Command,
@@ -45,7 +47,7 @@ impl Request {
 }
 
 /// A transaction under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UnderWay {
     pub request: Request,
     /// Whether another agent has a copy.
@@ -60,7 +62,7 @@ pub struct UnderWay {
 pub type TransactionId = u32;
 
 /// What waits of an agent, and what is to happen to its requests that have yet to come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Agent {
     /// Accesses that wait, oldest first: of different lines.
     pub(super) accesses: Vec<Request>,
@@ -72,7 +74,7 @@ pub(super) struct Agent {
 }
 
 /// Requests and transactions of a bus.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BusOrder {
     agents: Vec<Agent>,
     under_way: Vec<Option<UnderWay>>,

@@ -11,8 +11,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A state's number in its table. The first, 0, is the state of every line that is not held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct State(pub u8);
 
 impl State {
@@ -54,7 +56,7 @@ pub trait Vocabulary: Copy + Sized + 'static {
 macro_rules! vocabulary {
     ($(#[$documentation:meta])* $type:ident { $($(#[$variant_documentation:meta])* $variant:ident = $name:literal,)* }) => {
         $(#[$documentation])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[repr(u8)]
         pub enum $type { $($(#[$variant_documentation])* $variant,)* }
 

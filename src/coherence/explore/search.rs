@@ -3,7 +3,7 @@
 //! Of a state that has been found a hash of 128 bits is kept (hash compaction: Wolper and Leroy, "Reliable hashing without collision
 //! detection", CAV 1993; Stern and Dill, "Improved probabilistic verification by hash compaction", CHARME 1995). Two of n states share
 //! theirs with a probability of n^2 / 2^129: of a hundred million, less than one in 10^22. The worlds themselves are kept of two levels
-//! of the search only.
+//! of the search only, each in some tens of bytes.
 
 use rustc_hash::FxHashMap;
 use twox_hash::XxHash3_128;
@@ -18,7 +18,43 @@ use crate::coherence::protocol::Protocol;
 #[derive(Clone, Copy, Debug)]
 struct Reached {
     from: u32,
-    step: Step,
+    /// The step: its kind, and up to three small numbers.
+    step: [u8; 4],
+}
+
+impl Reached {
+    fn new(from: u32, step: Step) -> Reached {
+        let mut bytes = [0; 4];
+        postcard::to_slice(&step, &mut bytes).expect("a step has four bytes at most");
+        Reached { from, step: bytes }
+    }
+
+    fn step(self) -> Step {
+        postcard::from_bytes(&self.step).expect("a step was put there")
+    }
+}
+
+/// Worlds that wait to be expanded, in their order.
+#[derive(Clone, Debug, Default)]
+struct Worlds {
+    /// Of all of them, one after the other.
+    bytes: Vec<u8>,
+}
+
+impl Worlds {
+    fn push(&mut self, world: &World) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.bytes = postcard::to_extend(world, bytes).expect("all of a world has a form in bytes");
+    }
+
+    fn iter(&self) -> impl Iterator<Item = World> {
+        let mut left = &self.bytes[..];
+        std::iter::from_fn(move || {
+            let (world, behind) = (!left.is_empty()).then(|| postcard::take_from_bytes(left).expect("a world was put there"))?;
+            left = behind;
+            Some(world)
+        })
+    }
 }
 
 /// What a search found wrong: the steps that lead there, the last one included.
@@ -34,8 +70,8 @@ pub(super) struct Search<'a> {
     protocol: &'a Protocol,
     scope: Scope,
     encoder: Encoder,
-    /// By the hash of its encoding.
-    numbers: FxHashMap<u128, u32>,
+    /// By the hash of its encoding. (Halves are aligned closer than a whole.)
+    numbers: FxHashMap<(u64, u64), u32>,
     reached: Vec<Reached>,
     /// For each state in order of its number: the states that its responses lead to, one after the other.
     responses: Vec<u32>,
@@ -76,19 +112,20 @@ impl<'a> Search<'a> {
 
     /// Searches until something is wrong, everything is known, or there are more states than allowed.
     pub fn run(&mut self) -> Result<(), Found> {
-        let mut level = vec![World::new(self.scope.agents, self.scope.lines)];
-        self.number(&level[0], Reached { from: 0, step: Step::Data { line: 0 } });
-        let mut next = Vec::new();
+        let (mut level, mut next) = (Worlds::default(), Worlds::default());
+        let first = World::new(self.scope.agents, self.scope.lines);
+        self.number(&first, Reached::new(0, Step::Data { line: 0 }));
+        level.push(&first);
         let mut state = 0;
-        while !level.is_empty() {
-            for world in &level {
-                self.expand(world, state, &mut next)?;
+        while !level.bytes.is_empty() {
+            for world in level.iter() {
+                self.expand(&world, state, &mut next)?;
                 if self.cut_short {
                     return Ok(());
                 }
                 state += 1;
             }
-            level.clear();
+            level.bytes.clear();
             std::mem::swap(&mut level, &mut next);
         }
         match self.restless() {
@@ -101,7 +138,7 @@ impl<'a> Search<'a> {
     fn number(&mut self, world: &World, reached: Reached) -> (u32, bool) {
         let hash = XxHash3_128::oneshot(self.encoder.encode(world));
         let next = self.reached.len() as u32;
-        let number = *self.numbers.entry(hash).or_insert(next);
+        let number = *self.numbers.entry((hash as u64, (hash >> 64) as u64)).or_insert(next);
         if number == next {
             self.reached.push(reached);
         }
@@ -109,7 +146,7 @@ impl<'a> Search<'a> {
     }
 
     /// Makes every step from a state.
-    fn expand(&mut self, world: &World, state: u32, next: &mut Vec<World>) -> Result<(), Found> {
+    fn expand(&mut self, world: &World, state: u32, next: &mut Worlds) -> Result<(), Found> {
         let mut steps = std::mem::take(&mut self.possible);
         steps.clear();
         world.each_step(self.protocol, self.scope.misses, |step| steps.push(step));
@@ -131,9 +168,9 @@ impl<'a> Search<'a> {
                 steps.push(step);
                 return Err(Found { steps, wrong });
             }
-            let (number, is_new) = self.number(&after, Reached { from: state, step });
+            let (number, is_new) = self.number(&after, Reached::new(state, step));
             if is_new {
-                next.push(after);
+                next.push(&after);
             }
             if step.is_response() {
                 self.responses.push(number);
@@ -153,9 +190,9 @@ impl<'a> Search<'a> {
         let mut steps = Vec::new();
         let mut state = state;
         while state != 0 {
-            let Reached { from, step } = self.reached[state as usize];
-            steps.push(step);
-            state = from;
+            let reached = self.reached[state as usize];
+            steps.push(reached.step());
+            state = reached.from;
         }
         steps.reverse();
         steps

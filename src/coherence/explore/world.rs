@@ -12,6 +12,8 @@
 //! got what was sent to it before for that line, takes a word after its writer has written it, and memory takes and sends a line in the
 //! order of the bus. An agent may have an access waiting for each line, as a core with several misses under way has. Data are one bit: whether a copy is the newest version of its line.
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::address::Line;
 use crate::coherence::agent::{Access, Agent, Answer, Copies};
 use crate::coherence::controller::{Impossible, MemoryImpossible, Transaction, Transition, memory_transition};
@@ -29,7 +31,7 @@ pub(super) const ROOM: usize = 4;
 pub(super) type Number = usize;
 
 /// Something that can happen next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Step {
     /// A core reads or writes.
     Access { agent: usize, line: usize, write: bool },
@@ -68,7 +70,7 @@ impl Step {
 }
 
 /// One line of an agent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Held {
     pub state: State,
     pub version: u64,
@@ -81,14 +83,14 @@ pub(super) struct Held {
 }
 
 /// What ends the wait of an agent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Completion {
     pub transaction: Transaction,
     pub shared: bool,
     pub version: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct AgentWorld {
     pub agent: Agent,
     pub held: [Held; ROOM],
@@ -97,14 +99,14 @@ pub(super) struct AgentWorld {
 }
 
 /// A transaction under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct UnderWay {
     pub id: TransactionId,
     /// Bit `a`: agent `a` has yet to see it.
     pub unseen: u8,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct LineWorld {
     /// The version that was written last.
     pub newest: u64,
@@ -116,12 +118,13 @@ pub(super) struct LineWorld {
 }
 
 /// All that determines what can happen from now on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct World {
     pub agents: Vec<AgentWorld>,
     pub lines: Vec<LineWorld>,
     pub order: BusOrder,
     /// The access that took effect last; whoever wants to know takes it out.
+    #[serde(skip)]
     pub performed: Option<Performed>,
     /// Whether an access may take effect on an old version: for those who look at values instead.
     pub lenient: bool,
