@@ -53,6 +53,12 @@ impl Transaction {
         }
     }
 
+    /// Whether it is over when the other agents have answered: that is known only when it happens. Of others a transfer of data tells
+    /// beforehand.
+    pub fn ends_unannounced(self) -> bool {
+        matches!(self, Transaction::BusUpgr | Transaction::BusUpd)
+    }
+
     /// As a person names it.
     pub fn name(self) -> &'static str {
         match self {

@@ -436,8 +436,8 @@ impl Core {
     /// Goes on as far as nothing can reach the core that it has not seen.
     fn go(&mut self, port: &mut Port<'_, Message>) {
         while self.is_runnable() {
-            let unannounced = self.out_of_order.as_ref().is_some_and(|own| own.awaits_answers_alone())
-                || self.buffer.as_ref().is_some_and(|buffer| buffer.awaits_answers_alone());
+            let unannounced = self.out_of_order.as_ref().is_some_and(|own| own.ends_unannounced())
+                || self.buffer.as_ref().is_some_and(|buffer| buffer.ends_unannounced());
             let limit = match if unannounced { port.near_horizon() } else { port.horizon() } {
                 Time::NEVER => u64::MAX,
                 horizon => self.clock.cycle_at_or_after(horizon),

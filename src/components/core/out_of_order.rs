@@ -103,10 +103,9 @@ impl OutOfOrder {
         self.misses.under_way().iter().any(|miss| miss.line == line)
     }
 
-    /// Whether it waits for a transaction that is over when the other caches have answered: that is known only when it happens. Of
-    /// others a transfer of data tells beforehand.
-    pub(super) fn awaits_answers_alone(&self) -> bool {
-        self.misses.under_way().iter().any(|miss| matches!(miss.transaction, Transaction::BusUpgr | Transaction::BusUpd))
+    /// Whether anything that it waits for [ends unannounced](Transaction::ends_unannounced).
+    pub(super) fn ends_unannounced(&self) -> bool {
+        self.misses.under_way().iter().any(|miss| miss.transaction.ends_unannounced())
     }
 
     /// Whether all that is left of the block in progress is what waits for an empty window, and has not begun yet.

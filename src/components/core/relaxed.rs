@@ -21,6 +21,7 @@ use super::run::Pause;
 use super::window::Lookup;
 use super::{Core, Loaded, Stage, Then};
 use crate::base::address::Address;
+use crate::base::time::Time;
 use crate::coherence::order::Command;
 use crate::components::hierarchy::{Lookup as Found, PrivateCaches};
 use crate::components::message::WORD_BYTES;
@@ -264,7 +265,7 @@ impl Core {
             let (begin, end) = (self.clock.edge(at), self.clock.edge(until));
             self.account.stall(line, until - at, |into| {
                 let mut stack = Stack::default();
-                let known = timeline.map_or(crate::base::time::Time::ZERO, |way| way.overlap(begin, end, &mut stack));
+                let known = timeline.map_or(Time::ZERO, |way| way.overlap(begin, end, &mut stack));
                 stack.add(Owner::Queue, (end - begin).saturating_sub(known));
                 into.merge(&stack);
             });

@@ -21,7 +21,7 @@ use crate::base::address::{Address, Line};
 use crate::base::time::Time;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::Command;
-use crate::components::hierarchy::Lookup;
+use crate::components::hierarchy::{Broken, Lookup};
 use crate::components::owner::{Owner, Stack, Timeline};
 use crate::components::shared::Shared;
 use crate::components::trace::Kind;
@@ -119,10 +119,9 @@ impl StoreBuffer {
         }
     }
 
-    /// Whether the oldest store waits for a transaction that is over when the other caches have answered: that is known only when it
-    /// happens. Of others a transfer of data tells beforehand.
-    pub(super) fn awaits_answers_alone(&self) -> bool {
-        matches!(self.oldest, Oldest::Missed(Transaction::BusUpgr | Transaction::BusUpd))
+    /// Whether what the oldest store waits for [ends unannounced](Transaction::ends_unannounced).
+    pub(super) fn ends_unannounced(&self) -> bool {
+        matches!(self.oldest, Oldest::Missed(transaction) if transaction.ends_unannounced())
     }
 
     /// The cycle of the oldest store's lookup.
@@ -568,7 +567,7 @@ impl Core {
         (transaction, line, is_shared, version): (Transaction, Line, bool, u64),
         time: Time,
         shared: &mut Shared,
-    ) -> Result<Option<Transaction>, crate::components::hierarchy::Broken> {
+    ) -> Result<Option<Transaction>, Broken> {
         let Some(caches) = &mut self.caches else { return Ok(None) };
         let mut observer = shared.observe(self.number, time, NO_ACCESS);
         let next = caches.complete(line, transaction, is_shared, version, &mut observer)?;
