@@ -327,9 +327,9 @@ impl Core {
                 self.cycle = at;
             } else if let Some(covered) = self.buffer().covers(address, bytes) {
                 if !covered {
-                    // Of references in a trace: a part of what is wanted is in the buffer, so the load comes behind it.
+                    // Of references in a trace: a part of what is wanted is in the buffer, so the load waits until that has left.
                     self.cycle = at.wrapping_sub(paid);
-                    if let Some(pause) = self.drain(shared, limit) {
+                    if let Some(pause) = self.wait_for_oldest(shared, limit) {
                         return Some(pause);
                     }
                     continue;
@@ -456,19 +456,27 @@ impl Core {
     /// The thread waits until no store is left.
     fn drain(&mut self, shared: &mut Shared, limit: u64) -> Option<Pause> {
         while self.has_buffered() {
-            let cycle = self.cycle;
-            if cycle >= limit {
-                return Some(Pause::Until(cycle));
-            }
-            let until = self.buffer().next_lookup().map_or(cycle, |lookup| lookup.max(cycle));
-            if let Some(pause) = self.drain_until(until, shared, limit) {
+            if let Some(pause) = self.wait_for_oldest(shared, limit) {
                 return Some(pause);
             }
-            match self.buffer().oldest {
-                Oldest::Leaves { at, owner } => self.charge_store(at, None, owner),
-                Oldest::Missed(_) | Oldest::Blocked => return Some(self.wait_for_store(cycle, 0)),
-                Oldest::Waits => {}
-            }
+        }
+        None
+    }
+
+    /// The thread waits until the oldest store leaves, or is looked up.
+    fn wait_for_oldest(&mut self, shared: &mut Shared, limit: u64) -> Option<Pause> {
+        let cycle = self.cycle;
+        if cycle >= limit {
+            return Some(Pause::Until(cycle));
+        }
+        let until = self.buffer().next_lookup().map_or(cycle, |lookup| lookup.max(cycle));
+        if let Some(pause) = self.drain_until(until, shared, limit) {
+            return Some(pause);
+        }
+        match self.buffer().oldest {
+            Oldest::Leaves { at, owner } => self.charge_store(at, None, owner),
+            Oldest::Missed(_) | Oldest::Blocked => return Some(self.wait_for_store(cycle, 0)),
+            Oldest::Waits => {}
         }
         None
     }

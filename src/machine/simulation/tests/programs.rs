@@ -117,7 +117,7 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
             }
             let out_of_order = window.filter(|_| !caches.is_empty());
             let store_buffer = buffer.filter(|_| out_of_order.is_none() && !caches.is_empty());
-            let consistency = if store_buffer.is_some() { Consistency::Tso } else { Consistency::Sc };
+            let consistency = if buffer.is_some() && !caches.is_empty() { Consistency::Tso } else { Consistency::Sc };
             let branches = (exclusive && out_of_order.is_none())
                 .then_some(BranchSpec { predictor: PredictorSpec::Bimodal { entries: 2 }, misprediction_cycles: 3 });
             NodeSpec {
