@@ -202,7 +202,9 @@ fn leaving_places(spec: &NodeSpec, misses: u32) -> u32 {
 }
 
 /// How soon anything that happens can reach a core that runs: it becomes a transaction, which agents see an address phase later, and on
-/// a ring a hop; or it is the word of an update, or a line that a core awaits while it goes on, which take their cycles.
+/// a ring a hop; or it is the word of an update, or a line that a core awaits while it goes on, which take their cycles. What happens at
+/// an instant can come to the interconnect as late as this: decided when the instant has settled, told a core a hop later, which asks
+/// another hop later.
 fn lookahead(spec: &NodeSpec) -> Time {
     match &spec.interconnect {
         InterconnectSpec::Ideal => HOP,
@@ -210,7 +212,7 @@ fn lookahead(spec: &NodeSpec) -> Time {
             let hop = if let TransportSpec::Ring { hop_cycles, .. } = snooping.transport { hop_cycles } else { 0 };
             let word = WORD_BYTES.div_ceil(snooping.width_bytes);
             let cycles = u64::from((snooping.address_cycles + hop).min(word));
-            snooping.clock.edge(cycles).saturating_sub(SETTLE + HOP).max(HOP)
+            snooping.clock.edge(cycles).saturating_sub(SETTLE + HOP + HOP).max(HOP)
         }
     }
 }
