@@ -242,7 +242,8 @@ impl Ideal {
             }
             self.for_memory.pop_front();
             if let Some(id) = ends {
-                let time = self.begun[id as usize];
+                // Where memory had no place, that is when it had one.
+                let time = self.begun[id as usize].max(message.departure() + Time(1));
                 self.end(id, time, port);
             }
         }

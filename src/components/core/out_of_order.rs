@@ -110,7 +110,7 @@ impl OutOfOrder {
 
     /// Whether all that is left of the block in progress is what waits for an empty window, and has not begun yet.
     fn is_at_end_of_block(&self) -> bool {
-        self.draining && self.position.is_empty() && !self.fetching && !self.relaxed.as_ref().is_some_and(Relaxed::is_loading)
+        self.draining && self.position.is_empty() && !self.fetching && !self.relaxed.as_ref().is_some_and(Relaxed::is_looking)
     }
 
     /// The next lookup, which is being made if it is before cycle `limit`.

@@ -7,6 +7,8 @@
 //!                         '--------other address--> lookup, MSHR                                        performed
 //! ```
 //!
+//! Where addresses are translated, that comes first: its cycles are those of an operation of the window, walker and all.
+//!
 //! A synchronising store binds its value when the caches have its line and every store before it was performed; a load when its lookup
 //! finds the line, or when the line comes, and it looks into the buffer first. Plain stores around them have taken effect when they were
 //! interpreted and keep their pipelined lookups. A read-modify-write, a `seq_cst` store, a fence, the end of the thread, and an `await`
@@ -18,6 +20,7 @@ use std::collections::VecDeque;
 use super::misses::Miss;
 use super::out_of_order::OutOfOrder;
 use super::run::Pause;
+use super::walks::Waiter;
 use super::window::Lookup;
 use super::{Core, Loaded, Stage, Then};
 use crate::base::address::Address;
@@ -49,13 +52,17 @@ pub(super) struct Relaxed {
     /// Stores in the buffer whose values are yet to be performed, with their numbers there, oldest first.
     values: VecDeque<(u64, Request)>,
     load: Option<Load>,
+    /// The cycle from which the address of the synchronising operation at hand is looked for in the TLBs.
+    sought: Option<u64>,
+    /// The cycle from which that operation has its address.
+    placed: Option<u64>,
     /// The `await` at hand looked in vain, and is to look again when the buffer is empty.
     drains_first: bool,
 }
 
 impl Relaxed {
     pub fn new() -> Relaxed {
-        Relaxed { values: VecDeque::new(), load: None, drains_first: false }
+        Relaxed { values: VecDeque::new(), load: None, sought: None, placed: None, drains_first: false }
     }
 
     /// The cache has a store: its value takes effect, where it has one.
@@ -75,9 +82,9 @@ impl Relaxed {
         Some(canonical(store.element, store.operand))
     }
 
-    /// Whether a synchronising load is being made.
-    pub fn is_loading(&self) -> bool {
-        self.load.is_some()
+    /// Whether a synchronising load is being made, or an address sought.
+    pub fn is_looking(&self) -> bool {
+        self.load.is_some() || self.sought.is_some()
     }
 
     /// Whether the `await` at hand has looked already; from now on it has not.
@@ -132,25 +139,46 @@ impl Core {
             return Passed::Leaves;
         };
         let line = self.program.code.sites[request.site as usize].line;
-        if request.kind == SynchronisationKind::Store {
+        let is_store = request.kind == SynchronisationKind::Store;
+        let at = match relaxed.placed {
+            Some(at) => at,
+            None => {
+                let from = own.window.committed(self.line_of_block()) + self.costs.atomic;
+                self.account.synchronise(line, self.costs.atomic, !is_store);
+                if self.translator.is_some() {
+                    relaxed.sought = Some(from);
+                    own.window.look_again(Lookup::Synchronise, from);
+                    return Passed::GoesOn;
+                }
+                from
+            }
+        };
+        if is_store {
             if !own.window.has_buffer_room() {
+                relaxed.placed = Some(at);
                 return Passed::Waits;
             }
-            let at = own.window.committed(self.line_of_block()) + self.costs.atomic;
+            relaxed.placed = None;
             let block = self.program.code.blocks[self.block as usize];
             let (number, entered) = own.window.buffer_store(request.address, block.first + block.length - 1, line, at);
             relaxed.values.push_back((number, request));
-            self.account.synchronise(line, self.costs.atomic, false);
             self.program.interpreter.resume(&mut self.context, 0);
             own.window.resume(entered);
             self.leave_window(own);
             return Passed::GoesOn;
         }
-        let from = own.window.committed(self.line_of_block()) + self.costs.atomic;
-        self.account.synchronise(line, self.costs.atomic, true);
-        relaxed.load = Some(Load { request, from, looked: from });
-        own.window.look_again(Lookup::Synchronise, from);
+        relaxed.placed = None;
+        relaxed.load = Some(Load { request, from: at, looked: at });
+        own.window.look_again(Lookup::Synchronise, at);
         Passed::GoesOn
+    }
+
+    /// The synchronising operation at hand has its address at a cycle.
+    pub(super) fn translated_relaxed(&mut self, own: &mut OutOfOrder, cycle: u64) {
+        let (Some(relaxed), Then::Synchronise(request)) = (&mut own.relaxed, self.then) else { return };
+        let Some(since) = relaxed.sought.take() else { return };
+        relaxed.placed = Some(cycle);
+        self.account.translation(self.source_line_of(Some(request)), cycle - since);
     }
 
     /// What ended the block in progress has happened, or happens outside the window.
@@ -159,12 +187,25 @@ impl Core {
         own.draining = false;
     }
 
-    /// The synchronising load is looked up at a cycle.
+    /// The synchronising load is looked up at a cycle, or the address of the operation at hand in the TLBs.
     pub(super) fn look_up_relaxed(&mut self, own: &mut OutOfOrder, cycle: u64, shared: &mut Shared) -> Option<Pause> {
+        if let (Some(Relaxed { sought: Some(_), .. }), Then::Synchronise(request)) = (&own.relaxed, self.then) {
+            // As for the loads in the window: what the buffer has needs no translation.
+            if request.kind == SynchronisationKind::Store || !own.window.forwards(request.address) {
+                if let Some(there) = self.look_for(own, request.address, Waiter::Synchronise, cycle) {
+                    self.translated_relaxed(own, there);
+                }
+                return None;
+            }
+            let relaxed = own.relaxed.as_mut()?;
+            (relaxed.sought, relaxed.load) = (None, Some(Load { request, from: cycle, looked: cycle }));
+            return self.end_load(own, (0, cycle + self.costs.inner), None, shared);
+        }
         let load = own.relaxed.as_mut()?.load.as_mut()?;
         load.looked = cycle;
         let request = load.request;
-        if own.window.forwards(request.address) {
+        // Nothing has come into the buffer since the address was sought.
+        if self.translator.is_none() && own.window.forwards(request.address) {
             let until = cycle + self.costs.inner;
             return self.end_load(own, (0, until), None, shared);
         }

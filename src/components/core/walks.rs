@@ -15,11 +15,13 @@ use super::window::Lookup;
 use crate::base::address::Address;
 use crate::components::translation::Found;
 
-/// An operation that waits for a translation since a cycle.
+/// What waits for a translation.
 #[derive(Clone, Copy, Debug)]
-struct Waiter {
-    id: u64,
-    since: u64,
+pub(super) enum Waiter {
+    /// An operation in the window, since a cycle.
+    Operation { id: u64, since: u64 },
+    /// The synchronising operation that passes the store buffer.
+    Synchronise,
 }
 
 /// A walk of the page table.
@@ -72,12 +74,18 @@ impl Walks {
 impl Core {
     /// An operation's address is looked for in the TLBs at a cycle. Returns the lookup in the caches that can be made at once.
     pub(super) fn translate_in_window(&mut self, own: &mut OutOfOrder, id: u64, cycle: u64) -> Option<Lookup> {
+        let address = own.window.address(Lookup::Address(id));
+        let there = self.look_for(own, address, Waiter::Operation { id, since: cycle }, cycle)?;
+        own.window.translated(id, cycle, there)
+    }
+
+    /// An address is looked for in the TLBs at a cycle: when its translation is there. Where a walk is needed, it is waited for.
+    pub(super) fn look_for(&mut self, own: &mut OutOfOrder, address: Address, waiter: Waiter, cycle: u64) -> Option<u64> {
         let (tlbs, walks) = (&mut self.translator.as_mut()?.tlbs, &mut own.walks);
-        let page = tlbs.page(own.window.address(Lookup::Address(id)));
+        let page = tlbs.page(address);
         let found = tlbs.look_up(page);
         let there = cycle + tlbs.latency(found);
         if found == Found::Walk {
-            let waiter = Waiter { id, since: cycle };
             match walks.find(page) {
                 Some(walk) => {
                     tlbs.merge();
@@ -91,14 +99,13 @@ impl Core {
             }
             return None;
         }
-        let there = match found {
+        Some(match found {
             Found::Second if there > cycle => {
                 walks.coming.push((page, there));
                 there
             }
             _ => there.max(walks.arrives(page, cycle)),
-        };
-        own.window.translated(id, cycle, there)
+        })
     }
 
     /// The address that a walker loads from.
@@ -122,9 +129,14 @@ impl Core {
         let waiters = std::mem::take(&mut walk.waiters);
         walks.under_way[walker as usize] = None;
         walks.set_out(cycle, |lookup, cycle| own.window.look_again(lookup, cycle));
-        for Waiter { id, since } in waiters {
-            if let Some(lookup) = own.window.translated(id, since, cycle) {
-                own.window.look_again(lookup, cycle);
+        for waiter in waiters {
+            match waiter {
+                Waiter::Operation { id, since } => {
+                    if let Some(lookup) = own.window.translated(id, since, cycle) {
+                        own.window.look_again(lookup, cycle);
+                    }
+                }
+                Waiter::Synchronise => self.translated_relaxed(own, cycle),
             }
         }
     }

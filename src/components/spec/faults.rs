@@ -62,13 +62,6 @@ impl NodeSpec {
                 "add a `[node.cache.L1d]` and a protocol (\"mesi\" is a usual one), or leave the core \"sc\"",
             ));
         }
-        if self.core.consistency == Consistency::Tso && self.core.out_of_order.is_some() && self.translation.is_some() {
-            faults.push(SpecFault::new(
-                "core.consistency",
-                "synchronising operations that pass the store buffer of an out-of-order core do not translate their addresses yet",
-                "leave out `[node.tlb]`, leave the core \"sc\", or take a core that executes in order",
-            ));
-        }
         if let InterconnectSpec::Snooping(snooping) = &self.interconnect {
             snooping.faults(&mut faults);
         }

@@ -13,7 +13,7 @@ pub enum Lookup {
     Load(u64),
     /// A store of the store buffer: its number among stores.
     Store(u64),
-    /// The synchronising load that the empty window waits for, under total store order.
+    /// The synchronising operation that the empty window waits for, under total store order: its address, or the load.
     Synchronise,
     /// Instructions that are to be dispatched next.
     Fetch,

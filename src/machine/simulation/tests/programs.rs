@@ -118,14 +118,12 @@ fn spec() -> impl Strategy<Value = NodeSpec> {
             let out_of_order = window.filter(|_| !caches.is_empty());
             let store_buffer = buffer.filter(|_| out_of_order.is_none() && !caches.is_empty());
             let consistency = if buffer.is_some() && !caches.is_empty() { Consistency::Tso } else { Consistency::Sc };
-            // Refused: see the node's faults.
-            let relaxed_window = out_of_order.is_some() && consistency == Consistency::Tso;
             let branches = (exclusive && out_of_order.is_none())
                 .then_some(BranchSpec { predictor: PredictorSpec::Bimodal { entries: 2 }, misprediction_cycles: 3 });
             NodeSpec {
                 core: CoreSpec { clock: megahertz(core), costs, branches, out_of_order, consistency, store_buffer },
                 prefetcher: prefetchers.filter(|_| !caches.is_empty()),
-                translation: translation.filter(|_| !caches.is_empty() && !relaxed_window),
+                translation: translation.filter(|_| !caches.is_empty()),
                 caches,
                 interconnect,
                 llc,
