@@ -12,6 +12,7 @@ pub mod engine;
 pub mod experiment;
 #[cfg(feature = "host")]
 pub mod host;
+pub mod interconnect;
 pub mod machine;
 pub mod program;
 #[cfg(feature = "report")]

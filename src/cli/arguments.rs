@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::answer::{Failure, Outcome};
 use super::case::{OPERATION_LIMIT, RunSettings};
-use super::commands::{check, compare, completions, host_child, list, man, new, run, schema, show, tour, validate};
+use super::commands::{check, compare, completions, host_child, list, man, new, run, schema, show, topology, tour, validate};
 use super::console::Console;
 use super::help;
 use crate::experiment::record::Start;
@@ -32,6 +32,7 @@ pub enum Command {
     Run(run::Arguments),
     Compare(compare::Arguments),
     Check(check::Arguments),
+    Topology(topology::Arguments),
     Schema(schema::Arguments),
     Validate(validate::Arguments),
     Completions(completions::Arguments),
@@ -51,6 +52,7 @@ impl Command {
             Command::Run(arguments) => run::execute(arguments, console),
             Command::Compare(arguments) => compare::execute(arguments, console),
             Command::Check(arguments) => check::execute(arguments, console),
+            Command::Topology(arguments) => topology::execute(arguments, console),
             Command::Schema(arguments) => schema::execute(arguments, console),
             Command::Validate(arguments) => validate::execute(arguments, console),
             Command::Completions(arguments) => completions::execute(arguments, console),
@@ -61,11 +63,10 @@ impl Command {
 }
 
 /// Commands that are planned and what they will do.
-const PLANNED: [(&str, &str); 5] = [
+const PLANNED: [(&str, &str); 4] = [
     ("scale", "speedup over threads or over a growing machine"),
     ("explain", "the proof of the why sentence, by making one part ideal at a time"),
     ("experiment", "sweeps with expectations"),
-    ("topology", "pictures and verdicts of interconnects"),
     ("calibrate", "learning this computer from microbenchmarks"),
 ];
 

@@ -14,6 +14,7 @@
 mod bars;
 mod caches;
 mod compare;
+pub mod dot;
 mod exports;
 pub mod facts;
 mod figure;

@@ -10,5 +10,6 @@ pub mod new;
 pub mod run;
 pub mod schema;
 pub mod show;
+pub mod topology;
 pub mod tour;
 pub mod validate;

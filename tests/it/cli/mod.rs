@@ -5,6 +5,7 @@ mod check;
 mod compare;
 mod run;
 mod streams;
+mod topology;
 mod trace;
 mod validate;
 
