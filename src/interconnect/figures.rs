@@ -112,8 +112,8 @@ fn bisection(network: &Network) -> Bisection {
         halves.for_each(|set| consider((0..n).map(|node| set >> node & 1 == 1).collect()));
     } else {
         consider((0..n).map(|node| node >= n / 2).collect());
-        for stride in (1..n).filter(|stride| n % stride == 0) {
-            for length in (2..=n / stride).step_by(2).filter(|length| n / stride % length == 0) {
+        for stride in (1..n).filter(|stride| n.is_multiple_of(*stride)) {
+            for length in (2..=n / stride).step_by(2).filter(|length| (n / stride).is_multiple_of(*length)) {
                 consider((0..n).map(|node| node / stride % length >= length / 2).collect());
             }
         }

@@ -190,7 +190,7 @@ impl Compile<'_> {
         let usual = Routing::usual(self.topology).name();
         RoutingFault {
             message: format!("{} knows no way on a {}: {what}", routing.name(), self.topology.name()),
-            help: Some(format!("`routing = \"{usual}\"` is usual there")),
+            help: Some(format!("\"{usual}\" is usual there")),
         }
     }
 

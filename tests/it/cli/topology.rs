@@ -84,10 +84,10 @@ fn what_cannot_be_joined_or_routed_is_said() {
     help: `flynn topology --help` says which it belongs to
 
     error: destination-tag knows no way on a star: its channels form no stages
-    help: `routing = "shortest-path"` is usual there
+    help: "shortest-path" is usual there
 
     error: up-down knows no way on a butterfly: packets from node[8] to node[0] do not get through
-    help: `routing = "destination-tag"` is usual there
+    help: "destination-tag" is usual there
 
     error: 256 routers a group with 256 links to other groups and 256 nodes each are 65537 groups of 4295032832 nodes together, and there are 4294967295
     help: groups are one more than the links that leave a group
