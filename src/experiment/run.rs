@@ -105,7 +105,7 @@ pub fn prepare(
     plan: &Plan,
     catalogue: &Catalogue,
 ) -> Result<(Program, Code), Diagnostics> {
-    let bindings = Bindings { parameters: parameters.to_vec(), threads: plan.threads };
+    let bindings = Bindings { parameters: parameters.to_vec(), threads: plan.threads, ranks: plan.ranks };
     let program = compile(source, &bindings).map_err(|faults| blame_parameters(source, &bindings, faults))?;
     let code = lower(&program, plan, &catalogue.runtime_texts())?;
     Ok((program, code))
@@ -115,7 +115,7 @@ pub fn prepare(
 fn blame_parameters(source: &SourceText, bindings: &Bindings, mut faults: Diagnostics) -> Diagnostics {
     let of_values =
         |fault: &Diagnostic| fault.span.is_some() && fault.help.as_deref().is_none_or(|help| help.contains("parameters"));
-    let own = Bindings { parameters: Vec::new(), threads: bindings.threads };
+    let own = Bindings { parameters: Vec::new(), ..*bindings };
     if bindings.parameters.is_empty() || !faults.iter().all(of_values) || compile(source, &own).is_err() {
         return faults;
     }

@@ -14,6 +14,7 @@ use crate::program::tree::{Program, Schedule, Type, Value};
 /// A plan of shipped run-time texts.
 pub(super) fn plan(threads: u32) -> Plan {
     Plan {
+        ranks: 1,
         threads,
         seed: 1,
         padding: 64,

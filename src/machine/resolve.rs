@@ -128,6 +128,7 @@ impl Machine {
             return Err(vec![fault.key("runtime.threads").help(format!("from 1 to {cores} threads"))]);
         }
         Ok(Plan {
+            ranks: 1,
             threads: asked,
             seed,
             padding: self.line_bytes(),

@@ -5,23 +5,30 @@
 //!
 //! * A block's last instruction, and no other, is a terminator ([`Instruction::is_terminator`]). A synchronising operation is a
 //!   terminator, so it is always alone at the end of its block.
-//! * Register [`ZERO`] always holds 0 and is never written; [`THREAD`] holds the thread's number, set before a function begins.
-//! * Every thread of a run enters each function at its entry block: thread 0 goes on with the program's own statements, the others
-//!   into the worker loop of the fork-and-join text. [`Instruction::Finish`] ends a thread's part.
+//! * Register [`ZERO`] always holds 0 and is never written; [`THREAD`] and [`RANK`] hold the numbers of the thread and of its rank,
+//!   set before a function begins.
+//! * A run is of [`Code::ranks`] ranks, each with an arena of its own and [`Code::threads`] threads. Every thread enters each function
+//!   at its entry block: thread 0 of a rank goes on with the program's own statements, the others into the worker loop of the
+//!   fork-and-join text. [`Instruction::Finish`] ends a thread's part.
+//! * Ranks meet by messages alone ([`Instruction::Message`]), which are terminators as well.
 //! * No pass adds, drops or reorders a memory access: one [`Instruction::Load`] is one load on every back end.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::address::Address;
 use crate::base::diagnostic::{SourceText, Span};
-use crate::program::tree::{BinaryOperator, Comparison, Order, Schedule, Type, UnaryOperator, UpdateOperation};
+use crate::program::tree::{BinaryOperator, Comparison, Direction, Order, Schedule, Type, UnaryOperator, UpdateOperation};
 
 /// A register's number. Every thread has its own set, typed by [`Code::registers`].
 pub type Register = u16;
 /// Always 0.
 pub const ZERO: Register = 0;
-/// The thread's number among all threads of the run, from 0.
+/// The thread's number among all threads of its rank, from 0.
 pub const THREAD: Register = 1;
+/// The number of the thread's rank, from 0.
+pub const RANK: Register = 2;
+/// Registers that every Code has; others begin here.
+pub const GIVEN_REGISTERS: usize = 3;
 
 /// A block's number, an index into [`Code::blocks`].
 pub type BlockId = u32;
@@ -35,7 +42,10 @@ pub type SiteId = u32;
 /// The plain numbers a run is planned with: everything about running a program that is not the program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Threads of the run; the largest team.
+    /// Ranks of the run, each with memory of its own. A text that does not speak of ranks is run as one.
+    #[serde(default = "one")]
+    pub ranks: u32,
+    /// Threads of a rank; the largest team.
     pub threads: u32,
     /// Seed of `random`, `permutation` and `cycle`.
     pub seed: u64,
@@ -49,6 +59,10 @@ pub struct Plan {
     pub reduce: String,
     /// The schedule where a loop does not name one.
     pub schedule: Schedule,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// What runs: a program lowered for a plan.
@@ -67,11 +81,14 @@ pub struct Code {
     /// Constants as register bits.
     pub constants: Vec<u64>,
     pub synchronisations: Vec<Synchronisation>,
+    pub messages: Vec<Message>,
     pub arrays: Vec<Array>,
     pub sites: Vec<Site>,
     pub arena: Arena,
     pub results: Vec<ResultSlot>,
-    /// Threads it was lowered for.
+    /// Ranks it was lowered for.
+    pub ranks: u32,
+    /// Threads of a rank it was lowered for.
     pub threads: u32,
 }
 
@@ -227,6 +244,11 @@ pub enum Instruction {
         operation: u32,
         next: BlockId,
     },
+    /// An operation on messages, an index into [`Code::messages`]; then on to `next`.
+    Message {
+        message: u32,
+        next: BlockId,
+    },
     /// As many dependent integer operations as `count` says; then on to `next`.
     Busy {
         count: Register,
@@ -302,6 +324,60 @@ pub enum SynchronisationKind {
     Fence,
 }
 
+/// An operation on messages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Message {
+    pub operation: MessageOperation,
+    /// Whether a run-time text asks for it: its messages never meet the program's own (a context in the sense of MPI 4.1, section 7.1).
+    pub runtime: bool,
+}
+
+/// What an operation on messages does. Whether a message is sent eagerly or waits for its receiver is the machine's business.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MessageOperation {
+    /// Starts to send, or to receive into, the elements from `index + constant` of `array` on.
+    Start {
+        direction: Direction,
+        array: ArrayId,
+        index: Register,
+        constant: i32,
+        /// How many elements.
+        length: Register,
+        /// The rank at the other end.
+        peer: Register,
+        tag: Register,
+        /// The handle goes here, a number above 0; [`ZERO`] drops it.
+        to: Register,
+    },
+    /// Goes on when what was started is over: the elements sent may be changed, those received are there. `None`: all that this thread
+    /// has started.
+    Wait { handle: Option<Register> },
+}
+
+impl Message {
+    /// Replaces each register: those read with `read`, the one written with `write`.
+    pub fn map_registers(&mut self, mut read: impl FnMut(Register) -> Register, write: impl FnOnce(Register) -> Register) {
+        match &mut self.operation {
+            MessageOperation::Start { index, length, peer, tag, to, .. } => {
+                for register in [index, length, peer, tag] {
+                    *register = read(*register);
+                }
+                *to = write(*to);
+            }
+            MessageOperation::Wait { handle: Some(handle) } => *handle = read(*handle),
+            MessageOperation::Wait { handle: None } => {}
+        }
+    }
+
+    /// The register that the handle is left in.
+    pub fn writes(&self) -> Option<Register> {
+        match self.operation {
+            MessageOperation::Start { to, .. } if to != ZERO => Some(to),
+            _ => None,
+        }
+    }
+}
+
 /// Elements in the arena: a program's array, scalar, or a field of run-time state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
@@ -364,6 +440,34 @@ pub enum FaultKind {
         length: u64,
     },
     DivisionByZero,
+    /// A message to or from a rank that the run does not have.
+    NoSuchRank {
+        rank: i64,
+        ranks: u32,
+    },
+    NegativeTag(i64),
+    /// The two ends of a message have different lengths, in elements.
+    MessageLengths {
+        sent: u64,
+        received: u64,
+        /// The other end.
+        other: SiteId,
+    },
+    /// The two ends of a message have elements of different types.
+    MessageTypes {
+        sent: Type,
+        received: Type,
+        /// The other end.
+        other: SiteId,
+    },
+    /// More messages under way at a time than a rank may have.
+    TooManyMessages(usize),
+    /// A part of the run ended before the program waited for this message.
+    NotWaitedFor(Direction),
+    /// There is no message under way that this handle names.
+    NothingToWaitFor,
+    /// The machine cannot move messages.
+    NoInterface,
 }
 
 /// A run-time error of the program.
@@ -371,6 +475,7 @@ pub enum FaultKind {
 pub struct Fault {
     pub kind: FaultKind,
     pub site: SiteId,
+    pub rank: u32,
     pub thread: u32,
 }
 
@@ -383,6 +488,7 @@ impl Instruction {
                 | Instruction::Branch { .. }
                 | Instruction::BranchConstant { .. }
                 | Instruction::Synchronise { .. }
+                | Instruction::Message { .. }
                 | Instruction::Busy { .. }
                 | Instruction::Finish
         )

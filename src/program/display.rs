@@ -11,17 +11,24 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use super::code::{
-    ArrayId, BlockId, Code, Function, Instruction, OperationClass, Phase, Register, Site, Synchronisation, SynchronisationKind,
-    THREAD, ZERO,
+    ArrayId, BlockId, Code, Function, Instruction, Message, MessageOperation, OperationClass, Phase, RANK, Register, Site,
+    Synchronisation, SynchronisationKind, THREAD, ZERO,
 };
-use super::tree::{BinaryOperator, Comparison, Order, Type, UnaryOperator, UpdateOperation, Value};
+use super::tree::{BinaryOperator, Comparison, Direction, Order, Type, UnaryOperator, UpdateOperation, Value};
 
 /// Column at which classes stand.
 const CLASS_COLUMN: usize = 56;
 
 impl Display for Code {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} instructions, {} registers, {} threads", self.instructions.len(), self.registers.len(), self.threads)?;
+        let ranks = if self.ranks > 1 { format!("{} ranks of ", self.ranks) } else { String::new() };
+        writeln!(
+            f,
+            "{} instructions, {} registers, {ranks}{} threads",
+            self.instructions.len(),
+            self.registers.len(),
+            self.threads
+        )?;
         let mut arrays: Vec<_> = self.arrays.iter().collect();
         arrays.sort_by_key(|array| array.base);
         for array in arrays {
@@ -67,7 +74,12 @@ impl Code {
             Phase::Main => "main",
             Phase::Results => "results",
         };
-        let who = if function.parallel { "all threads" } else { "thread 0" };
+        let who = match (function.parallel, self.ranks > 1, function.phase) {
+            (_, true, Phase::Results) => "rank 0",
+            (true, ..) => "all threads",
+            (false, true, _) => "thread 0 of each rank",
+            (false, false, _) => "thread 0",
+        };
         writeln!(f, "\n{phase}: {who} from b{}", function.entry)?;
         for block in function.blocks.clone() {
             writeln!(f, "  b{block}:")?;
@@ -111,6 +123,7 @@ impl Code {
         match register {
             ZERO => return "0".into(),
             THREAD => return "thread".into(),
+            RANK => return "rank".into(),
             _ => {}
         }
         let letter = match self.registers[usize::from(register)] {
@@ -209,8 +222,31 @@ impl Code {
                 self.write_synchronisation(line, &self.synchronisations[operation as usize])?;
                 write!(line, ", to b{next}")
             }
+            Instruction::Message { message, next } => {
+                self.write_message(line, &self.messages[message as usize])?;
+                write!(line, ", to b{next}")
+            }
             Instruction::Busy { count, next } => write!(line, "busy {}, to b{next}", self.name(count)),
             _ => write!(line, "finish"),
+        }
+    }
+
+    fn write_message(&self, line: &mut String, message: &Message) -> fmt::Result {
+        match message.operation {
+            MessageOperation::Start { direction, array, index, constant, length, peer, tag, to } => {
+                if to != ZERO {
+                    write!(line, "{} = ", self.name(to))?;
+                }
+                let (word, preposition) = match direction {
+                    Direction::Send => ("send", "to"),
+                    Direction::Receive => ("recv", "from"),
+                };
+                let [length, peer, tag] = [length, peer, tag].map(|register| self.name(register));
+                let first = self.element(array, index, constant);
+                write!(line, "start {word} {length} from {first} on {preposition} rank {peer} tag {tag}")
+            }
+            MessageOperation::Wait { handle: Some(handle) } => write!(line, "wait {}", self.name(handle)),
+            MessageOperation::Wait { handle: None } => write!(line, "wait all"),
         }
     }
 

@@ -6,6 +6,7 @@
 //!                                     Busy            ... and as many dependent operations
 //!                                     Synchronise(r)  ... performs r when coherence allows: perform(r, memory) → value
 //!            resume(context, value)                   the value is bound, the context goes on
+//!                                     Message(r)      ... moves messages, its own business
 //!                                     Finished        the thread's part of the function is over
 //!                                     Fault           the program is wrong
 //! ```
@@ -26,15 +27,16 @@ mod operation;
 #[cfg(test)]
 mod tests;
 
-pub use functional::{FunctionalError, FunctionalRun, Tally, run_functional};
+pub use functional::{FunctionalError, FunctionalRun, Stuck, Tally, run_functional};
 
 use crate::base::address::Address;
-use crate::program::code::{BlockId, Fault, FaultKind, Function, Register, SiteId, SynchronisationKind, THREAD, ZERO};
+use crate::program::code::{BlockId, Fault, FaultKind, Function, RANK, Register, SiteId, SynchronisationKind, THREAD, ZERO};
 use crate::program::memory::Memory;
+use crate::program::messages::{MessageAction, MessageRequest, Start};
 use crate::program::operators::{
     binary, canonical, compare, convert, f64_of, floor_divide, floor_remainder, fused_multiply_add, unary, update,
 };
-use crate::program::tree::{Order, Type};
+use crate::program::tree::{Direction, Order, Type};
 use operation::{Operation, Place, Registers, SMALL_FILE, Terminator};
 
 /// Code, decoded.
@@ -60,6 +62,7 @@ struct Decoded<N> {
     /// The site of each of `operations`.
     sites: Vec<SiteId>,
     synchronisations: Vec<DecodedSynchronisation<N>>,
+    messages: Vec<DecodedMessage<N>>,
 }
 
 /// A block: `operations[first..end]`, then the terminator.
@@ -86,10 +89,30 @@ struct DecodedSynchronisation<N> {
     next: BlockId,
 }
 
+/// An operation on messages with its place resolved.
+#[derive(Clone, Copy, Debug)]
+struct DecodedMessage<N> {
+    /// Index into `Code::messages`.
+    number: u32,
+    action: DecodedAction<N>,
+    runtime: bool,
+    to: Register,
+    site: SiteId,
+    next: BlockId,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum DecodedAction<N> {
+    Start { direction: Direction, element: Type, place: Place<N>, length: N, peer: N, tag: N },
+    Wait { handle: Option<N> },
+}
+
 /// What a thread is: where it stands and what its registers hold.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The number among all threads of the run, from 0.
+    /// The rank it belongs to: its memory.
+    pub rank: u32,
+    /// The number among all threads of its rank, from 0.
     pub thread: u32,
     /// Addresses of the plain loads and stores of the last step, in order.
     pub addresses: Vec<Address>,
@@ -119,6 +142,8 @@ pub enum Step {
     /// The instructions before the block's last ran. That one waits to be performed with [`perform`], then for
     /// [`Interpreter::resume`].
     Synchronise(Request),
+    /// The same of an operation on messages: it waits to be performed, then for [`Interpreter::resume`] with the handle.
+    Message(MessageRequest),
     /// The block ran and ends with so many dependent integer operations.
     Busy { block: BlockId, operations: u64 },
     /// The block ran and the thread's part of the function is over. A further step says so again.
@@ -195,17 +220,24 @@ pub fn perform(request: &Request, memory: &mut Memory) -> Performed {
 }
 
 impl Interpreter {
-    /// A thread that stands at the entry of a function.
+    /// A thread of rank 0 that stands at the entry of a function.
     pub fn context(&self, thread: u32, function: &Function) -> Context {
-        let mut registers = vec![0; self.n_registers];
-        registers[usize::from(THREAD)] = u64::from(thread);
-        Context { thread, addresses: Vec::new(), taken: false, block: function.entry, registers }
+        self.context_of_rank(0, thread, function)
+    }
+
+    /// A thread that stands at the entry of a function.
+    pub fn context_of_rank(&self, rank: u32, thread: u32, function: &Function) -> Context {
+        let registers = vec![0; self.n_registers];
+        let mut context = Context { rank, thread, addresses: Vec::new(), taken: false, block: function.entry, registers };
+        self.enter(&mut context, function);
+        context
     }
 
     /// Sends a thread to the entry of a function, its registers cleared.
     pub fn enter(&self, context: &mut Context, function: &Function) {
         context.registers.fill(0);
         context.registers[usize::from(THREAD)] = u64::from(context.thread);
+        context.registers[usize::from(RANK)] = u64::from(context.rank);
         context.addresses.clear();
         context.taken = false;
         context.block = function.entry;
@@ -213,8 +245,8 @@ impl Interpreter {
 
     /// Runs the block the context stands at.
     pub fn step(&self, context: &mut Context, memory: &mut Memory) -> Step {
-        let Context { thread, addresses, taken, block, registers } = context;
-        let place = Standing { thread: *thread, addresses, taken, block };
+        let Context { rank, thread, addresses, taken, block, registers } = context;
+        let place = Standing { rank: *rank, thread: *thread, addresses, taken, block };
         match &self.size {
             Size::Small(decoded) => match <&mut [u64; SMALL_FILE]>::try_from(registers.as_mut_slice()) {
                 Ok(registers) => decoded.step(place, registers, memory),
@@ -224,7 +256,8 @@ impl Interpreter {
         }
     }
 
-    /// Binds the value of the synchronising operation that the last step ended in, and moves on behind it.
+    /// Binds the value of the synchronising operation, or the handle of the message, that the last step ended in, and moves on behind
+    /// it.
     pub fn resume(&self, context: &mut Context, value: u64) {
         let pending = match &self.size {
             Size::Small(decoded) => decoded.pending(context.block),
@@ -241,6 +274,7 @@ impl Interpreter {
 
 /// A context but for its registers.
 struct Standing<'a> {
+    rank: u32,
     thread: u32,
     addresses: &'a mut Vec<Address>,
     taken: &'a mut bool,
@@ -255,6 +289,10 @@ impl<N: Copy> Decoded<N> {
                 let operation = &self.synchronisations[operation as usize];
                 Some((operation.to, operation.next))
             }
+            Terminator::Message { message } => {
+                let message = &self.messages[message as usize];
+                Some((message.to, message.next))
+            }
             _ => None,
         }
     }
@@ -268,7 +306,7 @@ impl<N: Copy> Decoded<N> {
         let operations = &self.operations[block.first as usize..block.end as usize];
         for operation in operations {
             if let Err(kind) = carry_out(operation, registers, memory, addresses) {
-                return self.fault(block, operation, kind, standing.thread);
+                return self.fault(block, operation, kind, (standing.rank, standing.thread));
             }
         }
         let (next, taken) = match block.terminator {
@@ -296,6 +334,7 @@ impl<N: Copy> Decoded<N> {
             Terminator::Synchronise { operation } => {
                 return Step::Synchronise(self.synchronisations[operation as usize].request(id, registers));
             }
+            Terminator::Message { message } => return Step::Message(self.messages[message as usize].request(id, registers)),
             Terminator::Busy { count, next } => {
                 let operations = (registers.get(count) as i64).max(0) as u64;
                 *standing.block = next;
@@ -309,11 +348,28 @@ impl<N: Copy> Decoded<N> {
     }
 
     #[cold]
-    fn fault(&self, block: &DecodedBlock<N>, operation: &Operation<N>, kind: FaultKind, thread: u32) -> Step {
+    fn fault(&self, block: &DecodedBlock<N>, operation: &Operation<N>, kind: FaultKind, (rank, thread): (u32, u32)) -> Step {
         // Which of the block's operations it was: the one at this place in memory.
         let operations = &self.operations[block.first as usize..block.end as usize];
         let index = operations.iter().position(|known| std::ptr::eq(known, operation)).unwrap_or(0);
-        Step::Fault(Fault { kind, site: self.sites[block.first as usize + index], thread })
+        Step::Fault(Fault { kind, site: self.sites[block.first as usize + index], rank, thread })
+    }
+}
+
+impl<N: Copy> DecodedMessage<N> {
+    fn request<R: Registers<Number = N> + ?Sized>(&self, block: BlockId, registers: &R) -> MessageRequest {
+        let action = match self.action {
+            DecodedAction::Start { direction, element, place, length, peer, tag } => MessageAction::Start(Start {
+                direction,
+                peer: registers.get(peer) as i64,
+                tag: registers.get(tag) as i64,
+                address: place.address(registers.get(place.index)),
+                length: registers.get(length),
+                element,
+            }),
+            DecodedAction::Wait { handle } => MessageAction::Wait(handle.map(|handle| registers.get(handle) as i64)),
+        };
+        MessageRequest { block, message: self.number, action, runtime: self.runtime, site: self.site }
     }
 }
 

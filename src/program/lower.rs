@@ -24,6 +24,7 @@ mod graph;
 mod initial;
 mod layout;
 mod link;
+mod message;
 mod place;
 mod runtime;
 mod statement;
@@ -43,7 +44,7 @@ use crate::program::passes;
 use crate::program::tree::{Function, Initial, Local, LocalId, ObjectKind, Program, Statement, Type};
 
 use emit::Emitter;
-pub(in crate::program) use graph::{Exit, Graph, Induction, Located, Operand};
+pub(in crate::program) use graph::{Exit, Graph, Induction, Located, Operand, Runners};
 use layout::{Home, Layout};
 use runtime::Module;
 use team::Team;
@@ -152,6 +153,7 @@ impl Unit {
 /// The state of the walk.
 struct Lowering<'a> {
     plan: &'a Plan,
+    runners: Runners,
     runtime_texts: &'a RuntimeTexts,
     program: Rc<Text>,
     /// Texts of the code: the program's, then the run-time texts put in place.
@@ -176,8 +178,11 @@ impl<'a> Lowering<'a> {
         let bodies: [&[Statement]; 2] = [&program.setup, &program.body];
         let text = Rc::new(Text::new(0, &program.source, &program.functions, &program.locals, &bodies));
         let homes = Rc::new(Vec::new());
+        let ranks = if program.uses_ranks { plan.ranks.max(1) } else { 1 };
+        let runners = Runners { ranks, threads: plan.threads };
         let mut lowering = Lowering {
             plan,
+            runners,
             runtime_texts,
             texts: vec![program.source.clone()],
             constants: Constants::default(),
@@ -185,7 +190,7 @@ impl<'a> Lowering<'a> {
             layout: Layout::new(plan.padding),
             modules: IndexMap::default(),
             unit: Unit::new(&text, &homes, Operand::integer(0), None),
-            emitter: Emitter::new(plan.threads),
+            emitter: Emitter::new(runners),
             site: 0,
             team: None,
             regions: Vec::new(),
@@ -236,7 +241,7 @@ impl<'a> Lowering<'a> {
 
     /// Makes one function of the code: its statements by thread 0, the regions they fork, and the workers' loop.
     fn function(&mut self, phase: Phase, body: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<Parts, Failure> {
-        self.emitter = Emitter::new(self.plan.threads);
+        self.emitter = Emitter::new(self.runners);
         self.unit = Unit::new(&self.program, &self.homes, Operand::integer(0), None);
         self.team = None;
         self.regions.clear();
@@ -245,7 +250,7 @@ impl<'a> Lowering<'a> {
         let worker = if self.regions.is_empty() { None } else { Some(self.end_of_teams()?) };
         self.end(Exit::Finish);
         self.check_size(Span::default())?;
-        let main = std::mem::replace(&mut self.emitter, Emitter::new(1)).graph;
+        let main = std::mem::replace(&mut self.emitter, Emitter::new(self.runners)).graph;
         let (regions, captures) = (std::mem::take(&mut self.regions), std::mem::take(&mut self.captures));
         Ok(Parts { phase, main, regions, captures, worker })
     }

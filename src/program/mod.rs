@@ -9,6 +9,7 @@ pub mod interpret;
 pub mod lex;
 pub mod lower;
 pub mod memory;
+pub mod messages;
 pub mod operators;
 pub mod parse;
 mod passes;

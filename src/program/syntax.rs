@@ -176,7 +176,7 @@ pub enum StatementKind {
     },
     Acquire(Expression),
     Release(Expression),
-    /// Of a task or a condition.
+    /// Of a message, a task or a condition.
     Wait(Expression),
     WaitAll,
     Signal(Expression),
@@ -190,15 +190,17 @@ pub enum StatementKind {
         handle: Option<Name>,
         call: Expression,
     },
-    /// `start` makes it return at once.
+    /// `start` makes it return at once; `let h = start send ...` names what to wait for.
     Send {
         start: bool,
+        handle: Option<Name>,
         slice: Expression,
         to: Expression,
         tag: Option<Expression>,
     },
     Receive {
         start: bool,
+        handle: Option<Name>,
         slice: Expression,
         from: Expression,
         tag: Option<Expression>,

@@ -130,6 +130,8 @@ pub struct Program {
     /// Whether a result passes through a float reduction, a float atomic or a float update under a lock, so that it depends on
     /// the order of additions and is compared within a tolerance.
     pub order_dependent: bool,
+    /// Whether it speaks of ranks: then it runs once for each, with its own memory.
+    pub uses_ranks: bool,
     /// Work the text claims.
     pub work: Option<Work>,
 }
@@ -263,6 +265,8 @@ pub enum ExpressionKind {
     Thread,
     /// How many threads the team has; outside a team, how many the next one will have.
     Threads,
+    /// The number of the rank, from 0.
+    Rank,
     Load(Place),
     AtomicLoad(Place, Order),
     Unary(UnaryOperator, Box<Expression>),
@@ -469,10 +473,39 @@ pub enum StatementKind {
     Release {
         place: Place,
     },
+    /// `send`, `recv`, `exchange`: all are started in order, then waited for.
+    Transfer(Vec<Transfer>),
+    /// `start send`, `start recv`: goes on at once.
+    Start {
+        transfer: Box<Transfer>,
+        handle: Option<LocalId>,
+    },
+    /// `wait h`, `wait all` (without a handle).
+    WaitForMessages {
+        handle: Option<LocalId>,
+    },
     /// As many dependent integer operations as the value says.
     Busy(Expression),
     /// A call for its effect; `value` is a [`ExpressionKind::Call`].
     Call(Expression),
+}
+
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    Send,
+    Receive,
+}
+
+/// One end of a message.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    pub direction: Direction,
+    /// One piece of memory: no range stands behind the first but whole dimensions. A scalar has no dimensions.
+    pub slice: Slice,
+    /// The rank at the other end.
+    pub peer: Expression,
+    pub tag: Expression,
 }
 
 /// A loop whose iterations are shared out.

@@ -78,6 +78,7 @@ fn lowered(text: &str) -> Result<(), String> {
     let source = SourceText::new("hostile.flynn", text);
     let schedule = Schedule { kind: "static".into(), chunk: None };
     let plan = Plan {
+        ranks: 1,
         threads: 4,
         seed: 1,
         padding: 64,

@@ -10,7 +10,7 @@ use crate::components::hierarchy::{Lookup, Observer};
 use crate::components::message::WORD_BYTES;
 use crate::components::shared::{Interruption, Shared};
 use crate::components::trace::Kind;
-use crate::program::code::SynchronisationKind;
+use crate::program::code::{Fault, FaultKind, SynchronisationKind};
 use crate::program::interpret::{Request, Step, perform};
 use crate::program::tree::{Comparison, Type};
 
@@ -95,6 +95,12 @@ impl Core {
             Step::Synchronise(request) => (request.block, Then::Synchronise(request)),
             Step::Busy { block, operations } => (block, Then::Busy(operations)),
             Step::Finished { block } => (block, Then::Finish),
+            Step::Message(request) => {
+                let (rank, thread) = (self.context.rank, self.context.thread);
+                let kind = FaultKind::NoInterface;
+                shared.interrupt(Interruption::Fault(Fault { kind, site: request.site, rank, thread }));
+                return false;
+            }
             Step::Fault(fault) => {
                 shared.interrupt(Interruption::Fault(fault));
                 return false;

@@ -19,7 +19,7 @@ use crate::components::shared::{Interruption, Shared};
 use crate::components::spec::{CoreSpec, Holds, NodeSpec};
 use crate::components::trace::{BATCH, END, Entries, Entry, Kind, TraceCounters};
 use crate::components::translation::{Progress, Translator};
-use crate::program::code::{Array, Block, Code, Function, Instruction, OperationClass, Phase, Site, ZERO};
+use crate::program::code::{Array, Block, Code, Function, GIVEN_REGISTERS, Instruction, OperationClass, Phase, Site, ZERO};
 use crate::program::tree::Type;
 
 /// The block that ends a core's part; those before it are numbered as [`Kind`]s are.
@@ -39,9 +39,10 @@ pub fn code_of_trace(cores: u32) -> Code {
         blocks,
         instruction_sites: vec![0; instructions.len()],
         instructions,
-        registers: vec![Type::I64; 2],
+        registers: vec![Type::I64; GIVEN_REGISTERS],
         arrays: vec![array],
         sites: vec![Site { line: 0, span: Span::new(0, 0), text: 0, text_line: 0 }],
+        ranks: 1,
         threads: cores,
         ..Code::default()
     }

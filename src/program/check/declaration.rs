@@ -129,7 +129,7 @@ impl Checker<'_> {
     /// A name that run-time texts are given.
     pub(super) fn bind_runtime_constant(&mut self, name: &str, value: i64) {
         let meaning = Meaning::Constant { value: Value::I64(value), span: Span::default(), is_let: false };
-        if name != "threads" {
+        if !matches!(name, "threads" | "ranks") {
             self.innermost().insert(name.to_string(), meaning);
         }
     }
@@ -214,7 +214,7 @@ impl Checker<'_> {
             Ok(None) => self.fault(
                 condition.span,
                 "what is required is not known before the program runs",
-                "`require` is about parameters and `threads`",
+                "`require` is about parameters, `threads` and `ranks`",
             ),
             Err(Reported) => Err(Reported),
         };
@@ -235,6 +235,7 @@ impl Checker<'_> {
             let value = match (self.quiet_look_up(&name), self.threads) {
                 (Some(Meaning::Constant { value, .. }), _) => value_text(value),
                 (None, Some(threads)) if name == "threads" => threads.to_string(),
+                (None, _) if name == "ranks" => self.ranks.to_string(),
                 _ => continue,
             };
             values.push(format!("{name} = {value}"));
@@ -254,7 +255,13 @@ impl Checker<'_> {
                 }
             }
         }
-        self.fault(condition.span, message, "give other values to the parameters")
+        let mut speaks_of_ranks = false;
+        condition.names(&mut |name| speaks_of_ranks |= name == "ranks");
+        let help = match speaks_of_ranks {
+            true => "give other values to the parameters, or run it with another number of ranks",
+            false => "give other values to the parameters",
+        };
+        self.fault(condition.span, message, help)
     }
 
     /// A `let` of the top level that is computed from constants and never assigned is a constant.
@@ -509,7 +516,7 @@ fn value_text(value: Value) -> String {
 
 impl syntax::Expression {
     /// Visits every name of a variable, constant or array in it.
-    fn names(&self, visit: &mut dyn FnMut(&str)) {
+    pub(super) fn names(&self, visit: &mut dyn FnMut(&str)) {
         match &self.kind {
             ExpressionKind::Literal(_) => {}
             ExpressionKind::Name(name) => visit(name),

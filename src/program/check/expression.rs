@@ -37,6 +37,11 @@ impl Checker<'_> {
         self.threads_are_constant = before;
         match known_integer(&value?) {
             Some(value) => Ok(value),
+            None if Self::reads_rank(syntax) => self.fault(
+                syntax.span,
+                format!("{what} cannot depend on `rank`: every rank has the same arrays and loops over the same constants"),
+                "use `ranks`, and leave unused what one rank needs less of",
+            ),
             None => self.fault(
                 syntax.span,
                 format!("{what} is not known before the program runs"),
@@ -86,12 +91,13 @@ impl Checker<'_> {
         match name {
             "thread" => return self.thread(span),
             "threads" => return Ok(Typed::firm(self.threads(span))),
-            "rank" => return self.not_built("rank", span),
-            "ranks" => return self.not_built("ranks", span),
+            "rank" => return self.rank(span),
+            "ranks" => return Ok(self.ranks(span)),
             _ => {}
         }
         match self.look_up(name, span)? {
             Meaning::Constant { value, .. } => Ok(Typed::firm(constant_expression(value, span))),
+            Meaning::Local(local) if self.is_handle(local) => self.handle_is_no_value(name, span),
             Meaning::Local(local) if self.context.phase == Phase::Results => {
                 let object = self.result_copy(local);
                 let place = crate::program::tree::Place { object, indices: Vec::new(), span };

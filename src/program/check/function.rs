@@ -45,6 +45,8 @@ pub(super) struct Facts {
     pub forks: Option<Span>,
     /// Stores to memory.
     pub writes: Option<Span>,
+    /// Sends or receives messages, or waits for them.
+    pub messages: Option<Span>,
     /// Stores a float.
     pub writes_float: bool,
 }

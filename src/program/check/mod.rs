@@ -17,6 +17,7 @@ mod declaration;
 mod expression;
 mod function;
 mod linear;
+mod message;
 mod parallel;
 mod place;
 mod scope;
@@ -42,14 +43,16 @@ use scope::{Context, LocalFacts, Meaning};
 pub struct Bindings {
     /// Values in place of the text's own, as `(name, literal)`; the last one of a name counts.
     pub parameters: Vec<(String, String)>,
-    /// Threads of the run: what `threads` is in extents and `require`.
+    /// Threads of a rank: what `threads` is in extents and `require`.
     pub threads: u32,
+    /// Ranks of the run: what `ranks` is.
+    pub ranks: u32,
 }
 
 impl Default for Bindings {
-    /// The text's own values, one thread.
+    /// The text's own values, one rank of one thread.
     fn default() -> Bindings {
-        Bindings { parameters: Vec::new(), threads: 1 }
+        Bindings { parameters: Vec::new(), threads: 1, ranks: 1 }
     }
 }
 
@@ -75,6 +78,7 @@ const MAXIMUM_FAULTS: usize = 40;
 pub fn check(source: &SourceText, file: &syntax::File, bindings: &Bindings) -> Result<Program, Diagnostics> {
     let mut checker = Checker::new(source, None);
     checker.threads = Some(i64::from(bindings.threads));
+    checker.ranks = i64::from(bindings.ranks.max(1));
     checker.reject_unknown_parameters(file, bindings);
     checker.program(file, bindings)
 }
@@ -83,7 +87,9 @@ pub fn check(source: &SourceText, file: &syntax::File, bindings: &Bindings) -> R
 pub fn check_runtime(source: &SourceText, bindings: &RuntimeBindings) -> Result<RuntimeModule, Diagnostics> {
     let file = parse(source)?;
     let mut checker = Checker::new(source, Some(bindings));
-    checker.threads = bindings.constants.iter().find(|(name, _)| name == "threads").map(|(_, value)| *value);
+    let constant = |wanted| bindings.constants.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
+    checker.threads = constant("threads");
+    checker.ranks = constant("ranks").unwrap_or(1);
     for (name, value) in &bindings.constants {
         checker.bind_runtime_constant(name, *value);
     }
@@ -112,6 +118,10 @@ struct Checker<'a> {
     diagnostics: Diagnostics,
     /// What `threads` is where a constant is needed.
     threads: Option<i64>,
+    /// What `ranks` is.
+    ranks: i64,
+    /// Whether the text speaks of ranks.
+    uses_ranks: bool,
     /// Whether `threads` is that constant here.
     threads_are_constant: bool,
     parameters: Vec<Parameter>,
@@ -163,6 +173,8 @@ impl<'a> Checker<'a> {
             runtime,
             diagnostics: Vec::new(),
             threads: None,
+            ranks: 1,
+            uses_ranks: false,
             threads_are_constant: false,
             parameters: Vec::new(),
             objects: Vec::new(),
@@ -200,7 +212,7 @@ impl<'a> Checker<'a> {
         let (results, within) = self.results(file, &mut body);
         let work = self.work(file);
         self.finish_calls();
-        let order_dependent = self.order_dependent;
+        let (order_dependent, uses_ranks) = (self.order_dependent, self.uses_ranks);
         let source = self.source.clone();
         let parameters = std::mem::take(&mut self.parameters);
         let parts = self.finish()?;
@@ -216,6 +228,7 @@ impl<'a> Checker<'a> {
             results,
             within,
             order_dependent,
+            uses_ranks,
             work,
         })
     }

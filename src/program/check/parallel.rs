@@ -27,6 +27,9 @@ impl Checker<'_> {
             Syntax::Acquire(place) => Ok(StatementKind::Acquire { place: self.semaphore(place, "acquire", span)? }),
             Syntax::Release(place) => Ok(StatementKind::Release { place: self.semaphore(place, "release", span)? }),
             _ => {
+                if let Some(checked) = self.message_statement(statement) {
+                    return checked;
+                }
                 if let Syntax::Spawn { handle: Some(handle), .. } = &statement.kind {
                     self.declare_broken(handle);
                 }
@@ -279,16 +282,10 @@ fn header(span: Span, text: &str) -> Span {
 fn construct(statement: &Syntax) -> &'static str {
     match statement {
         Syntax::ForQueue { .. } => "for ... in QUEUE",
-        Syntax::Wait(_) | Syntax::WaitAll => "wait",
         Syntax::Signal(_) => "signal",
         Syntax::Put { .. } => "put",
         Syntax::Close(_) => "close",
         Syntax::Spawn { .. } => "spawn",
-        Syntax::Send { start: true, .. } => "start send",
-        Syntax::Send { .. } => "send",
-        Syntax::Receive { start: true, .. } => "start recv",
-        Syntax::Receive { .. } => "recv",
-        Syntax::Exchange { .. } => "exchange",
         Syntax::Broadcast { .. } => "broadcast",
         Syntax::Reduce { all: true, .. } => "allreduce",
         Syntax::Reduce { .. } => "reduce",

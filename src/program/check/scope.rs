@@ -43,6 +43,8 @@ pub(super) enum LocalRole {
     Parameter,
     /// A thread's own copy in a reduction.
     Reduction,
+    /// A message under way.
+    Handle,
 }
 
 /// The part of the text that is being checked.

@@ -172,6 +172,7 @@ impl Checker<'_> {
         let variable = self.locals[local.0 as usize].clone();
         let name = &variable.name;
         let (message, help) = match facts.role {
+            LocalRole::Handle => return self.handle_is_no_value(&variable.name, span),
             LocalRole::LoopVariable => {
                 (format!("`{name}` is counted by its loop"), "a loop that counts otherwise is a `while`".to_string())
             }

@@ -159,7 +159,11 @@ fn single_place(expression: &Expression) -> Option<Place> {
 /// Whether computing an expression may read memory.
 fn reads_memory(expression: &Expression) -> bool {
     match &expression.kind {
-        ExpressionKind::Constant(_) | ExpressionKind::Local(_) | ExpressionKind::Thread | ExpressionKind::Threads => false,
+        ExpressionKind::Constant(_)
+        | ExpressionKind::Local(_)
+        | ExpressionKind::Thread
+        | ExpressionKind::Threads
+        | ExpressionKind::Rank => false,
         ExpressionKind::Unary(_, a) | ExpressionKind::Convert(a) | ExpressionKind::Random(a) => reads_memory(a),
         ExpressionKind::Binary(_, a, b)
         | ExpressionKind::Compare(_, a, b)

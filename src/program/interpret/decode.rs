@@ -3,8 +3,8 @@
 use std::num::NonZeroI64;
 
 use super::operation::{Operation, Place, SMALL_FILE, Terminator};
-use super::{Decoded, DecodedBlock, DecodedSynchronisation, Interpreter, Size};
-use crate::program::code::{ArrayId, Code, Instruction, Register};
+use super::{Decoded, DecodedAction, DecodedBlock, DecodedMessage, DecodedSynchronisation, Interpreter, Size};
+use crate::program::code::{ArrayId, Code, Instruction, MessageOperation, Register, ZERO};
 use crate::program::tree::{BinaryOperator, Comparison, Type};
 
 impl Interpreter {
@@ -35,6 +35,7 @@ impl<N: Copy> Decoder<'_, N> {
             operations: Vec::with_capacity(self.code.instructions.len()),
             sites: Vec::with_capacity(self.code.instructions.len()),
             synchronisations: Vec::with_capacity(self.code.synchronisations.len()),
+            messages: Vec::with_capacity(self.code.messages.len()),
         };
         for block in 0..self.code.blocks.len() {
             self.block(&mut decoded, block);
@@ -57,6 +58,9 @@ impl<N: Copy> Decoder<'_, N> {
             } else if let Instruction::Synchronise { operation, next } = *instruction {
                 terminator = Terminator::Synchronise { operation: decoded.synchronisations.len() as u32 };
                 decoded.synchronisations.push(self.synchronisation(operation, next, site));
+            } else if let Instruction::Message { message, next } = *instruction {
+                terminator = Terminator::Message { message: decoded.messages.len() as u32 };
+                decoded.messages.push(self.message(message, next, site));
             }
         }
         decoded.blocks.push(DecodedBlock { first, end: decoded.operations.len() as u32, terminator });
@@ -87,6 +91,20 @@ impl<N: Copy> Decoder<'_, N> {
             site,
             next,
         }
+    }
+
+    fn message(&self, number: u32, next: u32, site: u32) -> DecodedMessage<N> {
+        let n = self.number;
+        let message = self.code.messages[number as usize];
+        let (action, to) = match message.operation {
+            MessageOperation::Start { direction, array, index, constant, length, peer, tag, to } => {
+                let element = self.code.arrays[usize::from(array)].element;
+                let place = self.place(array, index, constant);
+                (DecodedAction::Start { direction, element, place, length: n(length), peer: n(peer), tag: n(tag) }, to)
+            }
+            MessageOperation::Wait { handle } => (DecodedAction::Wait { handle: handle.map(n) }, ZERO),
+        };
+        DecodedMessage { number, action, runtime: message.runtime, to, site, next }
     }
 
     fn operation(&self, instruction: &Instruction) -> Option<Operation<N>> {
@@ -143,6 +161,7 @@ impl<N: Copy> Decoder<'_, N> {
             | Instruction::Branch { .. }
             | Instruction::BranchConstant { .. }
             | Instruction::Synchronise { .. }
+            | Instruction::Message { .. }
             | Instruction::Busy { .. }
             | Instruction::Finish => return None,
         })

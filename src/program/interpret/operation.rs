@@ -249,6 +249,9 @@ pub(super) enum Terminator<N> {
         otherwise: BlockId,
     },
     /// An index into the decoded synchronisations.
+    Message {
+        message: u32,
+    },
     Synchronise {
         operation: u32,
     },

@@ -1,9 +1,9 @@
 //! Emitting instructions: registers, constants, folding of what is known, and the ends of blocks.
 
-use super::graph::{Exit, Graph, Induction, Located, Operand};
+use super::graph::{Exit, Graph, Induction, Located, Operand, Runners};
 use super::{Failure, Lowering};
 use crate::base::diagnostic::{Diagnostic, Span};
-use crate::program::code::{BlockId, ConstantId, Instruction, Register, SiteId, Synchronisation, ZERO};
+use crate::program::code::{BlockId, ConstantId, Instruction, Message, Register, SiteId, Synchronisation, ZERO};
 use crate::program::operators;
 use crate::program::tree::{BinaryOperator, Comparison, Type, UnaryOperator, Value};
 
@@ -26,8 +26,8 @@ pub(super) struct Emitter {
 }
 
 impl Emitter {
-    pub fn new(threads: u32) -> Emitter {
-        Emitter { graph: Graph::new(threads), block: 0, mutable: Vec::new(), exhausted: false }
+    pub fn new(runners: Runners) -> Emitter {
+        Emitter { graph: Graph::new(runners), block: 0, mutable: Vec::new(), exhausted: false }
     }
 }
 
@@ -144,6 +144,13 @@ impl Lowering<'_> {
     pub(super) fn synchronise(&mut self, operation: Synchronisation) {
         let next = self.new_block();
         self.end(Exit::Synchronise { operation, next });
+        self.start(next);
+    }
+
+    /// Ends the current block with an operation on messages.
+    pub(super) fn message(&mut self, message: Message) {
+        let next = self.new_block();
+        self.end(Exit::Message { message, next });
         self.start(next);
     }
 

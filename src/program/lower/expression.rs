@@ -24,6 +24,7 @@ impl Lowering<'_> {
             },
             ExpressionKind::Thread => self.thread(),
             ExpressionKind::Threads => self.threads(),
+            ExpressionKind::Rank => self.rank(),
             ExpressionKind::Load(place) => {
                 let element = self.element(place)?;
                 Operand::Register(self.load(element, to))
@@ -276,7 +277,11 @@ impl Lowering<'_> {
 /// Whether an expression may be computed where its value is not needed: it reads no memory, cannot fail, and is short.
 fn is_cheap(expression: &Expression) -> bool {
     match &expression.kind {
-        ExpressionKind::Constant(_) | ExpressionKind::Local(_) | ExpressionKind::Thread | ExpressionKind::Threads => true,
+        ExpressionKind::Constant(_)
+        | ExpressionKind::Local(_)
+        | ExpressionKind::Thread
+        | ExpressionKind::Threads
+        | ExpressionKind::Rank => true,
         ExpressionKind::Compare(_, a, b) => is_cheap(a) && is_cheap(b),
         ExpressionKind::Unary(UnaryOperator::Not, a) => is_cheap(a),
         _ => false,

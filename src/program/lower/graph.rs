@@ -10,7 +10,7 @@
 //!
 //! `link.rs` joins the graphs of a function and gives every virtual register its place.
 
-use crate::program::code::{BlockId, Instruction, Register, SiteId, Synchronisation, THREAD, ZERO};
+use crate::program::code::{BlockId, GIVEN_REGISTERS, Instruction, Message, Register, SiteId, Synchronisation, ZERO};
 use crate::program::tree::{Comparison, Type};
 
 /// A region of a function, run by a team: an index into the function's region graphs.
@@ -20,9 +20,16 @@ pub type RegionId = u32;
 #[derive(Clone, Debug)]
 pub struct Graph {
     pub blocks: Vec<GraphBlock>,
-    /// Types of the virtual registers; [`ZERO`] and [`THREAD`] are the first two.
+    /// Types of the virtual registers; `ZERO`, `THREAD` and `RANK` are the first three.
     pub registers: Vec<Type>,
-    /// Threads that may run it: `THREAD` is below.
+    /// Who may run it.
+    pub runners: Runners,
+}
+
+/// How many run a graph: `THREAD` and `RANK` are below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Runners {
+    pub ranks: u32,
     pub threads: u32,
 }
 
@@ -85,6 +92,10 @@ pub enum Exit {
         operation: Synchronisation,
         next: BlockId,
     },
+    Message {
+        message: Message,
+        next: BlockId,
+    },
     Busy {
         count: Register,
         next: BlockId,
@@ -110,9 +121,11 @@ impl Exit {
         let (first, second) = match *self {
             Exit::Jump(to) => (Some(to), None),
             Exit::Branch { then, otherwise, .. } | Exit::BranchConstant { then, otherwise, .. } => (Some(then), Some(otherwise)),
-            Exit::Synchronise { next, .. } | Exit::Busy { next, .. } | Exit::Fork { next, .. } | Exit::Region { next, .. } => {
-                (Some(next), None)
-            }
+            Exit::Synchronise { next, .. }
+            | Exit::Message { next, .. }
+            | Exit::Busy { next, .. }
+            | Exit::Fork { next, .. }
+            | Exit::Region { next, .. } => (Some(next), None),
             Exit::Open | Exit::Return | Exit::Finish => (None, None),
         };
         first.into_iter().chain(second)
@@ -126,9 +139,11 @@ impl Exit {
                 *then = map(*then);
                 *otherwise = map(*otherwise);
             }
-            Exit::Synchronise { next, .. } | Exit::Busy { next, .. } | Exit::Fork { next, .. } | Exit::Region { next, .. } => {
-                *next = map(*next);
-            }
+            Exit::Synchronise { next, .. }
+            | Exit::Message { next, .. }
+            | Exit::Busy { next, .. }
+            | Exit::Fork { next, .. }
+            | Exit::Region { next, .. } => *next = map(*next),
             Exit::Open | Exit::Return | Exit::Finish => {}
         }
     }
@@ -146,6 +161,13 @@ impl Exit {
                 visit(operation.operand);
                 visit(operation.expected);
             }
+            Exit::Message { mut message, .. } => message.map_registers(
+                |register| {
+                    visit(register);
+                    register
+                },
+                |register| register,
+            ),
             Exit::Busy { count, .. } => visit(count),
             Exit::Open | Exit::Jump(_) | Exit::Fork { .. } | Exit::Region { .. } | Exit::Return | Exit::Finish => {}
         }
@@ -155,6 +177,7 @@ impl Exit {
     pub fn writes(&self) -> Option<Register> {
         match self {
             Exit::Synchronise { operation, .. } if operation.to != ZERO => Some(operation.to),
+            Exit::Message { message, .. } => message.writes(),
             _ => None,
         }
     }
@@ -173,6 +196,7 @@ impl Exit {
                 operation.expected = read(operation.expected);
                 operation.to = write(operation.to);
             }
+            Exit::Message { message, .. } => message.map_registers(read, write),
             Exit::Busy { count, .. } => *count = read(*count),
             Exit::Open | Exit::Jump(_) | Exit::Fork { .. } | Exit::Region { .. } | Exit::Return | Exit::Finish => {}
         }
@@ -181,8 +205,8 @@ impl Exit {
 
 impl Graph {
     /// A graph of one open block.
-    pub fn new(threads: u32) -> Graph {
-        let mut graph = Graph { blocks: Vec::new(), registers: vec![Type::I64; 2], threads };
+    pub fn new(runners: Runners) -> Graph {
+        let mut graph = Graph { blocks: Vec::new(), registers: vec![Type::I64; GIVEN_REGISTERS], runners };
         graph.add_block();
         graph
     }
@@ -227,11 +251,10 @@ impl Graph {
         order
     }
 
-    /// How often each register is written in the graph; [`ZERO`] and [`THREAD`] count once.
+    /// How often each register is written in the graph; those that are given count once.
     pub fn write_counts(&self) -> Vec<u32> {
         let mut counts = vec![0; self.registers.len()];
-        counts[usize::from(ZERO)] = 1;
-        counts[usize::from(THREAD)] = 1;
+        counts[..GIVEN_REGISTERS].fill(1);
         for block in &self.blocks {
             let writes = block.instructions.iter().filter_map(|located| located.instruction.writes());
             for register in writes.chain(block.exit.writes()) {
@@ -319,6 +342,7 @@ impl Instruction {
             | Instruction::Branch { .. }
             | Instruction::BranchConstant { .. }
             | Instruction::Synchronise { .. }
+            | Instruction::Message { .. }
             | Instruction::Busy { .. }
             | Instruction::Finish => {}
         }

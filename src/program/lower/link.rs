@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::graph::{Exit, Graph, RegionId};
 use super::{Failure, Lowering, Parts, usage};
 use crate::base::diagnostic::Diagnostic;
-use crate::program::code::{Block, BlockId, Code, Function, Instruction, Register, ResultSlot, SiteId, THREAD, ZERO};
+use crate::program::code::{Block, BlockId, Code, Function, GIVEN_REGISTERS, Instruction, Register, ResultSlot, SiteId, THREAD};
 use crate::program::passes::{Allocation, allocate};
 use crate::program::tree::{Comparison, Program, Type};
 
@@ -56,11 +56,13 @@ impl Lowering<'_> {
             registers,
             constants: self.constants.iter().copied().collect(),
             synchronisations: Vec::new(),
+            messages: Vec::new(),
             results,
             arrays,
             sites: self.sites.iter().copied().collect(),
             arena,
-            threads: self.plan.threads,
+            ranks: self.runners.ranks,
+            threads: self.runners.threads,
         };
         for (part, graphs) in parts.iter().zip(&placed) {
             add_function(&mut code, part, graphs, &bases);
@@ -107,7 +109,7 @@ fn number_registers<'a>(graphs: impl Iterator<Item = &'a Placed<'a>>) -> Option<
             *most = (*most).max(count);
         }
     }
-    let mut registers = vec![Type::I64; 2];
+    let mut registers = vec![Type::I64; GIVEN_REGISTERS];
     let mut bases = Bases::new();
     for ((role, r#type), count) in needed {
         bases.insert((role, r#type), registers.len() as u32);
@@ -191,6 +193,10 @@ fn terminator(code: &mut Code, exit: Exit, graphs: &[Placed<'_>], back: Option<(
             code.synchronisations.push(operation);
             Instruction::Synchronise { operation: code.synchronisations.len() as u32 - 1, next }
         }
+        Exit::Message { message, next } => {
+            code.messages.push(message);
+            Instruction::Message { message: code.messages.len() as u32 - 1, next }
+        }
         Exit::Busy { count, next } => Instruction::Busy { count, next },
         Exit::Fork { region, .. } | Exit::Region { region, .. } => Instruction::Jump { to: graphs[region as usize + 1].first },
         Exit::Return => {
@@ -203,7 +209,7 @@ fn terminator(code: &mut Code, exit: Exit, graphs: &[Placed<'_>], back: Option<(
 
 impl Placed<'_> {
     fn register(&self, register: Register, bases: &Bases) -> Register {
-        if register == ZERO || register == THREAD {
+        if usize::from(register) < GIVEN_REGISTERS {
             return register;
         }
         let r#type = self.graph.registers[usize::from(register)];

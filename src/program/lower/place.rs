@@ -22,13 +22,13 @@ pub(super) struct Element {
 
 /// A sum of registers, each times a constant, plus a constant; all arithmetic wraps.
 #[derive(Clone, Debug, Default)]
-struct Linear {
+pub(super) struct Linear {
     terms: Vec<(Register, i64)>,
     constant: i64,
 }
 
 impl Linear {
-    fn add(&mut self, other: &Linear, factor: i64) {
+    pub(super) fn add(&mut self, other: &Linear, factor: i64) {
         self.constant = self.constant.wrapping_add(other.constant.wrapping_mul(factor));
         for &(register, coefficient) in &other.terms {
             let coefficient = coefficient.wrapping_mul(factor);
@@ -40,7 +40,7 @@ impl Linear {
         self.terms.retain(|&(_, coefficient)| coefficient != 0);
     }
 
-    fn of(operand: Operand) -> Linear {
+    pub(super) fn of(operand: Operand) -> Linear {
         match operand {
             Operand::Constant(bits) => Linear { terms: Vec::new(), constant: bits as i64 },
             Operand::Register(ZERO) => Linear::default(),
@@ -119,7 +119,7 @@ impl Lowering<'_> {
     }
 
     /// An index as a sum. Anything that is not a sum is computed into a register.
-    fn linear(&mut self, expression: &Expression) -> Result<Linear, Failure> {
+    pub(super) fn linear(&mut self, expression: &Expression) -> Result<Linear, Failure> {
         Ok(match &expression.kind {
             ExpressionKind::Binary(operator @ (BinaryOperator::Add | BinaryOperator::Subtract), a, b) => {
                 let mut sum = self.linear(a)?;
@@ -168,13 +168,13 @@ impl Lowering<'_> {
         sum
     }
 
-    fn value_of(&mut self, linear: &Linear) -> Operand {
+    pub(super) fn value_of(&mut self, linear: &Linear) -> Operand {
         let sum = self.sum_of_terms(linear);
         self.binary(Type::I64, BinaryOperator::Add, sum, Operand::integer(linear.constant), None)
     }
 
     /// A register and a constant that add up to the linear form.
-    fn materialise(&mut self, linear: &Linear) -> (Register, i32) {
+    pub(super) fn materialise(&mut self, linear: &Linear) -> (Register, i32) {
         match i32::try_from(linear.constant) {
             Ok(constant) => {
                 let sum = self.sum_of_terms(linear);

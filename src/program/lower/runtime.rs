@@ -124,6 +124,7 @@ impl Lowering<'_> {
     ) -> Result<Module, Failure> {
         let Some(source) = self.runtime_texts.get(name) else { return self.no_such_text(name, span) };
         bindings.constants.push(("threads".into(), i64::from(self.plan.threads)));
+        bindings.constants.push(("ranks".into(), i64::from(self.runners.ranks)));
         let checked = check_runtime(source, &bindings)?;
         let number = self.texts.iter().position(|text| text.name == source.name).unwrap_or(self.texts.len());
         if number == self.texts.len() {

@@ -77,6 +77,9 @@ impl Lowering<'_> {
             StatementKind::Lock { place, body } => self.lock(statement, place, body),
             StatementKind::Acquire { place } => self.call_instance(statement, place, "acquire"),
             StatementKind::Release { place } => self.call_instance(statement, place, "release"),
+            StatementKind::Transfer(transfers) => self.transfer(statement.span, transfers),
+            StatementKind::Start { transfer, handle } => self.start_message(statement.span, transfer, *handle),
+            StatementKind::WaitForMessages { handle } => self.wait_for_messages(*handle, statement.span),
             StatementKind::Busy(count) => {
                 let count = self.expression(count, None)?;
                 self.at(statement.span);
@@ -234,6 +237,10 @@ fn has_call(expression: &Expression) -> bool {
         ExpressionKind::FusedMultiplyAdd(a, b, c) => has_call(a) || has_call(b) || has_call(c),
         ExpressionKind::Load(place) | ExpressionKind::AtomicLoad(place, _) => place.indices.iter().any(has_call),
         ExpressionKind::ReadModifyWrite { .. } | ExpressionKind::CompareExchange { .. } | ExpressionKind::Sum(_) => true,
-        ExpressionKind::Constant(_) | ExpressionKind::Local(_) | ExpressionKind::Thread | ExpressionKind::Threads => false,
+        ExpressionKind::Constant(_)
+        | ExpressionKind::Local(_)
+        | ExpressionKind::Thread
+        | ExpressionKind::Threads
+        | ExpressionKind::Rank => false,
     }
 }

@@ -129,8 +129,8 @@ impl Lowering<'_> {
         self.start(next);
 
         // Reserves the region's number, should its body fork as well.
-        self.regions.push(Graph::new(1));
-        let main = std::mem::replace(&mut self.emitter, Emitter::new(self.plan.threads));
+        self.regions.push(Graph::new(self.runners));
+        let main = std::mem::replace(&mut self.emitter, Emitter::new(self.runners));
         let bindings = self.unit.bindings.clone();
         for binding in self.unit.bindings.iter_mut().filter(|binding| matches!(binding, Some(Operand::Register(_)))) {
             *binding = None;
@@ -212,7 +212,7 @@ impl Lowering<'_> {
         let site = self.site;
         let module = self.team_module(Span::default())?;
         self.run(&module, Operand::ONLY, "fork", &[Operand::integer(0)])?;
-        let main = std::mem::replace(&mut self.emitter, Emitter::new(self.plan.threads));
+        let main = std::mem::replace(&mut self.emitter, Emitter::new(self.runners));
         self.team = Some(Team { size: self.everyone() });
         let seen = self.fresh_variable(Type::I64);
         self.copy_into(seen, Operand::integer(0));

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::program::tree::{
-    Expression, ExpressionKind, Function, FunctionId, LocalId, ObjectId, Place, Program, Slice, SliceDimension, Statement,
-    StatementKind,
+    Direction, Expression, ExpressionKind, Function, FunctionId, LocalId, ObjectId, Place, Program, Slice, SliceDimension,
+    Statement, StatementKind, Transfer,
 };
 
 /// What a walk meets.
@@ -76,6 +76,12 @@ fn visit_statement(statement: &Statement, visitor: &mut impl Visitor) {
             visit_statements(body, visitor);
         }
         StatementKind::Acquire { place } | StatementKind::Release { place } => visit_place(place, visitor),
+        StatementKind::Transfer(transfers) => transfers.iter().for_each(|transfer| visit_transfer(transfer, visitor)),
+        StatementKind::Start { transfer, handle } => {
+            visit_transfer(transfer, visitor);
+            handle.iter().for_each(|&handle| visitor.local_written(handle));
+        }
+        StatementKind::WaitForMessages { handle } => handle.iter().for_each(|&handle| visitor.local_read(handle)),
         StatementKind::Busy(value) | StatementKind::Call(value) => visit_expression(value, visitor),
         StatementKind::Barrier | StatementKind::Fence => {}
     }
@@ -85,8 +91,17 @@ fn visit_place(place: &Place, visitor: &mut impl Visitor) {
     place.indices.iter().for_each(|index| visit_expression(index, visitor));
 }
 
-fn visit_slice(slice: &Slice, visitor: &mut impl Visitor) {
-    visitor.object_read(slice.object);
+fn visit_transfer(transfer: &Transfer, visitor: &mut impl Visitor) {
+    visit_dimensions(&transfer.slice, visitor);
+    match transfer.direction {
+        Direction::Send => visitor.object_read(transfer.slice.object),
+        Direction::Receive => visitor.object_written(transfer.slice.object),
+    }
+    visit_expression(&transfer.peer, visitor);
+    visit_expression(&transfer.tag, visitor);
+}
+
+fn visit_dimensions(slice: &Slice, visitor: &mut impl Visitor) {
     for dimension in &slice.dimensions {
         match dimension {
             SliceDimension::Index(index) => visit_expression(index, visitor),
@@ -100,7 +115,7 @@ fn visit_slice(slice: &Slice, visitor: &mut impl Visitor) {
 
 fn visit_expression(expression: &Expression, visitor: &mut impl Visitor) {
     match &expression.kind {
-        ExpressionKind::Constant(_) | ExpressionKind::Thread | ExpressionKind::Threads => {}
+        ExpressionKind::Constant(_) | ExpressionKind::Thread | ExpressionKind::Threads | ExpressionKind::Rank => {}
         ExpressionKind::Local(local) => visitor.local_read(*local),
         ExpressionKind::Load(place) | ExpressionKind::AtomicLoad(place, _) => {
             visit_place(place, visitor);
@@ -132,7 +147,10 @@ fn visit_expression(expression: &Expression, visitor: &mut impl Visitor) {
             visitor.object_read(place.object);
             visitor.object_written(place.object);
         }
-        ExpressionKind::Sum(slice) => visit_slice(slice, visitor),
+        ExpressionKind::Sum(slice) => {
+            visitor.object_read(slice.object);
+            visit_dimensions(slice, visitor);
+        }
         ExpressionKind::Call { function, arguments } => {
             arguments.iter().for_each(|argument| visit_expression(argument, visitor));
             visitor.called(*function);

@@ -10,16 +10,14 @@ impl Parser<'_> {
     pub(super) fn message_statement(&mut self, word: &str, start: Span) -> Parsed<StatementKind> {
         match word {
             "wait" if self.accept_word("all") => Ok(StatementKind::WaitAll),
-            "wait" => Ok(StatementKind::Wait(self.place("a task or a condition", "write `wait h` or `wait all`")?)),
+            "wait" => Ok(StatementKind::Wait(self.place("a message that was started", "write `wait h` or `wait all`")?)),
             "signal" => Ok(StatementKind::Signal(self.place("a condition", "write `signal c`")?)),
             "put" => self.put(),
             "close" => Ok(StatementKind::Close(self.name("a queue", "write `close q`")?)),
             "spawn" => self.spawn(None),
-            "start" if self.accept_word("send") => self.send(true),
-            "start" if self.accept_word("recv") => self.receive(true),
-            "start" => self.expected("`send` or `recv`", "write `start send x to r`: it goes on while the message is under way"),
-            "send" => self.send(false),
-            "recv" => self.receive(false),
+            "start" => self.start(None),
+            "send" => self.send(false, None),
+            "recv" => self.receive(false, None),
             "exchange" => self.exchange(),
             "broadcast" => self.broadcast(),
             "reduce" => self.reduce(false),
@@ -61,20 +59,31 @@ impl Parser<'_> {
         if self.accept_word(word) { Ok(Some(self.expression()?)) } else { Ok(None) }
     }
 
-    fn send(&mut self, start: bool) -> Parsed<StatementKind> {
+    /// `send` or `recv` behind `start`.
+    pub(super) fn start(&mut self, handle: Option<Name>) -> Parsed<StatementKind> {
+        if self.accept_word("send") {
+            self.send(true, handle)
+        } else if self.accept_word("recv") {
+            self.receive(true, handle)
+        } else {
+            self.expected("`send` or `recv`", "write `start send x to r`: it goes on while the message is under way")
+        }
+    }
+
+    fn send(&mut self, start: bool, handle: Option<Name>) -> Parsed<StatementKind> {
         let help = "write `send x[..] to r`";
         let slice = self.slice(help)?;
         self.expect_word("to", help)?;
         let to = self.expression()?;
-        Ok(StatementKind::Send { start, slice, to, tag: self.optional("tag")? })
+        Ok(StatementKind::Send { start, handle, slice, to, tag: self.optional("tag")? })
     }
 
-    fn receive(&mut self, start: bool) -> Parsed<StatementKind> {
+    fn receive(&mut self, start: bool, handle: Option<Name>) -> Parsed<StatementKind> {
         let help = "write `recv x[..] from r`";
         let slice = self.slice(help)?;
         self.expect_word("from", help)?;
         let from = self.expression()?;
-        Ok(StatementKind::Receive { start, slice, from, tag: self.optional("tag")? })
+        Ok(StatementKind::Receive { start, handle, slice, from, tag: self.optional("tag")? })
     }
 
     fn exchange(&mut self) -> Parsed<StatementKind> {

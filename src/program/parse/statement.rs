@@ -81,6 +81,9 @@ impl Parser<'_> {
         if self.accept_word("spawn") {
             return self.spawn(Some(name));
         }
+        if self.accept_word("start") {
+            return self.start(Some(name));
+        }
         Ok(StatementKind::Let { name, value: self.expression()? })
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::liveness;
-use crate::program::code::{BlockId, Register, THREAD, ZERO};
+use crate::program::code::{BlockId, GIVEN_REGISTERS, Register};
 use crate::program::lower::Graph;
 use crate::program::tree::Type;
 
@@ -30,7 +30,7 @@ pub(in crate::program) fn allocate(graph: &Graph) -> Allocation {
         .into_iter()
         .enumerate()
         .filter_map(|(register, lifetime)| Some((register as Register, lifetime?)))
-        .filter(|&(register, _)| register != ZERO && register != THREAD)
+        .filter(|&(register, _)| usize::from(register) >= GIVEN_REGISTERS)
         .collect();
     lifetimes.sort_by_key(|&(register, lifetime)| (lifetime.first, register));
     let mut allocation = Allocation { slots: vec![None; graph.registers.len()], needed: BTreeMap::new() };

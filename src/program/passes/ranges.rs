@@ -14,8 +14,8 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::interval::Interval;
 use super::liveness;
-use crate::program::code::{ArrayId, BlockId, Instruction, Register, THREAD, ZERO};
-use crate::program::lower::{Constants, Exit, Graph, Induction, Operand};
+use crate::program::code::{ArrayId, BlockId, Instruction, RANK, Register, THREAD, ZERO};
+use crate::program::lower::{Constants, Exit, Graph, Induction, Operand, Runners};
 use crate::program::tree::{BinaryOperator, Comparison, Type};
 
 /// How often the entry of a loop may grow before it is widened, and how often it may be widened to a constant of the graph.
@@ -138,7 +138,7 @@ impl<'a> Analysis<'a> {
         let number = self.order[index as usize];
         let block = &self.graph.blocks[number as usize];
         let Some(state) = self.states[number as usize].clone() else { return };
-        let mut walk = Walk::new(&self.graph.registers, self.graph.threads, state);
+        let mut walk = Walk::new(&self.graph.registers, self.graph.runners, state);
         for located in &block.instructions {
             walk.step(&located.instruction, self.constants, self.captured);
         }
@@ -246,7 +246,7 @@ fn thresholds(graph: &Graph, constants: &Constants) -> BTreeSet<i64> {
 /// Walks through a block with what is known.
 struct Walk<'a> {
     types: &'a [Type],
-    threads: u32,
+    runners: Runners,
     state: State,
     /// Registers that are another register plus a constant, and how often that one had been written then.
     sums: FxHashMap<Register, (Register, i64, u32)>,
@@ -255,8 +255,8 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(types: &'a [Type], threads: u32, state: State) -> Walk<'a> {
-        Walk { types, threads, state, sums: FxHashMap::default(), writes: FxHashMap::default() }
+    fn new(types: &'a [Type], runners: Runners, state: State) -> Walk<'a> {
+        Walk { types, runners, state, sums: FxHashMap::default(), writes: FxHashMap::default() }
     }
 
     /// `None` for floats.
@@ -264,7 +264,8 @@ impl<'a> Walk<'a> {
         match register {
             ZERO => Some(Fact::new(Interval::exactly(0))),
             _ if self.state.contains_key(&register) => self.state.get(&register).copied(),
-            THREAD => Some(Fact::new(Interval { low: 0, high: i64::from(self.threads.max(1)) - 1 })),
+            THREAD => Some(Fact::new(Interval { low: 0, high: i64::from(self.runners.threads.max(1)) - 1 })),
+            RANK => Some(Fact::new(Interval { low: 0, high: i64::from(self.runners.ranks.max(1)) - 1 })),
             _ => Interval::of_type(self.types[usize::from(register)]).map(Fact::new),
         }
     }
@@ -440,7 +441,7 @@ fn simplify_block(graph: &mut Graph, block: usize, state: State, constants: &mut
     let mut kept = Vec::with_capacity(instructions.len());
     let mut new_registers: Vec<Type> = Vec::new();
     let first_new = graph.registers.len();
-    let mut walk = Walk::new(&graph.registers, graph.threads, state);
+    let mut walk = Walk::new(&graph.registers, graph.runners, state);
     for mut located in instructions {
         if !can_fail(&walk, &located.instruction, constants) {
             continue;

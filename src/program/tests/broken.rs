@@ -203,7 +203,7 @@ fn teams_and_synchronisation() {
 fn parameters_from_outside() {
     let text = "param steps = 10\nparam rate = 0.5\nparam fast = true\nresult steps\n";
     let given = |name: &str, value: &str| {
-        let bindings = Bindings { parameters: vec![(name.into(), value.into())], threads: 4 };
+        let bindings = Bindings { parameters: vec![(name.into(), value.into())], threads: 4, ranks: 1 };
         match crate::program::compile(&source(text), &bindings) {
             Ok(program) => format!("{:?}\n", program.parameters.iter().map(|parameter| parameter.value).collect::<Vec<_>>()),
             Err(diagnostics) => diagnostics.iter().map(shown).collect(),

@@ -29,6 +29,7 @@ fn code_of(text: &str) -> Code {
     ];
     let texts = texts.map(|(name, text)| (name.to_owned(), SourceText::new(format!("{name}.flynn"), text)));
     let plan = Plan {
+        ranks: 1,
         threads: 4,
         seed: 1,
         padding: 64,

@@ -268,12 +268,17 @@ impl<'a> Threads<'a> {
                 Step::Block(_) | Step::Busy { .. } => {}
                 Step::Synchronise(request) => runner.pending = Some(request),
                 Step::Finished { .. } => runner.finished = true,
+                Step::Message(request) => return Err(self.no_messages(request.site).into()),
                 Step::Fault(fault) => return Err(self.code.describe_fault(&fault).into()),
             }
             if runner.pending.is_some() || runner.finished {
                 return Ok(true);
             }
         }
+    }
+
+    fn no_messages(&self, site: SiteId) -> Diagnostic {
+        self.at(site, "outcomes are told of threads that share memory, and this sends or receives a message")
     }
 
     fn count_block(&mut self) -> Result<(), Box<Diagnostic>> {
@@ -301,13 +306,14 @@ impl<'a> Threads<'a> {
                 Step::Fault(fault) => return Err(self.code.describe_fault(&fault).into()),
                 Step::Block(block) | Step::Busy { block, .. } | Step::Finished { block } => block,
                 Step::Synchronise(request) => request.block,
+                Step::Message(request) => return Err(self.no_messages(request.site).into()),
             };
             self.note_plain(&context, block, &mut own)?;
             match step {
                 Step::Synchronise(request) if self.is_of_team(request.site) => break Next::Joins(Some(request)),
                 Step::Synchronise(request) => break Next::Operation(request),
                 Step::Finished { .. } => break Next::Joins(None),
-                Step::Block(_) | Step::Busy { .. } | Step::Fault(_) => {}
+                Step::Block(_) | Step::Busy { .. } | Step::Message(_) | Step::Fault(_) => {}
             }
         };
         for &(address, r#type, _) in &own {

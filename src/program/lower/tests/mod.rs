@@ -41,6 +41,7 @@ fn texts() -> RuntimeTexts {
 
 fn plan(threads: u32) -> Plan {
     Plan {
+        ranks: 1,
         threads,
         seed: 1,
         padding: 64,
