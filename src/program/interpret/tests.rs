@@ -20,6 +20,8 @@ fn code(blocks: &[&[Instruction]], synchronisations: &[Synchronisation]) -> Code
         sites: vec![Site { line: 1, span: Span::new(0, 3), text: 0, text_line: 1 }],
         arena: Arena { size: 512, ..Arena::default() },
         results: vec![ResultSlot { address: 256, r#type: Type::I64 }],
+        messages: Vec::new(),
+        ranks: 1,
         threads: 2,
     };
     for block in blocks {
@@ -73,7 +75,7 @@ fn a_synchronising_operation_binds_its_value_when_it_is_performed() {
         array: 1,
         index: ZERO,
         constant: 2,
-        to: 2,
+        to: 3,
         operand: THREAD,
         expected: ZERO,
     };
@@ -86,7 +88,7 @@ fn a_synchronising_operation_binds_its_value_when_it_is_performed() {
     let performed = perform(&request, &mut memory);
     assert_eq!(performed, Performed { value: 40, done: true, written: true });
     interpreter.resume(&mut context, performed.value);
-    assert_eq!((context.register(2), context.block(), memory.load(Type::I64, 272)), (40, 1, 41));
+    assert_eq!((context.register(3), context.block(), memory.load(Type::I64, 272)), (40, 1, 41));
 }
 
 fn request(kind: SynchronisationKind, element: Type, operand: u64, expected: u64) -> Request {
@@ -120,7 +122,7 @@ fn await_is_done_once_its_comparison_holds() {
 fn faults_stop_at_their_site_after_what_came_before() {
     let code = code(
         &[&[
-            Instruction::Load { to: 2, array: 1, index: ZERO, constant: 1 },
+            Instruction::Load { to: 3, array: 1, index: ZERO, constant: 1 },
             Instruction::Check { index: THREAD, constant: 3, length: 0 },
             Instruction::Finish,
         ]],
@@ -128,7 +130,7 @@ fn faults_stop_at_their_site_after_what_came_before() {
     );
     let (interpreter, mut context, mut memory) = start(&code);
     let kind = FaultKind::IndexOutOfRange { index: 4, length: 4 };
-    assert_eq!(interpreter.step(&mut context, &mut memory), Step::Fault(Fault { kind, site: 0, thread: 1 }));
+    assert_eq!(interpreter.step(&mut context, &mut memory), Step::Fault(Fault { kind, site: 0, rank: 0, thread: 1 }));
     assert_eq!(context.addresses, [264]);
     let fault = run_functional(&code, 10).unwrap_err();
     insta::assert_snapshot!(fault.describe(&code), @"test.flynn:1:1: index 4 is out of range: valid indices are 0 to 3 (thread 1)");
@@ -147,8 +149,9 @@ fn threads_that_await_for_ever_are_named() {
         expected: ZERO,
     };
     let code = code(&[&[Instruction::Synchronise { operation: 0, next: 1 }], &[Instruction::Finish]], &[wait]);
+    let stuck = |thread| Stuck { rank: 0, thread, site: 0, messages: Vec::new(), ended: 0 };
     let error = run_functional(&code, 100).unwrap_err();
-    assert_eq!(error, FunctionalError::Deadlock(vec![(0, 0), (1, 0)]));
+    assert_eq!(error, FunctionalError::Deadlock(vec![stuck(0), stuck(1)]));
     insta::assert_snapshot!(error.describe(&code), @"the program is stuck: thread 0 waits at line 1; thread 1 waits at line 1");
 }
 
@@ -156,8 +159,8 @@ fn threads_that_await_for_ever_are_named() {
 fn a_run_counts_and_returns_results() {
     let code = code(
         &[&[
-            Instruction::Constant { to: 2, value: 0 },
-            Instruction::Store { from: 2, array: 1, index: ZERO, constant: 0 },
+            Instruction::Constant { to: 3, value: 0 },
+            Instruction::Store { from: 3, array: 1, index: ZERO, constant: 0 },
             Instruction::Finish,
         ]],
         &[],

@@ -2,6 +2,7 @@
 
 mod differential;
 mod meaning;
+mod messages;
 mod optimised;
 mod parallel;
 
