@@ -34,6 +34,8 @@ pub enum CompileError {
     UnsupportedHost(String),
     /// The code generator gave up, for instance as the program is too large.
     Failed(String),
+    /// The program sends messages, which this computer does not run yet.
+    Messages,
 }
 
 impl CompileError {
@@ -51,6 +53,7 @@ impl fmt::Display for CompileError {
                     "programs cannot be run on this computer itself, as there is no code generator for its processor: {reason}"
                 )
             }
+            CompileError::Messages => f.write_str("programs with ranks and messages cannot be run on this computer itself yet"),
             CompileError::Failed(reason) => write!(f, "no machine code could be made of the program: {reason}"),
         }
     }
@@ -153,6 +156,9 @@ pub fn compile(code: Code) -> Result<Compiled, CompileError> {
 
 /// The same at a level of optimisation of Cranelift's.
 fn compile_at(opt_level: &str, code: Code) -> Result<Compiled, CompileError> {
+    if code.ranks > 1 || !code.messages.is_empty() {
+        return Err(CompileError::Messages);
+    }
     let isa = host_isa(opt_level)?;
     let mut builder = JITBuilder::with_isa(isa, cranelift_module::default_libcall_names());
     for callee in Callee::ALL {

@@ -6,8 +6,8 @@ use crate::host::compile::compile;
 use crate::host::discover::discover;
 use crate::host::run::{Options, Outcome, Repetition, RunError, Watch, run};
 use crate::program::code::{
-    Arena, Array, ArrayId, Block, BlockId, Code, ConstantId, Function, Instruction, Phase, Register, ResultSlot, Site,
-    Synchronisation,
+    Arena, Array, ArrayId, Block, BlockId, Code, ConstantId, Function, GIVEN_REGISTERS, Instruction, Phase, Register, ResultSlot,
+    Site, Synchronisation,
 };
 use crate::program::tree::{Type, Value};
 
@@ -28,13 +28,15 @@ impl Fixture {
             blocks: Vec::new(),
             instructions: Vec::new(),
             instruction_sites: Vec::new(),
-            registers: vec![Type::I64, Type::I64],
+            registers: vec![Type::I64; GIVEN_REGISTERS],
             constants: Vec::new(),
             synchronisations: Vec::new(),
+            messages: Vec::new(),
             arrays: Vec::new(),
             sites: Vec::new(),
             arena: Arena { size: SPACING, ..Arena::default() },
             results: Vec::new(),
+            ranks: 1,
             threads,
         };
         Fixture { code, first_block: 0 }

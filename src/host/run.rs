@@ -406,7 +406,7 @@ impl Member<'_> {
             (control::DIVISION_BY_ZERO, Some(_)) => FaultKind::DivisionByZero,
             _ => return Err(GivenUp),
         };
-        self.team.watch.give_up(Fault { kind, site: code.instruction_sites[instruction], thread: self.thread as u32 });
+        self.team.watch.give_up(Fault { kind, site: code.instruction_sites[instruction], rank: 0, thread: self.thread as u32 });
         Err(GivenUp)
     }
 }

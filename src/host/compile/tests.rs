@@ -298,27 +298,33 @@ fn faults_leave_by_a_return_code() {
     let length = fixture.constant(5);
     fixture.block(&[Instruction::Check { index: THREAD, constant: 4, length }, Instruction::Finish]);
     fixture.function(Phase::Main, true);
-    let fault = Fault { kind: FaultKind::IndexOutOfRange { index: 5, length: 5 }, site: 0, thread: 1 };
+    let fault = Fault { kind: FaultKind::IndexOutOfRange { index: 5, length: 5 }, site: 0, rank: 0, thread: 1 };
     assert_eq!(run_here(&fixture.finish()), Err(RunError::Fault(fault)));
 
     let mut fixture = Fixture::new(1);
     let length = fixture.constant(5);
     fixture.block(&[Instruction::Check { index: ZERO, constant: -1, length }, Instruction::Finish]);
     fixture.function(Phase::Main, false);
-    let fault = Fault { kind: FaultKind::IndexOutOfRange { index: -1, length: 5 }, site: 0, thread: 0 };
+    let fault = Fault { kind: FaultKind::IndexOutOfRange { index: -1, length: 5 }, site: 0, rank: 0, thread: 0 };
     assert_eq!(run_here(&fixture.finish()), Err(RunError::Fault(fault)));
 
     let mut fixture = Fixture::new(1);
     fixture.block(&[Instruction::CheckDivisor { divisor: ZERO }, Instruction::Finish]);
     fixture.function(Phase::Main, false);
-    assert_eq!(run_here(&fixture.finish()), Err(RunError::Fault(Fault { kind: FaultKind::DivisionByZero, site: 0, thread: 0 })));
+    assert_eq!(
+        run_here(&fixture.finish()),
+        Err(RunError::Fault(Fault { kind: FaultKind::DivisionByZero, site: 0, rank: 0, thread: 0 }))
+    );
 
     let mut fixture = Fixture::new(1);
     let to = fixture.register(Type::I64);
     fixture
         .block(&[Instruction::BinaryConstant { operator: BinaryOperator::Divide, to, a: ZERO, constant: 0 }, Instruction::Finish]);
     fixture.function(Phase::Main, false);
-    assert_eq!(run_here(&fixture.finish()), Err(RunError::Fault(Fault { kind: FaultKind::DivisionByZero, site: 0, thread: 0 })));
+    assert_eq!(
+        run_here(&fixture.finish()),
+        Err(RunError::Fault(Fault { kind: FaultKind::DivisionByZero, site: 0, rank: 0, thread: 0 }))
+    );
 }
 
 #[test]
@@ -344,7 +350,7 @@ fn a_fault_frees_threads_that_wait() {
     let mut code = fixture.finish();
     // Never equal to 0: the place holds 1.
     code.arena.initial.push((code.arrays[0].base, Type::I64, 1));
-    let fault = Fault { kind: FaultKind::DivisionByZero, site: 2, thread: 1 };
+    let fault = Fault { kind: FaultKind::DivisionByZero, site: 2, rank: 0, thread: 1 };
     assert_eq!(run_here(&code), Err(RunError::Fault(fault)));
 }
 
