@@ -18,6 +18,7 @@ use crate::base::time::Time;
 use crate::coherence::agent::Answer;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, Command, Request, TransactionId, UnderWay};
+use crate::components::parcel::Parcel;
 
 /// How long after an instant everything that happens at that instant has come.
 pub const SETTLE: Time = Time(4);
@@ -50,6 +51,8 @@ pub enum Message {
     Written { address: u64, time: Time },
     /// Interconnect to a core: a word it waits for was written at `time`.
     Wake { time: Time },
+    /// Between the parts of a machine of several nodes.
+    Parcel(Parcel),
 }
 
 impl Message {
