@@ -1,0 +1,274 @@
+//! The interconnect of a node in a machine of several nodes: it carries parcels between the cores, the home and the network. Nobody
+//! snoops: who has a line is the home's business.
+//!
+//! ```text
+//!   cores  ====  carrier  ====  home
+//!                   ||
+//!                network
+//! ```
+//!
+//! A bus has wires for what only says something, taken for its address cycles, and wires for data, taken for as many cycles as the data
+//! are wide; a crossbar has both for each port that things go to. Who goes first its arbiter says. An ideal one takes no time.
+
+use crate::base::time::{Clock, Time};
+use crate::coherence::order::{AgentNumber, Command, Request};
+use crate::components::arbiter::Arbiter;
+use crate::components::homes::Homes;
+use crate::components::message::{Message, SETTLE, WORD_BYTES};
+use crate::components::owner::Owner;
+use crate::components::parcel::{Content, End, NodeNumber, Parcel};
+use crate::components::shared::SharedHandle;
+use crate::components::snooping::InterconnectCounters;
+use crate::components::spec::{InterconnectSpec, SnoopingSpec, TransportSpec};
+use crate::engine::{ChannelId, Port, Wait, Wake};
+
+/// The channels of a carrier.
+#[derive(Clone, Debug)]
+pub struct CarrierPorts {
+    /// To each core of the node.
+    pub cores: Vec<ChannelId>,
+    pub home: ChannelId,
+    pub network: ChannelId,
+}
+
+/// A node's interconnect.
+#[derive(Debug)]
+pub struct Carrier {
+    node: NodeNumber,
+    spec: InterconnectSpec,
+    ports: CarrierPorts,
+    shared: SharedHandle,
+
+    wires: Vec<Wires>,
+    counters: InterconnectCounters,
+}
+
+/// Something that is carried one at a time.
+#[derive(Clone, Debug)]
+struct Wires {
+    arbiter: Arbiter,
+    waiting: Vec<Waiting>,
+    /// When they are free.
+    free: Time,
+    planned: Option<Time>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    parcel: Parcel,
+    /// The port that it came from, and when.
+    from: u16,
+    came: Time,
+}
+
+impl Carrier {
+    /// A carrier with nothing on it.
+    pub fn new(node: NodeNumber, spec: InterconnectSpec, ports: CarrierPorts, shared: SharedHandle) -> Carrier {
+        let wires = match &spec {
+            InterconnectSpec::Ideal => Vec::new(),
+            InterconnectSpec::Snooping(own) => {
+                let n_ports = ports.cores.len() + 2;
+                let n = if own.transport == TransportSpec::Bus { 2 } else { 2 * n_ports };
+                let wires = Wires { arbiter: Arbiter::new(own.arbitration), waiting: Vec::new(), free: Time::ZERO, planned: None };
+                vec![wires; n]
+            }
+        };
+        let counters = InterconnectCounters::new(Time::ZERO, Time::ZERO);
+        Carrier { node, spec, ports, shared, wires, counters }
+    }
+
+    /// What it counted.
+    pub fn counters(&self) -> &InterconnectCounters {
+        &self.counters
+    }
+
+    /// Begins a phase: counters start anew, with figures to be had of instants up to `memory` ago.
+    pub fn begin(&mut self, at: Time, memory: Time) {
+        self.counters = InterconnectCounters::new(at, memory);
+    }
+
+    /// A message has come.
+    pub fn receive(&mut self, channel: ChannelId, message: Message, port: &mut Port<'_, Message>) {
+        port.release(channel);
+        match message {
+            Message::Request { agent, command, line, time } => {
+                self.counters.begin_transaction(command);
+                let address = line * u64::from(WORD_BYTES);
+                let to = self.shared.borrow_mut().homes.as_mut().map_or(self.node, |homes: &mut Homes| homes.home(address, self.node));
+                let (content, bytes) = match command {
+                    Command::Read(bytes) => (Content::Read { bytes }, 0),
+                    Command::Write(bytes) => (Content::Write, bytes),
+                    Command::Coherent(_) => return,
+                };
+                self.carry(Parcel { from: self.node, to, end: End::Home, content, agent, line, bytes, time }, port);
+            }
+            Message::Parcel(parcel) => self.carry(parcel, port),
+            Message::Written { address, time } => self.wake_sleepers(address, time, port),
+            _ => {}
+        }
+    }
+
+    /// Those of the node's cores are told that sleep until a word is written; other nodes are told where there are more.
+    fn wake_sleepers(&mut self, address: u64, time: Time, port: &mut Port<'_, Message>) {
+        let mut shared = self.shared.borrow_mut();
+        let Some(mut sleepers) = shared.sleepers.remove(&address) else { return };
+        let cores = self.ports.cores.len();
+        let first = usize::from(self.node) * cores;
+        sleepers.retain(|&agent| {
+            let own = usize::from(agent).checked_sub(first).filter(|&number| number < cores);
+            if let Some(number) = own {
+                port.send(self.ports.cores[number], Message::Wake { time }, port.now());
+            }
+            own.is_none()
+        });
+        if !sleepers.is_empty() {
+            shared.sleepers.insert(address, sleepers);
+            port.send(self.ports.network, Message::Written { address, time }, port.now());
+        }
+    }
+
+    /// The port of a core of this node.
+    fn port_of(&self, agent: AgentNumber) -> usize {
+        usize::from(agent) % self.ports.cores.len()
+    }
+
+    /// The port that a parcel goes to: of a core, of the home, or of the network.
+    fn way(&self, parcel: &Parcel) -> usize {
+        let cores = self.ports.cores.len();
+        match parcel.end {
+            _ if parcel.to != self.node => cores + 1,
+            End::Core(agent) => self.port_of(agent),
+            End::Home => cores,
+        }
+    }
+
+    /// The port that a parcel came from.
+    fn origin(&self, parcel: &Parcel) -> usize {
+        let cores = self.ports.cores.len();
+        if parcel.from != self.node {
+            return cores + 1;
+        }
+        match parcel.end {
+            // What goes to a core comes from the home.
+            End::Core(_) => cores,
+            End::Home => self.port_of(parcel.agent),
+        }
+    }
+
+    /// A parcel is to be carried.
+    fn carry(&mut self, parcel: Parcel, port: &mut Port<'_, Message>) {
+        let InterconnectSpec::Snooping(own) = &self.spec else {
+            self.counters.data.enter(parcel.time, parcel.time, u64::from(parcel.bytes), port.now());
+            self.deliver(parcel, parcel.time, port);
+            return;
+        };
+        let is_data = usize::from(parcel.bytes > 0);
+        let number = match own.transport {
+            TransportSpec::Bus => is_data,
+            _ => 2 * self.way(&parcel) + is_data,
+        };
+        let from = self.origin(&parcel) as u16;
+        self.wires[number].waiting.push(Waiting { parcel, from, came: parcel.time });
+        self.plan(number, parcel.time, port);
+    }
+
+    /// The wires' next chance is the first edge of the clock at which they are free, and not before an instant.
+    fn plan(&mut self, number: usize, not_before: Time, port: &mut Port<'_, Message>) {
+        let Some(clock) = self.clock() else { return };
+        let wires = &mut self.wires[number];
+        let chance = clock.first_edge(wires.free.max(not_before)).1;
+        if wires.planned.is_none_or(|planned| planned > chance) {
+            wires.planned = Some(chance);
+            // What comes at that instant may come a little later.
+            port.wake_at((chance + SETTLE).max(port.now()), number as u32);
+        }
+    }
+
+    fn clock(&self) -> Option<Clock> {
+        match &self.spec {
+            InterconnectSpec::Ideal => None,
+            InterconnectSpec::Snooping(own) => Some(own.clock),
+        }
+    }
+
+    /// Wires have a chance.
+    pub fn wake(&mut self, reason: Wake, port: &mut Port<'_, Message>) {
+        let (Wake::Planned(number), InterconnectSpec::Snooping(own)) = (reason, &self.spec) else { return };
+        let number = number as usize;
+        let Some(chance) = self.wires[number].planned.filter(|&chance| chance + SETTLE <= port.now()) else { return };
+        let wires = &mut self.wires[number];
+        wires.planned = None;
+        let (mut best, mut place) = (None, None);
+        for (at, waiting) in wires.waiting.iter().enumerate().filter(|(_, waiting)| waiting.came <= chance) {
+            let request = waiting.request();
+            let better = best.map_or(request, |best| wires.arbiter.better(best, request));
+            // Of one port what came first goes first.
+            if better == request && best != Some(request) && best.is_none_or(|best: Request| best.agent != request.agent) {
+                (best, place) = (Some(request), Some(at));
+            }
+        }
+        if let Some(place) = place {
+            let Waiting { parcel, from, came } = wires.waiting.remove(place);
+            wires.arbiter.serve(from);
+            let cycles = cycles(own, &parcel);
+            let cycle = own.clock.cycle_at_or_after(chance);
+            let end = own.clock.edge(cycle + cycles);
+            wires.free = end;
+            self.counters.wait += chance - came;
+            if parcel.bytes == 0 {
+                self.counters.address_busy += end - chance;
+            } else {
+                self.counters.data.enter(chance, end, u64::from(parcel.bytes), port.now());
+            }
+            {
+                let timelines = &mut self.shared.borrow_mut().timelines[usize::from(parcel.agent)];
+                timelines.mark(parcel.line, Owner::Queue, chance);
+                timelines.mark(parcel.line, Owner::Network, end);
+            }
+            self.deliver(parcel, end, port);
+        }
+        if let Some(came) = self.wires[number].waiting.iter().map(|waiting| waiting.came).min() {
+            self.plan(number, came, port);
+        }
+    }
+
+    /// A parcel is at its port at an instant.
+    fn deliver(&mut self, parcel: Parcel, time: Time, port: &mut Port<'_, Message>) {
+        let departure = time.saturating_sub(Time(1)).max(port.now());
+        let way = self.way(&parcel);
+        let parcel = Parcel { time, ..parcel };
+        if let Some(&core) = self.ports.cores.get(way) {
+            let message = match parcel.content {
+                Content::ReadReply | Content::WriteReply => {
+                    Message::Complete { transaction: None, line: parcel.line, shared: false, version: 0, time }
+                }
+                _ => Message::Parcel(parcel),
+            };
+            port.send(core, message, departure);
+            return;
+        }
+        let to = if way == self.ports.cores.len() { self.ports.home } else { self.ports.network };
+        port.send(to, Message::Parcel(parcel), departure);
+    }
+
+    /// Says what the carrier waits for: it never does for long.
+    pub fn waits(&self, report: &mut Vec<Wait>) {
+        let waiting: usize = self.wires.iter().map(|wires| wires.waiting.len()).sum();
+        if waiting > 0 {
+            let what = format!("{waiting} messages wait for the interconnect of node[{}]", self.node);
+            report.push(Wait { who: None, whom: None, what });
+        }
+    }
+}
+
+impl Waiting {
+    /// As the arbiter sees it.
+    fn request(&self) -> Request {
+        Request { agent: self.from, command: Command::Read(0), line: 0, stamp: self.came.0, left: self.came.0 }
+    }
+}
+
+/// Cycles that a parcel takes its wires.
+fn cycles(spec: &SnoopingSpec, parcel: &Parcel) -> u64 {
+    u64::from(if parcel.bytes == 0 { spec.address_cycles } else { parcel.bytes.div_ceil(spec.width_bytes) })
+}
