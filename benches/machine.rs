@@ -13,7 +13,7 @@ use flynn::experiment::run::prepare;
 use flynn::experiment::trace::{TraceBytes, TraceReader, TraceSettings};
 use flynn::machine::Machine;
 use flynn::machine::catalogue::{Catalogue, Kind};
-use flynn::machine::simulation::Node;
+use flynn::machine::simulation::Simulation;
 use flynn::machine::simulation::replay::count;
 use flynn::program::code::{Code, Phase};
 use flynn::program::memory::Memory;
@@ -73,13 +73,13 @@ impl Bench {
         Bench { machine, code: Arc::new(code) }
     }
 
-    fn node(&self) -> Node {
+    fn node(&self) -> Simulation {
         let memory = Memory::new(&self.code.arena).expect("room");
-        Node::new(&self.machine.nodes[0], Arc::clone(&self.code), memory).expect("the machine fits the program")
+        Simulation::new(&self.machine.nodes[0], Arc::clone(&self.code), memory).expect("the machine fits the program")
     }
 
     /// One run of the timed part; its accesses.
-    fn run(&self, node: &mut Node) -> u64 {
+    fn run(&self, node: &mut Simulation) -> u64 {
         node.memory_mut().reset_runtime();
         let function = self.code.function(Phase::Main).expect("a timed part");
         node.run(function).expect("an end").totals.accesses
@@ -158,7 +158,7 @@ fn references(criterion: &mut Criterion) {
     let counted = || count(spec, &mut reader(), u64::MAX).expect("a machine that fits").expect("an end");
     group.bench_function("without time", |bencher| bencher.iter(counted));
     let timed =
-        || Node::with_trace(spec, vec![Box::new(reader())], u64::MAX).expect("a machine that fits").run_trace().expect("an end");
+        || Simulation::with_trace(spec, vec![Box::new(reader())], u64::MAX).expect("a machine that fits").run_trace().expect("an end");
     group.bench_function("in time", |bencher| bencher.iter(timed));
     group.finish();
 }

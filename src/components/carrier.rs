@@ -20,6 +20,7 @@ use crate::components::parcel::{Content, End, NodeNumber, Parcel};
 use crate::components::shared::SharedHandle;
 use crate::components::snooping::InterconnectCounters;
 use crate::components::spec::{InterconnectSpec, SnoopingSpec, TransportSpec};
+use crate::components::utilisation::Ledger;
 use crate::engine::{ChannelId, Port, Wait, Wake};
 
 /// The channels of a carrier.
@@ -51,6 +52,7 @@ struct Wires {
     /// When they are free.
     free: Time,
     planned: Option<Time>,
+    used: Ledger,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +71,7 @@ impl Carrier {
             InterconnectSpec::Snooping(own) => {
                 let n_ports = ports.cores.len() + 2;
                 let n = if own.transport == TransportSpec::Bus { 2 } else { 2 * n_ports };
-                let wires = Wires { arbiter: Arbiter::new(own.arbitration), waiting: Vec::new(), free: Time::ZERO, planned: None };
+                let wires = Wires { arbiter: Arbiter::new(own.arbitration), waiting: Vec::new(), free: Time::ZERO, planned: None, used: Ledger::new(Time::ZERO, Time::ZERO) };
                 vec![wires; n]
             }
         };
@@ -85,6 +87,22 @@ impl Carrier {
     /// Begins a phase: counters start anew, with figures to be had of instants up to `memory` ago.
     pub fn begin(&mut self, at: Time, memory: Time) {
         self.counters = InterconnectCounters::new(at, memory);
+        for wires in &mut self.wires {
+            wires.used = Ledger::new(at, memory);
+        }
+    }
+
+    /// The wires for data, with a name where there are several: what they carried.
+    pub fn links(&self) -> impl Iterator<Item = (Option<String>, &Ledger)> {
+        let several = self.wires.len() > 2;
+        let cores = self.ports.cores.len();
+        let name = move |port: usize| match port {
+            port if port < cores => format!("to_core[{port}]"),
+            port if port == cores => "to_home".to_string(),
+            _ => "to_network".to_string(),
+        };
+        let data = self.wires.iter().skip(1).step_by(2).enumerate();
+        data.map(move |(port, wires)| (several.then(|| name(port)), &wires.used))
     }
 
     /// A message has come.
@@ -219,6 +237,7 @@ impl Carrier {
                 self.counters.address_busy += end - chance;
             } else {
                 self.counters.data.enter(chance, end, u64::from(parcel.bytes), port.now());
+                self.wires[number].used.enter(chance, end, u64::from(parcel.bytes), port.now());
             }
             {
                 let timelines = &mut self.shared.borrow_mut().timelines[usize::from(parcel.agent)];

@@ -169,6 +169,10 @@ pub struct Core {
     clock: Clock,
     costs: Costs,
     path: Path,
+    /// How synchronising operations do.
+    synchronising: Path,
+    /// Addresses of locks, barriers and teams, where synchronising is free.
+    beside: Range<Address>,
     watched: bool,
     /// What lookups in the caches take.
     levels: Lookups,
@@ -252,6 +256,7 @@ impl Core {
             (None, None, true) => Path::Free,
             (None, None, false) => Path::Uncached,
         };
+        let frees = spec.free_synchronisation && path != Path::Plain;
         let account = CoreAccount::new(program.table.blocks.len());
         let out_of_order = spec.core.out_of_order.as_ref().map(|own| {
             let lookups = Lookups::new(&spec.caches);
@@ -269,9 +274,14 @@ impl Core {
             clock: spec.core.clock,
             costs,
             path,
+            synchronising: if frees { Path::Free } else { path },
+            beside: if frees { program.code.arena.runtime.clone() } else { 0..0 },
             watched: spec.checks && caches.is_some(),
             levels: Lookups::new(&spec.caches),
-            careful: spec.checks && caches.is_some() || translator.is_some() || prefetching.is_some(),
+            careful: spec.checks && caches.is_some()
+                || translator.is_some()
+                || prefetching.is_some()
+                || frees,
             lookups: spec.lookups(),
             program,
             shared,
@@ -655,18 +665,23 @@ impl Core {
     /// What an `await` waits for may have changed at an instant: its first lookup from then on is made.
     fn awake(&mut self, time: Time) {
         let Stage::Sleeping { request, next } = self.stage else { return };
-        let period = self.costs.branch + self.costs.atomic + self.costs.inner + self.translation_cycles();
+        let lookup = if self.synchronising == Path::Free { 0 } else { self.costs.inner + self.translation_cycles() };
+        let period = self.costs.branch + self.costs.atomic + lookup;
         let change = self.clock.cycle_at_or_after(time);
         let spins = if period == 0 { 0 } else { change.saturating_sub(next).div_ceil(period) };
         let lookup = if period == 0 { next.max(change) } else { next + spins * period };
         let line = self.line_in_progress();
         let cycles = lookup - self.cycle;
         self.account.spin(self.block, line, spins, cycles);
-        if let Some(caches) = &mut self.caches {
-            caches.count_hits(spins);
-        }
-        if let Some(own) = &mut self.translator {
-            own.tlbs.count_hits(spins);
+        if self.synchronising == Path::Free {
+            self.account.beside += spins;
+        } else {
+            if let Some(caches) = &mut self.caches {
+                caches.count_hits(spins);
+            }
+            if let Some(own) = &mut self.translator {
+                own.tlbs.count_hits(spins);
+            }
         }
         self.cycle = lookup.wrapping_sub(self.costs.atomic);
         self.stage = Stage::Synchronise(request);

@@ -24,6 +24,10 @@ pub struct HomeCounters {
     pub local: u64,
     /// Requests of cores of other nodes.
     pub remote: u64,
+    /// Bytes that memory was asked to send.
+    pub bytes_read: u64,
+    /// Bytes that memory was given.
+    pub bytes_written: u64,
 }
 
 /// A node's home.
@@ -100,9 +104,11 @@ impl Home {
                     self.asked.len() - 1
                 });
                 self.asked[id] = Some(parcel);
+                self.counters.bytes_read += u64::from(bytes);
                 self.for_memory.push_back(Message::Fetch { id: id as u32, agent, line, bytes, time });
             }
             Content::Write => {
+                self.counters.bytes_written += u64::from(bytes);
                 self.for_memory.push_back(Message::Store { line, bytes, version: 0, flush: false, time });
                 self.answer(&parcel, Content::WriteReply, 0, time, port);
             }

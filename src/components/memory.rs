@@ -137,7 +137,7 @@ impl MemorySpec {
     /// Channels; one where bandwidth has no end.
     pub fn channels(&self) -> u32 {
         match self {
-            MemorySpec::Ideal => 1,
+            MemorySpec::Ideal | MemorySpec::MultiPorted { .. } => 1,
             MemorySpec::Simple(spec) => spec.channels,
         }
     }
@@ -146,6 +146,7 @@ impl MemorySpec {
     pub fn latency(&self) -> Time {
         match self {
             MemorySpec::Ideal => Time::ZERO,
+            MemorySpec::MultiPorted { latency } => *latency,
             MemorySpec::Simple(spec) => spec.latency,
         }
     }
@@ -153,7 +154,7 @@ impl MemorySpec {
     /// Requests that may be under way.
     pub fn capacity(&self) -> u32 {
         match self {
-            MemorySpec::Ideal => u32::MAX,
+            MemorySpec::Ideal | MemorySpec::MultiPorted { .. } => u32::MAX,
             MemorySpec::Simple(spec) => spec.queue_capacity,
         }
     }

@@ -20,13 +20,13 @@
 //!
 //! (Dally and Towles, "Principles and Practices of Interconnection Networks", 2004, sections 3.3 and 13.2.)
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::base::time::{PICOSECONDS_PER_SECOND, Time};
 use crate::components::message::Message;
 use crate::components::owner::Owner;
-use crate::components::parcel::{Parcel, VirtualNetwork};
+use crate::components::parcel::{NodeNumber, Parcel, VirtualNetwork};
 use crate::components::shared::SharedHandle;
 use crate::components::utilisation::Ledger;
 use crate::engine::{ChannelId, Port, Wait, Wake};
@@ -170,6 +170,8 @@ pub struct Network {
     /// Parcels that have yet to leave their node, by node and virtual network.
     injections: Vec<VecDeque<ParcelId>>,
     counters: NetworkCounters,
+    /// Bytes of parcels from node to node, headers not counted.
+    traffic: BTreeMap<(NodeNumber, NodeNumber), u64>,
 }
 
 impl Network {
@@ -197,6 +199,7 @@ impl Network {
             free_parcels: Vec::new(),
             injections,
             counters: NetworkCounters::default(),
+            traffic: BTreeMap::new(),
         }
     }
 
@@ -210,6 +213,11 @@ impl Network {
         self.channels.iter().map(|channel| &channel.counters)
     }
 
+    /// Bytes from node to node, headers not counted.
+    pub fn traffic(&self) -> &BTreeMap<(NodeNumber, NodeNumber), u64> {
+        &self.traffic
+    }
+
     /// The graph that its channels are numbered by.
     pub fn graph(&self) -> &Graph {
         &self.spec.graph
@@ -218,6 +226,7 @@ impl Network {
     /// Begins a phase: counters start anew, with figures to be had of instants up to `memory` ago.
     pub fn begin(&mut self, at: Time, memory: Time) {
         self.counters = NetworkCounters::default();
+        self.traffic.clear();
         for channel in &mut self.channels {
             channel.counters = ChannelCounters::new(at, memory);
         }
@@ -251,6 +260,7 @@ impl Network {
         };
         self.counters.parcels_sent += 1;
         self.counters.bytes_sent += u64::from(parcel.bytes);
+        *self.traffic.entry((parcel.from, parcel.to)).or_default() += u64::from(parcel.bytes);
         let queue = usize::from(parcel.from) * VirtualNetwork::COUNT + parcel.virtual_network() as usize;
         self.injections[queue].push_back(id);
         if self.injections[queue].len() == 1

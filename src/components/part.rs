@@ -1,16 +1,19 @@
-//! The kinds of parts of a node, as the engine holds them.
+//! The kinds of parts of a machine, as the engine holds them.
 
+use crate::components::carrier::Carrier;
 use crate::components::core::Core;
+use crate::components::home::Home;
 use crate::components::ideal::Ideal;
 use crate::components::llc::Llc;
 use crate::components::memory::Memory;
 use crate::components::message::Message;
+use crate::components::network::Network;
 use crate::components::replay::Replay;
 use crate::components::snooping::Snooping;
 use crate::components::traffic::TrafficSource;
 use crate::engine::{ChannelId, Component, Port, Wait, Wake};
 
-/// A part of a node.
+/// A part of a machine.
 #[derive(Debug)]
 pub enum Part {
     Core(Box<Core>),
@@ -20,6 +23,9 @@ pub enum Part {
     Ideal(Box<Ideal>),
     Llc(Box<Llc>),
     Memory(Box<Memory>),
+    Carrier(Box<Carrier>),
+    Home(Box<Home>),
+    Network(Box<Network>),
 }
 
 impl Component for Part {
@@ -44,6 +50,9 @@ impl Component for Part {
             Part::Ideal(ideal) => ideal.receive(channel, message, port),
             Part::Llc(llc) => llc.receive(channel, message, port),
             Part::Memory(memory) => memory.receive(message, port),
+            Part::Carrier(carrier) => carrier.receive(channel, message, port),
+            Part::Home(home) => home.receive(channel, message, port),
+            Part::Network(network) => network.receive(channel, message, port),
         }
     }
 
@@ -57,6 +66,9 @@ impl Component for Part {
             Part::Ideal(ideal) => ideal.wake(reason, port),
             Part::Llc(llc) => llc.wake(reason, port),
             Part::Memory(memory) => memory.wake(port),
+            Part::Carrier(carrier) => carrier.wake(reason, port),
+            Part::Home(home) => home.wake(port),
+            Part::Network(network) => network.wake(reason, port),
         }
     }
 
@@ -69,6 +81,9 @@ impl Component for Part {
             Part::Ideal(ideal) => ideal.waits(report),
             Part::Llc(llc) => llc.waits(report),
             Part::Memory(_) => {}
+            Part::Carrier(carrier) => carrier.waits(report),
+            Part::Home(home) => home.waits(report),
+            Part::Network(network) => network.waits(report),
         }
     }
 }

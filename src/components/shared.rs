@@ -14,6 +14,7 @@ use crate::coherence::order::AgentNumber;
 use crate::coherence::protocol::{Protocol, State, Vocabulary};
 use crate::components::causes::Losses;
 use crate::components::hierarchy::{Broken, Observer};
+use crate::components::homes::Homes;
 use crate::components::life::Happening;
 use crate::components::owner::Timelines;
 use crate::components::versions::{Happened, Versions, Violation};
@@ -71,6 +72,8 @@ pub struct Shared {
     pub memory_rows: Vec<u64>,
     /// On a machine without caches: who sleeps until a word is written.
     pub sleepers: FxHashMap<Address, Vec<AgentNumber>>,
+    /// Where pages live, where several nodes have one address space.
+    pub homes: Option<Homes>,
     /// What others wrote to lines that a core lost.
     pub losses: Losses,
     protocol: Option<Arc<Protocol>>,
@@ -94,6 +97,7 @@ impl Shared {
             agent_rows: rows(protocol.as_ref().map(|protocol| protocol.agent.n_rows())),
             memory_rows: rows(protocol.as_ref().map(|protocol| protocol.memory.n_rows())),
             sleepers: FxHashMap::default(),
+            homes: None,
             losses: Losses::default(),
             protocol,
         }

@@ -198,6 +198,13 @@ impl Snooping {
                     port.release(self.agents[usize::from(agent)].requests);
                 }
             }
+            Message::Written { address, time } => {
+                port.release(channel);
+                let sleepers = self.shared.borrow_mut().sleepers.remove(&address).unwrap_or_default();
+                for agent in sleepers {
+                    port.send(self.agents[usize::from(agent)].to, Message::Wake { time }, port.now());
+                }
+            }
             Message::Line { id, version, began, time } => {
                 port.release(channel);
                 let request = self.order.under_way(id).request;

@@ -15,6 +15,7 @@
 //! point at the place.
 
 mod faults;
+mod machine;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use crate::components::translation::TranslationSpec;
 use crate::program::code::OperationClass;
 
 pub use faults::SpecFault;
+pub use machine::MachineSpec;
 
 /// Addresses of a node's memory end below this: 256 TiB.
 pub const LARGEST_MEMORY_BYTES: u64 = 1 << 48;
@@ -300,6 +302,8 @@ pub struct LlcSpec {
 pub enum MemorySpec {
     /// Answers any number of requests in no time.
     Ideal,
+    /// Answers any number of requests, each the latency after it came.
+    MultiPorted { latency: Time },
     Simple(SimpleMemorySpec),
 }
 
@@ -326,6 +330,10 @@ pub struct NodeSpec {
     pub memory_bytes: u64,
     /// How the private caches are kept coherent; `None` where there are none, or a single core.
     pub protocol: Option<Arc<Protocol>>,
+    /// Whether all memory that its cores address is its own: it is not one of several nodes with one address space.
+    pub alone: bool,
+    /// Whether synchronising operations cost nothing but their cycles: they reach memory at once, whatever lies between.
+    pub free_synchronisation: bool,
     /// Whether every copy of a line carries the line's version, so that a stale read or a second writer stops the run.
     pub checks: bool,
     /// Of everything random in the node.
@@ -424,7 +432,7 @@ impl NodeSpec {
     /// Whether accesses to memory are free: no caches, and nothing behind them takes time.
     pub fn is_free(&self) -> bool {
         let costs_nothing = self.interconnect == InterconnectSpec::Ideal && self.memory == MemorySpec::Ideal;
-        self.caches.is_empty() && self.llc.is_none() && costs_nothing
+        self.alone && self.caches.is_empty() && self.llc.is_none() && costs_nothing
     }
 
     /// Whether nothing keeps its caches coherent: there are none, or they are a single core's, of any make.

@@ -18,7 +18,7 @@ use indexmap::IndexMap;
 
 use crate::components::causes::{Cause, Causes};
 use crate::components::owner::Owner;
-use crate::components::spec::{NodeSpec, SpecFault};
+use crate::components::spec::{MachineSpec, NodeSpec, SpecFault};
 use crate::experiment::bounds::{bounds, broken};
 use crate::experiment::record::{Counts, MachineRecord, ProfileLine, Reason, Record, ResultRecord, SCHEMA, Start, WorkloadRecord};
 use crate::experiment::result::{equality, json as json_value, result_record};
@@ -28,7 +28,7 @@ use crate::experiment::workload::{ProgramWorkload, TraceWorkload, TrafficWorkloa
 use crate::experiment::{trace, traffic};
 use crate::machine::Machine;
 use crate::machine::catalogue::Catalogue;
-use crate::machine::simulation::{Node, PhaseError, PhaseReport};
+use crate::machine::simulation::{Simulation, PhaseError, PhaseReport};
 use crate::program::check::Bindings;
 use crate::program::code::{Code, Phase, Plan};
 use crate::program::compile;
@@ -177,7 +177,7 @@ fn simulate_program(
 
 /// A node on its way through the passes of a run.
 struct Run<'a> {
-    node: Node,
+    node: Simulation,
     code: &'a Code,
     source: &'a SourceText,
     start: Start,
@@ -186,8 +186,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(request: &RunRequest, source: &'a SourceText, code: &'a Arc<Code>) -> Result<Run<'a>, RunError> {
         let memory = Memory::new(&code.arena).map_err(|error| vec![Diagnostic::at(source, None, error.to_string())])?;
-        let spec = node_spec(request);
-        let mut node = Node::new(&spec, Arc::clone(code), memory).map_err(|faults| misfits(request.machine, source, &faults))?;
+        let spec = machine_spec(request);
+        let mut node = Simulation::of(&spec, Arc::clone(code), memory).map_err(|faults| misfits(request.machine, source, &faults))?;
         node.set_run_ahead(request.run_ahead);
         node.limit_operations(request.operation_limit);
         Ok(Run { node, code, source, start: request.start })
@@ -251,12 +251,26 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The node as this run wants it.
-pub(super) fn node_spec(request: &RunRequest) -> NodeSpec {
-    let mut spec = request.machine.nodes[0].clone();
-    spec.checks = (spec.checks && request.checks) || request.watch.is_some();
-    spec.seed = request.seed;
+/// The machine as this run wants it.
+pub(super) fn machine_spec(request: &RunRequest) -> MachineSpec {
+    let mut spec = request.machine.spec();
+    spec.node.checks = (spec.node.checks && request.checks) || request.watch.is_some();
+    spec.node.seed = request.seed;
     spec
+}
+
+/// Its only node.
+///
+/// # Errors
+/// Where there are several: what is run cannot be spread over them.
+pub(super) fn node_spec(request: &RunRequest, source: &SourceText, what: &str) -> Result<NodeSpec, RunError> {
+    match request.machine.nodes.len() {
+        1 => Ok(machine_spec(request).node),
+        n => {
+            let message = format!("{what} run on a machine of one node, and `{}` has {n}", request.machine.name);
+            Err(RunError::Input(vec![Diagnostic::at(source, None, message).help("take one of one node, such as uma-bus-4")]))
+        }
+    }
 }
 
 /// What keeps the workload in `source` from running on the machine: at the machine's key, or where it is the workload's own.

@@ -10,7 +10,7 @@ use crate::experiment::result::result_record;
 use crate::experiment::run::{RunError, RunRequest, misfits, node_spec, sha256, stop};
 use crate::experiment::theory::slotted_md1_wait;
 use crate::experiment::workload::{Direction, TrafficWorkload};
-use crate::machine::simulation::{Node, TrafficReport};
+use crate::machine::simulation::{Simulation, TrafficReport};
 use crate::program::code::Code;
 
 /// Lets one source a core offer its share of the load.
@@ -24,7 +24,7 @@ pub(super) fn simulate(request: &RunRequest, workload: &TrafficWorkload) -> Resu
         return Err(RunError::Input(vec![Diagnostic::at(&workload.source, None, message).key("threads").help(help)]));
     }
     let workload = &workload.with_parameters(request.parameters)?;
-    let spec = node_spec(request);
+    let spec = node_spec(request, &workload.source, "traffic sources")?;
     let bus = match &spec.interconnect {
         InterconnectSpec::Snooping(bus) if bus.transport == TransportSpec::Bus => bus,
         other => {
@@ -39,7 +39,7 @@ pub(super) fn simulate(request: &RunRequest, workload: &TrafficWorkload) -> Resu
         }
     };
     let traffic = Traffic { workload, bus, sources: spec.cores.max(1) };
-    let mut node = Node::with_traffic(&spec, &traffic.specs(), request.seed)
+    let mut node = Simulation::with_traffic(&spec, &traffic.specs(), request.seed)
         .map_err(|faults| misfits(request.machine, &workload.source, &faults))?;
     match node.run_traffic() {
         Ok(report) => Ok(traffic.record(request, &report)),

@@ -15,7 +15,9 @@ use crate::base::diagnostic::Diagnostics;
 use crate::base::document::{At, Field, Shape, Value, Whole};
 use crate::base::quantity::{Bandwidth, ByteSize, Cycles, Duration, Frequency};
 use crate::components::spec::LARGEST_MEMORY_BYTES;
-use crate::machine::running::{ScheduleKey, ThreadsKey};
+use crate::machine::network::NetworkKeys;
+use crate::machine::placement::PlacementKey;
+use crate::machine::running::{ScheduleKey, SynchronisationKey, ThreadsKey};
 use crate::machine::sharing::SharedByKey;
 use crate::{choice, section, tagged};
 
@@ -107,13 +109,14 @@ section! {
         description: String = String::new(),
         /// The kinds of nodes.
         nodes as "node": Vec<At<NodeKeys>>,
+        /// What joins the nodes, where there are several.
+        interconnect: Option<NetworkKeys>,
         /// How memory is addressed and kept coherent.
         address_space: AddressSpaceKeys,
         /// Everything about running a program that is not the program.
         runtime: RuntimeKeys,
     }
     later {
-        "interconnect" => "an interconnect between nodes (machines of several nodes) is",
         "accelerator" => "accelerators are",
     }
 }
@@ -124,7 +127,7 @@ section! {
         /// How `--set node[NAME].KEY=VALUE` and messages name this kind of node.
         name: String = "node".to_string(),
         /// How many such nodes the machine has.
-        count: Whole<1, 1_048_576> = Whole(1),
+        count: Whole<1, 16_384> = Whole(1),
         /// How many cores a node has.
         cores: Whole<1, 1024>,
         /// What each core is.
@@ -715,6 +718,8 @@ tagged! {
     pub enum MemoryKeys {
         /// A fixed latency, and channels of a fixed bandwidth.
         Simple(SimpleMemoryKeys) = "simple",
+        /// A fixed latency, and a port for every request: no end to its bandwidth.
+        MultiPorted(MultiPortedMemoryKeys) = "multi-ported",
         /// Answers any number of requests in no time.
         Ideal(IdealMemoryKeys) = "ideal",
     }
@@ -746,6 +751,18 @@ section! {
 }
 
 section! {
+    /// A memory that answers every request its latency later.
+    pub struct MultiPortedMemoryKeys {
+        /// A memory of `models/memories` that supplies every key not written here.
+        part: Option<String>,
+        /// From a request to its answer.
+        latency: Duration,
+        /// Its capacity: what a program's arrays must fit into.
+        size: Capacity<LARGEST_MEMORY_BYTES> = Capacity(16 << 30),
+    }
+}
+
+section! {
     /// A memory that costs nothing.
     pub struct IdealMemoryKeys {
         /// A memory of `models/memories` that supplies every key not written here.
@@ -766,9 +783,12 @@ section! {
         /// The protocol that keeps private caches coherent: a name of `models/protocols` or of a file beside this one. Machines with
         /// caches need one; "none" on a machine with one core: nothing is kept coherent, and the caches may be of any make.
         protocol: Option<String>,
+        /// Which node's memory a page lives in, where several nodes have one address space: that of the node whose core touches it
+        /// first ("first-touch"), of one node after the other ("interleave"), or of one ("node 0"). Where that memory is full the next
+        /// one takes it.
+        placement: Option<PlacementKey>,
     }
     later {
-        "placement" => "placing pages on nodes is",
         "home" => "homes of lines are",
     }
 }
@@ -776,11 +796,12 @@ section! {
 choice! {
     /// Who can address which memory, and at what distance.
     pub enum OrganisationKey {
-        /// One address space, all memory equally far from every core (uniform memory access).
+        /// One address space, all memory equally far from every core (uniform memory access): a single node.
         Uma = "uma",
+        /// One address space over the memories of several nodes, the own one nearer than the others (non-uniform memory access).
+        Numa = "numa",
     }
     later {
-        "numa" => "machines of several nodes with one address space (NUMA) are",
         "coma" => "machines whose memories are attraction memories (COMA) are",
         "norma" => "machines with an address space for each node (NORMA: distributed memory) are",
     }
@@ -802,6 +823,8 @@ section! {
         barrier: String = "central".to_string(),
         /// The text of `models/runtime` that reductions stand for.
         reduce: String = "linear".to_string(),
+        /// What synchronising operations (of locks, barriers, `await`) cost beside their cycles: what accesses cost, or nothing.
+        synchronisation: SynchronisationKey = SynchronisationKey::Simulated,
         /// Whether every copy of a line carries the line's version, so that a stale read or a second writer stops the run. Costs the
         /// simulator some speed and the simulated machine nothing.
         checks: bool = true,

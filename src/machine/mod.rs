@@ -16,9 +16,11 @@
 pub mod address_map;
 pub mod catalogue;
 pub mod keys;
+pub mod network;
 mod node;
 pub mod overrides;
 mod parts;
+mod placement;
 pub mod reference;
 mod resolve;
 mod resolved;

@@ -39,6 +39,8 @@ pub fn node_spec(keys: &NodeKeys, page_bytes: u64, protocol: Option<Arc<Protocol
         memory,
         memory_bytes,
         protocol,
+        alone: true,
+        free_synchronisation: false,
         checks,
         seed: 0,
     }
@@ -316,6 +318,7 @@ fn arbitration(key: ArbitrationKey) -> Arbitration {
 fn memory_spec(keys: &MemoryKeys) -> (MemorySpec, u64) {
     match keys {
         MemoryKeys::Ideal(keys) => (MemorySpec::Ideal, keys.size.0),
+        MemoryKeys::MultiPorted(keys) => (MemorySpec::MultiPorted { latency: keys.latency.0 }, keys.size.0),
         MemoryKeys::Simple(keys) => {
             let spec = SimpleMemorySpec {
                 latency: keys.latency.0,

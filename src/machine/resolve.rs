@@ -5,18 +5,20 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, nearest};
-use crate::base::document::{Data, Field, Place, Value, enumerate, parse, read_value};
+use crate::base::document::{At, Data, Field, Place, Value, enumerate, parse, read_value};
 use crate::base::quantity::ByteSize;
 use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
-use crate::components::spec::{Holds, NodeSpec, SpecFault};
+use crate::components::homes::{HomesSpec, Placement};
+use crate::components::spec::{Holds, MachineSpec, NodeSpec, SpecFault};
 use crate::components::translation::PAGE_BYTES;
 use crate::machine::address_map::AddressMap;
 use crate::machine::catalogue::{Catalogue, Kind};
-use crate::machine::keys::{InterconnectKeys, MachineKeys, NodeKeys, RuntimeKeys};
+use crate::machine::keys::{InterconnectKeys, AddressSpaceKeys, MachineKeys, NodeKeys, OrganisationKey, RuntimeKeys};
+use crate::machine::network::{Joined, joined};
 use crate::machine::node::{cache_spec, caches, interconnect_clock, node_spec};
 use crate::machine::overrides::Override;
-use crate::machine::running::ThreadsKey;
+use crate::machine::running::{SynchronisationKey, ThreadsKey};
 use crate::machine::{parts, resolved};
 use crate::program::code::Plan;
 
@@ -36,12 +38,16 @@ pub struct Machine {
     pub name: String,
     /// One sentence; may be empty.
     pub description: String,
-    /// `uma`.
+    /// `uma` or `numa`.
     pub organisation: &'static str,
     /// `SISD` or `MIMD`, read off the description: how many streams of instructions it runs, on how many streams of data.
     pub flynn_class: &'static str,
-    /// Its nodes.
+    /// Its nodes, all of one kind.
     pub nodes: Vec<NodeSpec>,
+    /// What joins them, where there are several.
+    pub joined: Option<Joined>,
+    /// Where pages live, where there are several.
+    pub homes: Option<HomesSpec>,
     /// Where addresses lead.
     pub address_map: AddressMap,
     /// How it runs programs.
@@ -87,7 +93,7 @@ impl Machine {
             return Err(faults);
         }
         let keys: MachineKeys = read_value(&tree)?;
-        let nodes = Resolver { keys: &keys, tree: &tree, catalogue, faults }.nodes()?;
+        let Parts { nodes, joined, homes } = Resolver { keys: &keys, tree: &tree, catalogue, faults }.parts()?;
         let memory_bytes = nodes.iter().map(|node| node.memory_bytes).sum();
         Ok(Machine {
             name: keys.name.value.clone(),
@@ -95,6 +101,8 @@ impl Machine {
             organisation: keys.address_space.organisation.word(),
             flynn_class: flynn_class(&nodes),
             nodes,
+            joined,
+            homes,
             address_map: AddressMap::one_node(keys.address_space.page_size.0, memory_bytes),
             runtime: keys.runtime.value.clone(),
             resolved: keys.write(),
@@ -139,6 +147,16 @@ impl Machine {
         })
     }
 
+    /// What it is made of.
+    pub fn spec(&self) -> MachineSpec {
+        MachineSpec {
+            node: self.nodes[0].clone(),
+            count: self.nodes.len() as u32,
+            network: self.joined.as_ref().map(|joined| Arc::clone(&joined.spec)),
+            homes: self.homes,
+        }
+    }
+
     /// Cores of all nodes.
     pub fn cores(&self) -> u32 {
         self.nodes.iter().map(|node| node.cores).sum()
@@ -169,6 +187,13 @@ fn flynn_class(nodes: &[NodeSpec]) -> &'static str {
     }
 }
 
+/// What a machine is made of.
+struct Parts {
+    nodes: Vec<NodeSpec>,
+    joined: Option<Joined>,
+    homes: Option<HomesSpec>,
+}
+
 /// Checks what one key says about another.
 struct Resolver<'a> {
     keys: &'a MachineKeys,
@@ -178,10 +203,11 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// The nodes, where everything is right.
-    fn nodes(mut self) -> Result<Vec<NodeSpec>, Diagnostics> {
+    /// The parts, where everything is right.
+    fn parts(mut self) -> Result<Parts, Diagnostics> {
         let keys = self.keys;
-        self.count_nodes();
+        let count = self.count_nodes();
+        self.organisation(count);
         for node in &keys.nodes.value {
             self.levels(node);
             self.capacity(node);
@@ -193,17 +219,32 @@ impl Resolver<'_> {
         let protocol = self.protocol();
         let checks = keys.runtime.checks.value;
         let page_bytes = keys.address_space.page_size.0;
-        let nodes: Vec<NodeSpec> = keys.nodes.iter().map(|node| node_spec(node, page_bytes, protocol.clone(), checks)).collect();
-        for (index, node) in nodes.iter().enumerate() {
-            for fault in node.faults() {
-                // A missing protocol is told already, with the names there are.
-                if fault.key != "protocol" {
-                    self.faults.push(point(self.tree, index, fault));
-                }
+        let joined = keys.interconnect.value.as_ref().filter(|_| count > 1).and_then(|network| {
+            let keys = At { value: network.clone(), place: keys.interconnect.place.clone(), given: true };
+            joined(&keys, count).map_err(|mut faults| self.faults.append(&mut faults)).ok()
+        });
+        let Some(kind) = keys.nodes.first() else { return Err(self.faults) };
+        let node = NodeSpec {
+            alone: count == 1,
+            free_synchronisation: keys.runtime.synchronisation.value == SynchronisationKey::Free,
+            ..node_spec(kind, page_bytes, protocol, checks)
+        };
+        let homes = (count > 1).then(|| HomesSpec {
+            placement: keys.address_space.placement.value.map_or(Placement::FirstTouch, |key| key.0),
+            page_bytes,
+            nodes: count as u16,
+            memory_bytes: node.memory_bytes,
+        });
+        let network = joined.as_ref().map(|joined| Arc::clone(&joined.spec));
+        let spec = MachineSpec { node, count, network, homes };
+        for fault in spec.faults() {
+            // A missing protocol is told already, with the names there are.
+            if fault.key != "protocol" {
+                self.faults.push(point(self.tree, 0, fault));
             }
         }
         if self.faults.is_empty() {
-            return Ok(nodes);
+            return Ok(Parts { nodes: vec![spec.node; count as usize], joined, homes });
         }
         self.faults.sort_by_key(|fault| fault.span);
         Err(self.faults)
@@ -213,17 +254,57 @@ impl Resolver<'_> {
         self.faults.push(place.fault(message).key(key).help(help));
     }
 
-    /// One node, for now.
-    fn count_nodes(&mut self) {
+    /// How many nodes there are, of one kind for now.
+    fn count_nodes(&mut self) -> u32 {
         let nodes = &self.keys.nodes;
-        let help = "a machine of one node has a single `[[node]]` with count = 1";
         match &nodes.value[..] {
             [] => self.fault(&nodes.place, "node", "the machine has no node", "a machine has at least one `[[node]]`"),
-            [node] if node.count.0 > 1 => {
-                self.fault(&node.count.place, "node.count", "machines of several nodes are not built yet", help);
-            }
             [_] => {}
-            [_, second, ..] => self.fault(&second.place, "node", "machines of several nodes are not built yet", help),
+            [_, second, ..] => {
+                let help = "one `[[node]]`; its `count` says how many there are of it";
+                self.fault(&second.place, "node", "machines of several kinds of nodes are not built yet", help);
+            }
+        }
+        nodes.first().map_or(1, |node| node.count.0 as u32)
+    }
+
+    /// Who addresses which memory has to fit how many nodes there are.
+    fn organisation(&mut self, count: u32) {
+        let AddressSpaceKeys { organisation, placement, .. } = &self.keys.address_space.value;
+        let interconnect = &self.keys.interconnect;
+        let (key, place) = ("address_space.organisation", &organisation.place);
+        match (organisation.value, count) {
+            (OrganisationKey::Uma, 1) => {
+                if interconnect.is_some() {
+                    let help = "leave `[interconnect]` out, or give `node.count`; what joins cores and memory is `node.interconnect`";
+                    self.fault(&interconnect.place, "interconnect", "there is one node, and nothing to join it with", help);
+                }
+                if placement.is_some() {
+                    let help = "leave it out; it belongs to machines of several nodes";
+                    self.fault(&placement.place, "address_space.placement", "all pages live in the only node's memory", help);
+                }
+                return;
+            }
+            (OrganisationKey::Uma, _) => {
+                let message = format!("{count} nodes have {count} memories, which are not all equally far");
+                self.fault(place, key, message, "`organisation = \"numa\"` is one address space over all of them");
+            }
+            (OrganisationKey::Numa, 1) => {
+                let help = "give `node.count`, or write \"uma\"";
+                self.fault(place, key, "the memory of a single node is equally far from all its cores", help);
+                return;
+            }
+            (OrganisationKey::Numa, _) => {}
+        }
+        if interconnect.is_none() {
+            let help = "add `[interconnect]` with a `topology` and a `link`: \"ring\", \"mesh\", \"star\" and so on";
+            self.fault(&interconnect.place, "interconnect", format!("nothing joins the {count} nodes"), help);
+        }
+        if let Some(Placement::Node(node)) = placement.value.map(|key| key.0)
+            && u32::from(node) >= count
+        {
+            let message = format!("there is no node {node}");
+            self.fault(&placement.place, "address_space.placement", message, format!("nodes are numbered from 0 to {}", count - 1));
         }
     }
 
@@ -263,9 +344,9 @@ impl Resolver<'_> {
     /// The simulator keeps a tag for each line of each cache.
     fn capacity(&mut self, node: &NodeKeys) {
         let private: u64 = caches(&node.cache).map(|(_, cache)| cache.size.0 / cache.line.0).sum::<u64>() * node.cores.0;
-        let lines = private + node.cache.llc.value.as_ref().map_or(0, |llc| llc.size.0 / llc.line.0);
+        let lines = (private + node.cache.llc.value.as_ref().map_or(0, |llc| llc.size.0 / llc.line.0)) * node.count.0;
         if lines > MOST_LINES {
-            let message = format!("the caches of {} cores hold {lines} lines", node.cores.0);
+            let message = format!("the caches of {} cores hold {lines} lines", node.cores.0 * node.count.0);
             let help = format!("at most {MOST_LINES} are simulated: fewer cores, smaller caches or longer lines");
             self.fault(&node.cache.place, "node.cache", message, help);
         }
@@ -351,7 +432,7 @@ impl Resolver<'_> {
 
     fn runtime(&mut self) {
         let runtime = &self.keys.runtime.value;
-        let cores: u64 = self.keys.nodes.iter().map(|node| node.cores.0).sum();
+        let cores: u64 = self.keys.nodes.iter().map(|node| node.cores.0 * node.count.0).sum();
         if let ThreadsKey::Number(threads) = runtime.threads.value
             && u64::from(threads) > cores
         {

@@ -4,10 +4,22 @@ use serde_json::{Value as Json, json};
 
 use crate::base::diagnostic::Diagnostics;
 use crate::base::document::{Data, Field, Shape, Value, Whole, Word};
+use crate::choice;
 use crate::program::tree::Schedule;
 
 /// The most threads a run can have: one for each core of the largest machine.
 pub const MOST_THREADS: u64 = 1024;
+
+choice! {
+    /// What synchronising operations cost beside their cycles.
+    pub enum SynchronisationKey {
+        /// What any access costs: they go through caches, interconnects and memory.
+        Simulated = "simulated",
+        /// Nothing: they reach every core at once, as if each had wires of its own. For ideal machines, and for asking what
+        /// synchronising costs.
+        Free = "free",
+    }
+}
 
 /// How many threads a run has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

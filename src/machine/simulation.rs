@@ -1,4 +1,4 @@
-//! A node in motion: it runs a program phase by phase. Caches, memory and time go on from phase to phase; counters start anew.
+//! A machine in motion: it runs a program phase by phase. Caches, memory and time go on from phase to phase; counters start anew.
 //!
 //! ```text
 //!   begin: threads enter at one instant     last arrival: the phase's time      what is still on its way arrives: conservation checks
@@ -19,11 +19,12 @@ use std::sync::Arc;
 use crate::base::time::Time;
 use crate::components::block::BlockTable;
 use crate::components::core::window::OperationTable;
+use crate::components::homes::Homes;
 use crate::components::core::{Core, Loaded, NotConserved, costs_of_trace, text};
 use crate::components::message::SETTLE;
 use crate::components::part::Part;
 use crate::components::shared::{Interruption, Shared, SharedHandle};
-use crate::components::spec::{NodeSpec, SpecFault, TrafficSpec};
+use crate::components::spec::{MachineSpec, NodeSpec, SpecFault, TrafficSpec};
 use crate::components::translation::PageTable;
 use crate::components::versions::Violation;
 use crate::engine::{Engine, Outcome};
@@ -103,12 +104,12 @@ impl From<NotConserved> for PhaseError {
     }
 }
 
-/// A node with a program.
+/// A machine with a program.
 #[derive(Debug)]
-pub struct Node {
+pub struct Simulation {
     engine: Engine<Part>,
     places: Places,
-    spec: NodeSpec,
+    spec: MachineSpec,
     program: Rc<Loaded>,
     shared: SharedHandle,
     operation_limit: u64,
@@ -116,34 +117,44 @@ pub struct Node {
     quiet_from: Time,
 }
 
-impl Node {
-    /// A node that is to run a program; all caches are empty. Thread `t` runs on core `t`.
+impl Simulation {
+    /// A machine of one node that is to run a program; all caches are empty. Thread `t` runs on core `t`.
     ///
     /// # Errors
     /// What cannot be built, or is too small for the program.
-    pub fn new(spec: &NodeSpec, code: Arc<Code>, memory: Memory) -> Result<Node, Vec<SpecFault>> {
-        let mut faults = spec.faults();
-        if code.threads > spec.cores {
+    pub fn new(spec: &NodeSpec, code: Arc<Code>, memory: Memory) -> Result<Simulation, Vec<SpecFault>> {
+        Simulation::of(&MachineSpec::one(spec.clone()), code, memory)
+    }
+
+    /// The same of any machine with one address space. Cores are numbered node by node.
+    ///
+    /// # Errors
+    /// What cannot be built, or is too small for the program.
+    pub fn of(machine: &MachineSpec, code: Arc<Code>, memory: Memory) -> Result<Simulation, Vec<SpecFault>> {
+        let spec = &machine.node;
+        let mut faults = machine.faults();
+        if code.threads > machine.cores() {
             faults.push(SpecFault {
                 key: "cores".to_string(),
-                message: format!("the program has {} threads and the node {} cores", code.threads, spec.cores),
-                help: Some("each thread needs a core of its own: run fewer threads, or give the node more cores".to_string()),
+                message: format!("the program has {} threads and the machine {} cores", code.threads, machine.cores()),
+                help: Some("each thread needs a core of its own: run fewer threads, or give the machine more cores".to_string()),
             });
         }
+        let memory_bytes = machine.memory_bytes();
         let needed = if spec.fetches() { text(&code).end } else { code.arena.size };
-        if needed > spec.memory_bytes {
+        if needed > memory_bytes {
             faults.push(SpecFault {
                 key: "memory.size".to_string(),
-                message: format!("the program needs {needed} bytes and the memory has {}", spec.memory_bytes),
+                message: format!("the program needs {needed} bytes and the memory has {memory_bytes}"),
                 help: Some("make the memory larger, or the program's arrays smaller".to_string()),
             });
         }
         if let Some(translation) = &spec.translation {
             let end = PageTable::above(code.arena.size.max(text(&code).end), translation.page_bytes).end();
-            if code.arena.size <= spec.memory_bytes && end > spec.memory_bytes {
+            if code.arena.size <= memory_bytes && end > memory_bytes {
                 faults.push(SpecFault {
                     key: "memory.size".to_string(),
-                    message: format!("the program and its page table need {end} bytes and the memory has {}", spec.memory_bytes),
+                    message: format!("the program and its page table need {end} bytes and the memory has {memory_bytes}"),
                     help: Some("make the memory larger, or the program's arrays smaller".to_string()),
                 });
             }
@@ -151,42 +162,45 @@ impl Node {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Node::build(spec, code, memory, Load::Nothing))
+        Ok(Simulation::build(machine, code, memory, Load::Nothing))
     }
 
     /// A node whose interconnect carries nothing but the requests of traffic sources.
     ///
     /// # Errors
     /// What cannot be built.
-    pub fn with_traffic(spec: &NodeSpec, traffic: &[TrafficSpec], seed: u64) -> Result<Node, Vec<SpecFault>> {
+    pub fn with_traffic(spec: &NodeSpec, traffic: &[TrafficSpec], seed: u64) -> Result<Simulation, Vec<SpecFault>> {
         let faults: Vec<SpecFault> = spec.faults().into_iter().chain(traffic.iter().flat_map(TrafficSpec::faults)).collect();
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Node::without_program(spec, Code::default(), Load::Traffic(traffic, seed)))
+        Ok(Simulation::without_program(spec, Code::default(), Load::Traffic(traffic, seed)))
     }
 
-    fn without_program(spec: &NodeSpec, code: Code, load: Load<'_>) -> Node {
+    fn without_program(spec: &NodeSpec, code: Code, load: Load<'_>) -> Simulation {
         let memory = Memory::new(&crate::program::code::Arena::default()).expect("an empty arena has room");
-        Node::build(spec, Arc::new(code), memory, load)
+        Simulation::build(&MachineSpec::one(spec.clone()), Arc::new(code), memory, load)
     }
 
-    fn build(spec: &NodeSpec, code: Arc<Code>, memory: Memory, load: Load<'_>) -> Node {
+    fn build(machine: &MachineSpec, code: Arc<Code>, memory: Memory, load: Load<'_>) -> Simulation {
         let n_sources = if let Load::Traffic(traffic, _) = load { traffic.len() } else { 0 };
-        let n_agents = spec.cores as usize + n_sources;
+        let spec = &machine.node;
+        let n_agents = machine.cores() as usize + n_sources;
         let protocol = spec.coherence();
-        let shared = Rc::new(RefCell::new(Shared::new(memory, n_agents, protocol, spec.checks)));
+        let mut shared = Shared::new(memory, n_agents, protocol, spec.checks);
+        shared.homes = machine.homes.map(Homes::new);
+        let shared = Rc::new(RefCell::new(shared));
         let table = match load {
             Load::Trace(_) => BlockTable::new(&code, &costs_of_trace(&spec.core)),
             _ => BlockTable::new(&code, &spec.core),
         };
         let operations = spec.core.out_of_order.as_ref().map_or_else(OperationTable::default, |_| OperationTable::new(&code));
         let program = Rc::new(Loaded { interpreter: Interpreter::new(&code), table, operations, text: text(&code), code });
-        let (engine, places) = wire(spec, &program, &shared, load);
-        Node {
+        let (engine, places) = wire(machine, &program, &shared, load);
+        Simulation {
             engine,
             places,
-            spec: spec.clone(),
+            spec: machine.clone(),
             program,
             shared,
             operation_limit: DEFAULT_OPERATION_LIMIT,
@@ -224,7 +238,7 @@ impl Node {
     /// # Errors
     /// Why it did not come to its end. The node is then of no further use.
     pub fn run(&mut self, function: &Function) -> Result<PhaseReport, PhaseError> {
-        let clock = self.spec.core.clock;
+        let clock = self.spec.node.core.clock;
         let cycle = clock.cycle_at_or_after(self.quiet_from.max(self.engine.now()));
         let begin = clock.edge(cycle);
         let threads = if function.parallel { self.program.code.threads } else { 1 };
@@ -242,7 +256,7 @@ impl Node {
         self.go_on(threads)?;
         let end = self.shared.borrow().end;
         // Cores may still be woken for nothing, which depends on how far they ran ahead; the next phase begins behind that.
-        self.quiet_from = end + self.spec.lookups() + SETTLE + SETTLE;
+        self.quiet_from = end + self.spec.node.lookups() + SETTLE + SETTLE;
         let report = self.report(cycle, end, messages)?;
         self.engine.run(u64::MAX);
         self.check_conservation(&report)?;
@@ -277,7 +291,7 @@ impl Node {
         if let Some(life) = self.shared.borrow_mut().versions.as_mut().and_then(|versions| versions.life.as_deref_mut()) {
             life.begin(at);
         }
-        let memory_of_counters = self.spec.lookups() + SETTLE + SETTLE + SETTLE;
+        let memory_of_counters = self.spec.node.lookups() + SETTLE + SETTLE + SETTLE;
         for (number, part) in (0..).zip(self.engine.parts_mut()) {
             match part {
                 Part::Core(core) => core_begins(number, core),
@@ -285,6 +299,9 @@ impl Node {
                 Part::Ideal(ideal) => ideal.begin(at, memory_of_counters),
                 Part::Llc(llc) => llc.begin(at, memory_of_counters),
                 Part::Memory(memory) => memory.begin(at, memory_of_counters),
+                Part::Carrier(carrier) => carrier.begin(at, memory_of_counters),
+                Part::Home(home) => home.begin(),
+                Part::Network(network) => network.begin(at, memory_of_counters),
                 Part::Source(_) | Part::Replay(_) => {}
             }
         }

@@ -1,31 +1,42 @@
-//! The wiring of a node: which parts there are, and which channels join them. All of it in one place.
+//! The wiring of a machine: which parts there are, and which channels join them. All of it in one place.
 //!
 //! ```text
-//!   core 0 .. core n-1 (or replays of a trace)      source 0 .. source m-1
-//!     ||  \answers              ||
-//!     ||requests, to            ||
-//!   ======================================   interconnect: a bus, crossbar, ring, or an ideal one
-//!                     ||
-//!                    LLC                      where there is one
-//!                     ||
-//!                   memory
+//!   a machine of one node                          each node of several with one address space
+//!
+//!   core 0 .. core n-1      source 0 .. m-1        core 0 .. core n-1
+//!     ||  \answers            ||                     ||
+//!     ||requests, to          ||                     ||requests, to
+//!   ==================================             ============ carrier ======== network, one for all nodes
+//!                   || interconnect                     ||
+//!                   ||                                 home
+//!                   ||                                  ||
+//!                  LLC                                 LLC        where there is one
+//!                   ||                                  ||
+//!                 memory                              memory
 //! ```
+//!
+//! Cores that replay a trace are replays where nothing keeps their caches coherent.
 
 use std::rc::Rc;
 
 use crate::base::random::stream;
 use crate::base::time::Time;
 use crate::coherence::agent::WRITE_BACK_PLACES;
+use crate::coherence::order::AgentNumber;
+use crate::components::carrier::{Carrier, CarrierPorts};
 use crate::components::core::{Core, CorePorts, Loaded};
+use crate::components::home::{Home, HomePorts};
 use crate::components::ideal::Ideal;
 use crate::components::llc::{Llc, LlcPorts};
 use crate::components::memory::Memory;
 use crate::components::message::{SETTLE, WORD_BYTES};
+use crate::components::network::Network;
+use crate::components::parcel::NodeNumber;
 use crate::components::part::Part;
 use crate::components::replay::Replay;
 use crate::components::shared::SharedHandle;
 use crate::components::snooping::{AgentPort, Snooping};
-use crate::components::spec::{Inclusion, InterconnectSpec, LlcSpec, NodeSpec, TrafficSpec, TransportSpec};
+use crate::components::spec::{Inclusion, InterconnectSpec, LlcSpec, MachineSpec, NodeSpec, TrafficSpec, TransportSpec};
 use crate::components::trace::Entries;
 use crate::components::traffic::TrafficSource;
 use crate::engine::{ChannelId, Engine, PartId};
@@ -34,6 +45,8 @@ use crate::engine::{ChannelId, Engine, PartId};
 const HOP: Time = Time(1);
 /// Messages of the interconnect that can be on their way to one agent beyond a transaction each.
 const SPARE_PLACES: u32 = 4;
+/// Of a channel whose messages are taken at once, and bounded by what cores may ask for.
+const ANY: u32 = u32::MAX;
 
 /// A channel that is to be.
 struct Planned {
@@ -53,138 +66,275 @@ impl Plan {
     }
 }
 
-/// Where a node's parts are in its engine: cores first, then sources.
+/// Where a machine's parts are in its engine, kind by kind, and of a kind node by node: cores, sources, interconnects, memories, shared
+/// caches, homes, the network.
 #[derive(Clone, Copy, Debug)]
 pub struct Places {
+    pub nodes: u32,
+    /// Of a node.
     pub cores: u32,
     pub sources: u32,
+    pub shared_caches: bool,
 }
 
 impl Places {
-    /// The part of a core.
+    /// The part of a core, by its number in the machine.
     pub fn core(self, number: u32) -> PartId {
         PartId(number)
     }
 
     /// The part of a traffic source.
     pub fn source(self, number: u32) -> PartId {
-        PartId(self.cores + number)
+        PartId(self.nodes * self.cores + number)
     }
 
-    /// The part of the interconnect.
-    pub fn interconnect(self) -> PartId {
-        PartId(self.cores + self.sources)
+    /// The part of a node's interconnect.
+    pub fn interconnect(self, node: u32) -> PartId {
+        PartId(self.nodes * self.cores + self.sources + node)
     }
 
-    /// The part of the memory.
-    pub fn memory(self) -> PartId {
-        PartId(self.cores + self.sources + 1)
+    /// The part of a node's memory.
+    pub fn memory(self, node: u32) -> PartId {
+        PartId(self.interconnect(self.nodes).0 + node)
     }
 
-    /// The part of the shared cache, where there is one.
-    pub fn llc(self) -> PartId {
-        PartId(self.cores + self.sources + 2)
+    /// The part of a node's shared cache, where there is one.
+    pub fn llc(self, node: u32) -> PartId {
+        PartId(self.memory(self.nodes).0 + node)
+    }
+
+    /// The part of a node's home, where there are several nodes.
+    pub fn home(self, node: u32) -> PartId {
+        PartId(self.llc(if self.shared_caches { self.nodes } else { 0 }).0 + node)
+    }
+
+    /// The part of the network, where there are several nodes.
+    pub fn network(self) -> PartId {
+        self.home(self.nodes)
     }
 }
 
-/// What runs on a node besides the program of its cores.
+/// What runs on a machine besides the program of its cores.
 pub enum Load<'a> {
     Nothing,
-    /// Sources, with a seed.
+    /// Sources on the only node, with a seed.
     Traffic(&'a [TrafficSpec], u64),
-    /// The references of a trace, of each core, in place of a program.
+    /// The references of a trace, of each core of the only node, in place of a program.
     Trace(Vec<Box<dyn Entries>>),
 }
 
-/// Makes a node's parts and joins them.
-pub fn wire(spec: &NodeSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: Load<'_>) -> (Engine<Part>, Places) {
+/// Makes a machine's parts and joins them.
+pub fn wire(spec: &MachineSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: Load<'_>) -> (Engine<Part>, Places) {
     let (traffic, seed, trace) = match load {
         Load::Nothing => (&[][..], 0, Vec::new()),
         Load::Traffic(traffic, seed) => (traffic, seed, Vec::new()),
         Load::Trace(entries) => (&[][..], 0, entries),
     };
-    let mut trace = trace.into_iter();
-    let places = Places { cores: spec.cores, sources: traffic.len() as u32 };
-    let (hub, memory) = (places.interconnect(), places.memory());
-    let mut plan = Plan::default();
-    let mut parts = Vec::new();
-    let mut agents = Vec::new();
-    // Requests of a core that can be on their way or waiting: its misses, and write-backs.
-    let misses = spec.misses();
-    let request_places = misses + leaving_places(spec, misses);
-    let under_way = match &spec.interconnect {
-        InterconnectSpec::Ideal => (spec.cores + places.sources) * request_places,
-        InterconnectSpec::Snooping(snooping) => snooping.outstanding,
+    let places = Places {
+        nodes: spec.count,
+        cores: spec.node.cores,
+        sources: traffic.len() as u32,
+        shared_caches: spec.node.llc.is_some(),
     };
+    let mut wiring = Wiring::new(spec, places, program, shared);
+    let mut trace = trace.into_iter();
+    for node in 0..spec.count {
+        wiring.cores(node, &mut trace);
+    }
+    wiring.sources(traffic, seed);
+    for node in 0..spec.count {
+        match &spec.network {
+            None => wiring.interconnect(traffic),
+            Some(_) => wiring.carrier_and_home(node),
+        }
+    }
+    wiring.network();
+    (wiring.engine(), places)
+}
 
-    for number in 0..spec.cores {
-        let part = places.core(number);
-        let requests = plan.channel(part, hub, request_places);
-        let answers = plan.channel(part, hub, under_way);
-        let to = plan.channel(hub, part, under_way + SPARE_PLACES);
-        agents.push(AgentPort { requests, to, snoops: spec.coherence().is_some() });
-        let number = number as u16;
-        parts.push(match trace.next() {
-            Some(entries) if spec.is_plain() => {
-                Part::Replay(Box::new(Replay::new(number, spec, entries, requests, Rc::clone(shared))))
-            }
-            entries => {
-                let mut core = Core::new(number, spec, Rc::clone(program), Rc::clone(shared));
-                core.connect(CorePorts { requests: Some(requests), answers: Some(answers) });
-                if let Some(entries) = entries {
-                    core.replay(entries, spec);
+/// Parts and channels so far.
+struct Wiring<'a> {
+    spec: &'a MachineSpec,
+    places: Places,
+    program: &'a Rc<Loaded>,
+    shared: &'a SharedHandle,
+    /// Transactions that a node's interconnect may have under way.
+    under_way: u32,
+    plan: Plan,
+    cores: Vec<Part>,
+    sources: Vec<Part>,
+    hubs: Vec<Part>,
+    memories: Vec<Part>,
+    llcs: Vec<Part>,
+    homes: Vec<Part>,
+    network: Option<Part>,
+    /// Those at the only node's interconnect.
+    agents: Vec<AgentPort>,
+    /// By node, to each of its cores.
+    to_cores: Vec<Vec<ChannelId>>,
+    /// To each node's carrier.
+    from_network: Vec<ChannelId>,
+}
+
+impl<'a> Wiring<'a> {
+    fn new(spec: &'a MachineSpec, places: Places, program: &'a Rc<Loaded>, shared: &'a SharedHandle) -> Wiring<'a> {
+        let under_way = match &spec.node.interconnect {
+            InterconnectSpec::Ideal => (places.cores + places.sources) * request_places(&spec.node),
+            InterconnectSpec::Snooping(snooping) => snooping.outstanding,
+        };
+        Wiring {
+            spec,
+            places,
+            program,
+            shared,
+            under_way,
+            plan: Plan::default(),
+            cores: Vec::new(),
+            sources: Vec::new(),
+            hubs: Vec::new(),
+            memories: Vec::new(),
+            llcs: Vec::new(),
+            homes: Vec::new(),
+            network: None,
+            agents: Vec::new(),
+            to_cores: Vec::new(),
+            from_network: Vec::new(),
+        }
+    }
+
+    /// The cores of a node.
+    fn cores(&mut self, node: u32, trace: &mut dyn Iterator<Item = Box<dyn Entries>>) {
+        let spec = &self.spec.node;
+        let hub = self.places.interconnect(node);
+        let mut to_cores = Vec::new();
+        for place in 0..self.places.cores {
+            let number = node * self.places.cores + place;
+            let part = self.places.core(number);
+            let requests = self.plan.channel(part, hub, request_places(spec));
+            let answers = self.plan.channel(part, hub, self.under_way);
+            let capacity = if self.spec.network.is_some() { ANY } else { self.under_way + SPARE_PLACES };
+            let to = self.plan.channel(hub, part, capacity);
+            to_cores.push(to);
+            self.agents.push(AgentPort { requests, to, snoops: spec.coherence().is_some() });
+            let number = number as AgentNumber;
+            self.cores.push(match trace.next() {
+                Some(entries) if spec.is_plain() => {
+                    Part::Replay(Box::new(Replay::new(number, spec, entries, requests, Rc::clone(self.shared))))
                 }
-                Part::Core(Box::new(core))
+                entries => {
+                    let mut core = Core::new(number, spec, Rc::clone(self.program), Rc::clone(self.shared));
+                    core.connect(CorePorts { requests: Some(requests), answers: Some(answers) });
+                    if let Some(entries) = entries {
+                        core.replay(entries, spec);
+                    }
+                    Part::Core(Box::new(core))
+                }
+            });
+        }
+        self.to_cores.push(to_cores);
+    }
+
+    fn sources(&mut self, traffic: &[TrafficSpec], seed: u64) {
+        let hub = self.places.interconnect(0);
+        for (number, source) in (0..).zip(traffic) {
+            let part = self.places.source(number);
+            let requests = self.plan.channel(part, hub, 1);
+            let to = self.plan.channel(hub, part, self.under_way + SPARE_PLACES);
+            let random = stream(seed, &format!("node[0].source[{number}]"));
+            let agent = (self.places.cores + number) as AgentNumber;
+            let source = TrafficSource::new(agent, source.clone(), requests, Rc::clone(self.shared), random);
+            self.agents.push(AgentPort { requests, to, snoops: false });
+            self.sources.push(Part::Source(Box::new(source)));
+        }
+    }
+
+    /// The memory of a node, and the shared cache before it where there is one, behind a part that has up to so many requests under way.
+    /// Returns the channel to them.
+    fn memory(&mut self, node: u32, asker: PartId, under_way: u32, unit_bytes: u32) -> ChannelId {
+        let spec = &self.spec.node;
+        let memory = self.places.memory(node);
+        let shared_cache = spec.llc.as_ref().map(|llc| {
+            let requests = self.plan.channel(asker, self.places.llc(node), llc.queue_capacity);
+            let answers = self.plan.channel(self.places.llc(node), asker, under_way.saturating_add(SPARE_PLACES));
+            (llc, requests, answers)
+        });
+        let behind = shared_cache.map_or(asker, |_| self.places.llc(node));
+        let to_memory = self.plan.channel(behind, memory, spec.memory.capacity());
+        let under_way = under_way.max(spec.llc.as_ref().map_or(0, |llc| llc.mshrs));
+        let from_memory = self.plan.channel(memory, behind, under_way.saturating_add(SPARE_PLACES));
+        // The first part behind the interconnect is memory's side of the protocol.
+        let mut protocol = spec.coherence();
+        if let Some((llc, requests, answers)) = shared_cache {
+            let ports = LlcPorts { requests, answers, to_memory, from_memory };
+            let random = stream(spec.seed, &format!("node[{node}].llc"));
+            let llc = Llc::new(llc.clone(), unit_bytes, protocol.take(), ports, Rc::clone(self.shared), random);
+            self.llcs.push(Part::Llc(Box::new(llc)));
+        }
+        let memory = Memory::new(spec.memory.clone(), protocol, to_memory, from_memory, Rc::clone(self.shared));
+        self.memories.push(Part::Memory(Box::new(memory)));
+        shared_cache.map_or(to_memory, |(_, requests, _)| requests)
+    }
+
+    /// What joins the cores of the only node and its memory.
+    fn interconnect(&mut self, traffic: &[TrafficSpec]) {
+        let spec = &self.spec.node;
+        let unit_bytes = spec.llc.as_ref().map_or(0, |llc| unit_bytes(spec, llc, traffic));
+        let leaves = self.memory(0, self.places.interconnect(0), self.under_way, unit_bytes);
+        let agents = std::mem::take(&mut self.agents);
+        self.hubs.push(match &spec.interconnect {
+            InterconnectSpec::Ideal => {
+                Part::Ideal(Box::new(Ideal::new(spec.line_bytes(), agents, leaves, Rc::clone(self.shared))))
+            }
+            InterconnectSpec::Snooping(snooping) => {
+                let hub = Snooping::new(snooping.clone(), spec.line_bytes(), agents, leaves, Rc::clone(self.shared));
+                Part::Snooping(Box::new(hub))
             }
         });
     }
-    for (number, source) in (0..).zip(traffic) {
-        let part = places.source(number);
-        let requests = plan.channel(part, hub, 1);
-        let to = plan.channel(hub, part, under_way + SPARE_PLACES);
-        let random = stream(seed, &format!("node[0].source[{number}]"));
-        let agent = (spec.cores + number) as u16;
-        let source = TrafficSource::new(agent, source.clone(), requests, Rc::clone(shared), random);
-        agents.push(AgentPort { requests, to, snoops: false });
-        parts.push(Part::Source(Box::new(source)));
-    }
-    let shared_cache = spec.llc.as_ref().map(|llc| {
-        let requests = plan.channel(hub, places.llc(), llc.queue_capacity);
-        let answers = plan.channel(places.llc(), hub, under_way + SPARE_PLACES);
-        (llc, requests, answers)
-    });
-    let behind = shared_cache.map_or(hub, |_| places.llc());
-    let to_memory = plan.channel(behind, memory, spec.memory.capacity());
-    let from_memory = plan.channel(memory, behind, under_way.max(spec.llc.as_ref().map_or(0, |llc| llc.mshrs)) + SPARE_PLACES);
-    let leaves = shared_cache.map_or(to_memory, |(_, requests, _)| requests);
-    parts.push(match &spec.interconnect {
-        InterconnectSpec::Ideal => Part::Ideal(Box::new(Ideal::new(spec.line_bytes(), agents, leaves, Rc::clone(shared)))),
-        InterconnectSpec::Snooping(snooping) => {
-            let hub = Snooping::new(snooping.clone(), spec.line_bytes(), agents, leaves, Rc::clone(shared));
-            Part::Snooping(Box::new(hub))
-        }
-    });
-    // The first part behind the interconnect is memory's side of the protocol.
-    let mut protocol = spec.coherence();
-    let llc = shared_cache.map(|(llc, requests, answers)| {
-        let ports = LlcPorts { requests, answers, to_memory, from_memory };
-        let random = stream(spec.seed, "node[0].llc");
-        let unit_bytes = unit_bytes(spec, llc, traffic);
-        Part::Llc(Box::new(Llc::new(llc.clone(), unit_bytes, protocol.take(), ports, Rc::clone(shared), random)))
-    });
-    let memory = Memory::new(spec.memory.clone(), protocol, to_memory, from_memory, Rc::clone(shared));
-    parts.push(Part::Memory(Box::new(memory)));
-    parts.extend(llc);
 
-    let mut engine = Engine::new(parts);
-    for channel in plan.0 {
-        engine.add_channel(channel.from, channel.to, HOP, channel.capacity);
+    /// What joins the cores of one of several nodes, its home and the network.
+    fn carrier_and_home(&mut self, node: u32) {
+        let (hub, home, network) = (self.places.interconnect(node), self.places.home(node), self.places.network());
+        let to_home = self.plan.channel(hub, home, ANY);
+        let from_home = self.plan.channel(home, hub, ANY);
+        let to_network = self.plan.channel(hub, network, ANY);
+        self.from_network.push(self.plan.channel(network, hub, ANY));
+        let memory = self.memory(node, home, ANY, self.spec.node.outermost_line_bytes());
+        let ports = CarrierPorts { cores: self.to_cores[node as usize].clone(), home: to_home, network: to_network };
+        let number = node as NodeNumber;
+        let carrier = Carrier::new(number, self.spec.node.interconnect.clone(), ports, Rc::clone(self.shared));
+        self.hubs.push(Part::Carrier(Box::new(carrier)));
+        let ports = HomePorts { carrier: from_home, memory };
+        let home = Home::new(number, self.places.cores as u16, ports, Rc::clone(self.shared));
+        self.homes.push(Part::Home(Box::new(home)));
     }
-    for number in 0..spec.cores {
-        engine.track_arrivals(places.core(number));
+
+    /// What joins the nodes.
+    fn network(&mut self) {
+        if let Some(network) = &self.spec.network {
+            let network = Network::new(network.clone(), std::mem::take(&mut self.from_network), Rc::clone(self.shared));
+            self.network = Some(Part::Network(Box::new(network)));
+        }
     }
-    engine.set_lookahead(lookahead(spec));
-    (engine, places)
+
+    fn engine(self) -> Engine<Part> {
+        let kinds = [self.cores, self.sources, self.hubs, self.memories, self.llcs, self.homes];
+        let mut engine = Engine::new(kinds.into_iter().flatten().chain(self.network).collect());
+        for channel in self.plan.0 {
+            engine.add_channel(channel.from, channel.to, HOP, channel.capacity);
+        }
+        for number in 0..self.places.nodes * self.places.cores {
+            engine.track_arrivals(self.places.core(number));
+        }
+        engine.set_lookahead(lookahead(self.spec));
+        engine
+    }
+}
+
+/// Requests of a core that can be on their way or waiting: its misses, and write-backs.
+fn request_places(spec: &NodeSpec) -> u32 {
+    let misses = spec.misses();
+    misses + leaving_places(spec, misses)
 }
 
 /// Bytes of what the line number of a request counts. A source asks for one line after another, as long as its requests.
@@ -205,8 +355,9 @@ fn leaving_places(spec: &NodeSpec, misses: u32) -> u32 {
 /// a ring a hop; or it is the word of an update, or a line that a core awaits while it goes on, which take their cycles. What happens at
 /// an instant can come to the interconnect as late as this: decided when the instant has settled, told a core a hop later, which asks
 /// another hop later.
-fn lookahead(spec: &NodeSpec) -> Time {
-    match &spec.interconnect {
+fn lookahead(spec: &MachineSpec) -> Time {
+    match &spec.node.interconnect {
+        _ if spec.network.is_some() => HOP,
         InterconnectSpec::Ideal => HOP,
         InterconnectSpec::Snooping(snooping) => {
             let hop = if let TransportSpec::Ring { hop_cycles, .. } = snooping.transport { hop_cycles } else { 0 };

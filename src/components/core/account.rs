@@ -31,6 +31,8 @@ pub struct LineCost {
     busy: u64,
     /// Cycles spun.
     spinning: u64,
+    /// Of the lookups counted with blocks and here, those that were none.
+    beside: u64,
     /// Waits, by owner.
     stalls: Stack,
 }
@@ -45,6 +47,8 @@ pub struct CoreAccount {
     pub mispredictions: u64,
     /// Operations of `busy` and of spins.
     pub extra_operations: u64,
+    /// Accesses that cost nothing and look into no cache, where synchronising is free.
+    pub beside: u64,
     /// Lines of instructions looked up.
     pub fetches: u64,
     /// Misses of data in the first level of caches without coherence, by source line and cause.
@@ -93,6 +97,7 @@ impl CoreAccount {
             branches: 0,
             mispredictions: 0,
             extra_operations: 0,
+            beside: 0,
             fetches: 0,
             causes: FxHashMap::default(),
             extra_accesses: FxHashMap::default(),
@@ -125,6 +130,12 @@ impl CoreAccount {
         let cost = self.line(line);
         cost.busy += cycles;
         cost.lookups += u64::from(has_place);
+    }
+
+    /// Accesses that cost nothing, counted with their block as any: they look into no cache.
+    pub(super) fn beside(&mut self, line: u32) {
+        self.beside += 1;
+        self.line(line).beside += 1;
     }
 
     pub(super) fn missed(&mut self, line: u32, cause: Cause) {
@@ -213,6 +224,10 @@ impl CoreAccount {
             *cycles.entry((line, Owner::Branch)).or_default() += cost.branch;
             *cycles.entry((line, Owner::Translation)).or_default() += cost.translation;
             *cycles.entry((line, Owner::Synchronisation)).or_default() += cost.spinning;
+        }
+        for (&line, cost) in self.lines.iter().filter(|(_, cost)| cost.beside > 0) {
+            let lookups = cycles.entry((line, Owner::L1d)).or_default();
+            *lookups = lookups.saturating_sub(cost.beside * inner);
         }
         for (line, of_line) in (0..).zip(window.map_or(&[][..], |window| &window.worked)) {
             for ((_, owner), &count) in Owner::ALL.into_iter().zip(of_line).filter(|&(_, &count)| count > 0) {

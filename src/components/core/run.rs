@@ -164,6 +164,7 @@ impl Core {
                         return Some(pause);
                     }
                 }
+                None if self.beside.contains(&address) => self.cycle = at,
                 None => return Some(self.transact(address, at, reference.write, None)),
             }
             self.next += 1;
@@ -227,6 +228,12 @@ impl Core {
         shared: &mut Shared,
         limit: u64,
     ) -> Option<Pause> {
+        if self.beside.contains(&address) && request.is_none() {
+            let line = self.source_line_of(None);
+            self.account.beside(line);
+            self.cycle = at;
+            return None;
+        }
         let at = match self.translate(address, at, request, shared, limit) {
             Ok(at) => at,
             Err(pause) => return Some(pause),
@@ -334,7 +341,7 @@ impl Core {
             return None;
         }
         let write = !matches!(request.kind, SynchronisationKind::Load | SynchronisationKind::Await(_));
-        match self.path {
+        match self.synchronising {
             Path::Cached => {
                 if at >= limit {
                     return Some(Pause::Until(at));
@@ -353,6 +360,8 @@ impl Core {
                     return Some(Pause::At(at));
                 }
                 self.cycle = at;
+                let line = self.source_line_of(Some(request));
+                self.account.beside(line);
                 if self.perform_in_order(request, shared) {
                     return Some(Pause::Wrote(request.address));
                 }
@@ -370,7 +379,7 @@ impl Core {
             self.stage = Stage::Step;
             return;
         }
-        match self.path {
+        match self.synchronising {
             Path::Uncached => {
                 self.polling = true;
                 let cycles = self.costs.branch + self.costs.atomic;

@@ -17,7 +17,7 @@ pub struct SpecFault {
 }
 
 impl SpecFault {
-    fn new(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> SpecFault {
+    pub(super) fn new(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> SpecFault {
         SpecFault { key: key.into(), message: message.into(), help: Some(help.into()) }
     }
 }
@@ -60,6 +60,13 @@ impl NodeSpec {
                 "core.consistency",
                 "a store buffer stands before private caches with a coherence protocol, and there are none",
                 "add a `[node.cache.L1d]` and a protocol (\"mesi\" is a usual one), or leave the core \"sc\"",
+            ));
+        }
+        if self.free_synchronisation && self.core.consistency == Consistency::Tso {
+            faults.push(SpecFault::new(
+                "core.consistency",
+                "free synchronisation with store buffers is not built yet",
+                "`consistency = \"sc\"`, or leave `runtime.synchronisation` \"simulated\"",
             ));
         }
         if let InterconnectSpec::Snooping(snooping) = &self.interconnect {

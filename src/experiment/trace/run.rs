@@ -16,7 +16,7 @@ use crate::experiment::run::{Progress, RunError, RunRequest, assemble, misfits, 
 use crate::experiment::trace::deal::Deal;
 use crate::experiment::trace::{TraceReader, TraceSettings};
 use crate::experiment::workload::{TraceTable, TraceWorkload};
-use crate::machine::simulation::{Node, PhaseError, PhaseReport, replay};
+use crate::machine::simulation::{Simulation, PhaseError, PhaseReport, replay};
 use crate::program::code::{Code, OperationClass};
 
 /// Runs a trace once, from empty caches: what was recorded began with the process.
@@ -27,7 +27,7 @@ pub fn simulate(request: &RunRequest, workload: &TraceWorkload, progress: &mut d
         }
     }
     progress(Progress { fraction: 0.0 });
-    let spec = node_spec(request);
+    let spec = node_spec(request, &workload.source, "traces")?;
     let settings = settings(workload, spec.cores as u16);
     let limit = request.operation_limit;
     let misfits = |faults: Vec<SpecFault>| misfits(request.machine, &workload.source, &faults);
@@ -37,7 +37,7 @@ pub fn simulate(request: &RunRequest, workload: &TraceWorkload, progress: &mut d
     } else {
         let deal = Deal::new(Arc::clone(&workload.file), settings).map_err(RunError::Trace)?;
         let deal = Rc::new(RefCell::new(deal));
-        let mut node = Node::with_trace(&spec, Deal::hands(&deal), limit).map_err(misfits)?;
+        let mut node = Simulation::with_trace(&spec, Deal::hands(&deal), limit).map_err(misfits)?;
         node.set_run_ahead(request.run_ahead);
         node.run_trace().map(|report| (report, deal.borrow().checksum()))
     };

@@ -1,7 +1,7 @@
 //! What must hold of the figures of every phase, whatever the program and the machine. A violation is a fault of the model and fails
 //! the run.
 
-use super::{Node, PhaseError, PhaseReport};
+use super::{Simulation, PhaseError, PhaseReport};
 use crate::base::time::Time;
 use crate::components::message::WORD_BYTES;
 use crate::components::part::Part;
@@ -26,7 +26,7 @@ fn check_translation(core: usize, looked: u64, tlbs: &Translation) -> Result<u64
     Ok(walks.loads)
 }
 
-impl Node {
+impl Simulation {
     /// Checks a phase after everything on its way has arrived.
     pub(super) fn check_conservation(&self, report: &PhaseReport) -> Result<(), PhaseError> {
         if let Some(wait) = self.engine.waits().into_iter().next() {
@@ -34,17 +34,17 @@ impl Node {
         }
         for (number, (core, stack)) in self.cores().zip(&report.stacks).enumerate() {
             same(&format!("the stack of core {number} and the phase's time, in ps"), stack.total().0, report.time.0)?;
-            let first = self.spec.caches.iter().position(|cache| cache.holds.includes(Holds::Data));
+            let first = self.spec.node.caches.iter().position(|cache| cache.holds.includes(Holds::Data));
             // A load that takes its value from a store before it looks into no cache; where stores wait in a buffer behind the TLBs, it
             // has been translated.
-            let all = self.core_totals(core).accesses;
+            let all = self.core_totals(core).accesses - core.account().beside;
             let looked = all - core.window().map_or(core.forwarded().unwrap_or(0), |window| window.forwarded);
             let translated = if core.window().is_some() { looked } else { all } - core.translated_before();
             let walk_loads = core.translation().map_or(Ok(0), |tlbs| check_translation(number, translated, tlbs))?;
             if let (Some(caches), Some(first)) = (core.plain_caches(), first) {
                 let [fetches, reads, writes] = caches.counters().nth(first).map_or([0; 3], |counters| counters.accesses);
                 same("accesses of the core and of its first cache", looked + walk_loads, reads + writes)?;
-                if self.spec.caches[first].holds == Holds::Both {
+                if self.spec.node.caches[first].holds == Holds::Both {
                     same("fetches of the core and of its first cache", core.account().fetches, fetches)?;
                 }
             }
@@ -57,14 +57,14 @@ impl Node {
             }
             let Some(caches) = core.caches() else { continue };
             let accesses = looked + walk_loads;
-            let levels: Vec<_> = caches.levels().map(|level| &level.counters).zip(&self.spec.caches).collect();
+            let levels: Vec<_> = caches.levels().map(|level| &level.counters).zip(&self.spec.node.caches).collect();
             for (place, (counters, spec)) in levels.iter().enumerate() {
                 // What a level is asked for is what those inside it lack, and what they pass on.
                 let next =
                     |inner: usize| (inner + 1..levels.len()).find(|&outer| levels[outer].1.holds.includes(levels[inner].1.holds));
                 let inside = (0..place).filter(|&inner| next(inner) == Some(place));
                 let asked: u64 = inside.map(|inner| levels[inner].0.misses() + levels[inner].0.passed_on).sum();
-                let is_first = |what| way(&self.spec.caches, what).first() == Some(&place);
+                let is_first = |what| way(&self.spec.node.caches, what).first() == Some(&place);
                 let fetches = if is_first(Holds::Instructions) { core.account().fetches } else { 0 };
                 let own = fetches + if is_first(Holds::Data) { accesses } else { 0 };
                 let counted = counters.hits + counters.misses() + counters.merged;
@@ -89,16 +89,52 @@ impl Node {
         }
         let metric = |name: &str| report.metrics.get(name).copied().unwrap_or(0);
         let memory = metric("node[0].memory.bytes_read") + metric("node[0].memory.bytes_written");
-        if self.spec.llc.is_none() {
+        if self.spec.node.llc.is_none() {
             return same("bytes over the interconnect and of memory", metric("node[0].interconnect.bytes"), memory);
         }
         let metric = |name: &str| metric(&format!("node[0].llc.{name}"));
         same("bytes of the shared cache and of memory", metric("bytes_read") + metric("bytes_written"), memory)
     }
 
+    /// What homes asked of their memories these moved, and what the network was given it delivered.
+    fn check_nodes(&self) -> Result<(), PhaseError> {
+        let (mut asked, mut moved) = ([0; 2], [0; 2]);
+        let mut llcs = [0; 2];
+        for part in self.engine.parts() {
+            match part {
+                Part::Home(home) => {
+                    asked[0] += home.counters().bytes_read;
+                    asked[1] += home.counters().bytes_written;
+                }
+                Part::Memory(memory) => {
+                    moved[0] += memory.counters().reads.until(Time::NEVER).bytes;
+                    moved[1] += memory.counters().writes.until(Time::NEVER).bytes;
+                }
+                Part::Llc(llc) => {
+                    llcs[0] += llc.counters().bytes_supplied;
+                    llcs[1] += llc.counters().bytes_taken;
+                }
+                Part::Network(network) => {
+                    let counters = network.counters();
+                    same("parcels that the interconnect was given and delivered", counters.parcels_sent, counters.parcels_delivered)?;
+                    same("bytes that the interconnect was given and delivered", counters.bytes_sent, counters.bytes_delivered)?;
+                }
+                _ => {}
+            }
+        }
+        if self.spec.node.llc.is_some() {
+            moved = llcs;
+        }
+        same("bytes that homes asked for and memories supplied", asked[0], moved[0])?;
+        same("bytes that homes gave and memories took", asked[1], moved[1])
+    }
+
     /// What caches took in came from memory or from other caches, what they gave went to memory.
     fn check_bytes(&self) -> Result<(), PhaseError> {
-        let line = u64::from(self.spec.line_bytes());
+        if self.spec.network.is_some() {
+            return self.check_nodes();
+        }
+        let line = u64::from(self.spec.node.line_bytes());
         let (mut read, mut written) = (0, 0);
         for traffic in self.cores().filter_map(|core| Some(core.caches()?.traffic())) {
             read += traffic.read;
@@ -113,7 +149,7 @@ impl Node {
                 Part::Ideal(ideal) => interconnect = Some(ideal.counters()),
                 Part::Llc(part) => llc = Some(part.counters()),
                 Part::Memory(part) => memory = Some(part.counters()),
-                Part::Core(_) | Part::Replay(_) | Part::Source(_) => {}
+                _ => {}
             }
         }
         let (Some(interconnect), Some(memory)) = (interconnect, memory) else { return Ok(()) };
@@ -126,7 +162,7 @@ impl Node {
             // It stands in memory's place.
             (memory_read, memory_written) = (llc.bytes_supplied, llc.bytes_taken);
         }
-        if self.spec.is_plain() {
+        if self.spec.node.is_plain() {
             return same("bytes over the interconnect and of memory", moved, memory_read + memory_written);
         }
         same("bytes that caches read and their sources", read, memory_read + line * interconnect.flushes)?;

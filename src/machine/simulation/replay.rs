@@ -1,6 +1,7 @@
 //! A node that replays a memory trace in place of a program: with time, or only to count.
 
-use super::{Node, PhaseError, PhaseReport};
+use super::report::CorePlace;
+use super::{PhaseError, PhaseReport, Simulation};
 use crate::base::time::Time;
 use crate::components::atomic::Atomic;
 use crate::components::backing::Backing;
@@ -105,11 +106,12 @@ fn count_plain(spec: &NodeSpec, entries: &mut dyn Entries, limit: u64) -> Result
     })?;
     let mut report = PhaseReport::new(Time::ZERO, 0);
     for (number, references) in references.iter().enumerate() {
-        report.trace(number, references);
+        report.trace(CorePlace { node: 0, core: number }, references);
     }
-    report.plain_caches(0, spec, &caches);
+    let only = CorePlace { node: 0, core: 0 };
+    report.plain_caches(only, spec, &caches);
     if let Some(own) = &translator {
-        report.translation("node[0].core[0]", &own.tlbs);
+        report.translation(&only.to_string(), &own.tlbs);
     }
     report.backing(&backing);
     Ok(report)
@@ -120,13 +122,14 @@ fn count_coherent(spec: &NodeSpec, mut caches: Atomic, entries: &mut dyn Entries
     let mut report = PhaseReport::new(Time::ZERO, 0);
     let cores = references.iter().zip(caches.caches()).zip(caches.translators());
     for (number, ((references, of_core), translator)) in cores.enumerate() {
-        report.trace(number, references);
-        report.coherent_caches(number, spec, of_core);
+        let place = CorePlace { node: 0, core: number };
+        report.trace(place, references);
+        report.coherent_caches(place, spec, of_core);
         if let Some(own) = translator {
-            report.translation(&format!("node[0].core[{number}]"), &own.tlbs);
+            report.translation(&place.to_string(), &own.tlbs);
         }
     }
-    report.transactions(caches.counters(), Time::NEVER);
+    report.transactions("node[0].interconnect", caches.counters(), Time::NEVER);
     report.backing(caches.backing());
     report.rows(spec, caches.shared());
     Ok(report)
@@ -144,17 +147,17 @@ fn count_translation(own: &mut Translator, entry: Entry, caches: &mut PlainCache
     }
 }
 
-impl Node {
+impl Simulation {
     /// A node whose cores replay a trace of at most `limit` references in all; `entries` are those of each core.
     ///
     /// # Errors
     /// What keeps the node from running it.
-    pub fn with_trace(spec: &NodeSpec, entries: Vec<Box<dyn Entries>>, limit: u64) -> Result<Node, Vec<SpecFault>> {
+    pub fn with_trace(spec: &NodeSpec, entries: Vec<Box<dyn Entries>>, limit: u64) -> Result<Simulation, Vec<SpecFault>> {
         let faults = faults(spec);
         if !faults.is_empty() {
             return Err(faults);
         }
-        let mut node = Node::without_program(spec, code_of_trace(spec.cores), Load::Trace(entries));
+        let mut node = Simulation::without_program(spec, code_of_trace(spec.cores), Load::Trace(entries));
         node.limit_operations(limit);
         Ok(node)
     }
@@ -165,7 +168,7 @@ impl Node {
     /// # Errors
     /// Why it came to no end.
     pub fn run_trace(&mut self) -> Result<PhaseReport, PhaseError> {
-        if !self.spec.is_plain() {
+        if !self.spec.node.is_plain() {
             let function = self.program.code.functions[0].clone();
             return self.run(&function);
         }
@@ -173,7 +176,7 @@ impl Node {
         let messages = self.engine.messages();
         self.begin(begin, |_, _| {});
         self.shared.borrow_mut().operations_left = self.operation_limit;
-        for number in 0..self.spec.cores {
+        for number in 0..self.spec.node.cores {
             self.engine.start(self.places.core(number), begin, 0);
         }
         self.go_on(0)?;
@@ -190,13 +193,14 @@ impl Node {
         let mut report = PhaseReport::new(end - begin, self.engine.messages() - messages);
         let replays = parts.iter().filter_map(|part| if let Part::Replay(replay) = part { Some(replay) } else { None });
         for (number, replay) in replays.enumerate() {
-            report.trace(number, replay.counters());
+            let place = CorePlace { node: 0, core: number };
+            report.trace(place, replay.counters());
             let mut stack = replay.stack().map_err(PhaseError::NotConserved)?;
             stack.add(Owner::Idle, end - replay.finished());
-            report.core_time(number, replay.finished() - begin, &stack);
-            report.plain_caches(number, &self.spec, replay.caches());
+            report.core_time(place, replay.finished() - begin, &stack);
+            report.plain_caches(place, &self.spec.node, replay.caches());
             if let Some(tlbs) = replay.translation() {
-                report.translation(&format!("node[0].core[{number}]"), tlbs);
+                report.translation(&place.to_string(), tlbs);
             }
             report.lines.entry(0).or_default().merge(&stack);
             report.stacks.push(stack);
@@ -209,22 +213,22 @@ impl Node {
 
 impl PhaseReport {
     /// The references of a core in a trace. An instruction fetch is an operation, the others are accesses.
-    pub(super) fn trace(&mut self, number: usize, counters: &TraceCounters) {
+    pub(super) fn trace(&mut self, place: CorePlace, counters: &TraceCounters) {
         let [fetches, reads, writes] = counters.kinds;
         self.totals.operations += fetches;
         self.totals.accesses += reads + writes;
         self.totals.bytes += counters.bytes;
         self.insert(
-            &format!("node[0].core[{number}]"),
+            &place.to_string(),
             &[("operations", fetches), ("accesses", reads + writes), ("fetches", fetches), ("reads", reads), ("writes", writes)],
         );
     }
 
     /// What the plain caches of a core counted.
-    pub(super) fn plain_caches(&mut self, number: usize, spec: &NodeSpec, caches: &PlainCaches) {
+    pub(super) fn plain_caches(&mut self, place: CorePlace, spec: &NodeSpec, caches: &PlainCaches) {
         let at_end = caches.dirty_lines().zip(caches.flushed_writebacks());
         for ((cache, counters), at_end) in spec.caches.iter().zip(caches.counters()).zip(at_end) {
-            self.plain_cache(&format!("node[0].core[{number}].{}", cache.name.to_lowercase()), counters, at_end);
+            self.plain_cache(&format!("{place}.{}", cache.name.to_lowercase()), counters, at_end);
         }
     }
 

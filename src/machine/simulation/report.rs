@@ -1,10 +1,13 @@
 //! What a phase gives: its time, every counter by its path, costs by source line, utilisation over time.
 
+mod network;
+
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 
 use indexmap::IndexMap;
 
-use super::{Node, PhaseError};
+use super::{Simulation, PhaseError};
 use crate::base::time::Time;
 use crate::components::backing::Backing;
 use crate::components::causes::{Cause, Causes};
@@ -21,6 +24,19 @@ use crate::components::translation::Translation;
 
 /// Stretches of a utilisation timeline.
 const STRETCHES: usize = 100;
+
+/// Which core of which node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CorePlace {
+    pub node: usize,
+    pub core: usize,
+}
+
+impl fmt::Display for CorePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node[{}].core[{}]", self.node, self.core)
+    }
+}
 
 /// What one phase did.
 #[derive(Clone, Debug)]
@@ -60,28 +76,47 @@ pub struct TrafficReport {
     pub messages: u64,
 }
 
-impl Node {
+impl Simulation {
     /// What a phase did that began at a cycle of the cores' clock and ended at an instant.
     pub(super) fn report(&self, cycle: u64, end: Time, messages: u64) -> Result<PhaseReport, PhaseError> {
-        let begin = self.spec.core.clock.edge(cycle);
+        let begin = self.spec.node.core.clock.edge(cycle);
         let mut report = PhaseReport::new(end - begin, self.engine.messages() - messages);
         for (number, core) in self.cores().enumerate() {
             let lines = self.core_lines(core, cycle, end)?;
-            self.report_core(number, core, begin, &lines, &mut report);
+            self.report_core(self.place(number), core, begin, &lines, &mut report);
         }
         self.report_shared(end, &mut report);
         self.report_rows(&mut report);
         Ok(report)
     }
 
+    /// Which core of which node the core of a number in the machine is.
+    fn place(&self, number: usize) -> CorePlace {
+        let cores = self.spec.node.cores as usize;
+        CorePlace { node: number / cores, core: number % cores }
+    }
+
     /// What the cores have in common.
     pub(super) fn report_shared(&self, end: Time, report: &mut PhaseReport) {
+        let mut node = [0; 4];
+        let mut next = |kind: usize| {
+            node[kind] += 1;
+            node[kind] - 1
+        };
         for part in self.engine.parts() {
             match part {
-                Part::Snooping(snooping) => report.interconnect(snooping.counters(), Some(snooping.transport()), end),
-                Part::Ideal(ideal) => report.interconnect(ideal.counters(), None, end),
-                Part::Llc(llc) => report.llc(llc.counters(), end, llc.n_banks()),
-                Part::Memory(memory) => report.memory(memory.counters(), end, self.spec.memory.channels()),
+                Part::Snooping(snooping) => report.interconnect(next(0), snooping.counters(), Some(snooping.transport()), end),
+                Part::Ideal(ideal) => report.interconnect(next(0), ideal.counters(), None, end),
+                Part::Carrier(carrier) => report.carrier(next(0), carrier, end),
+                Part::Llc(llc) => report.llc(next(1), llc.counters(), end, llc.n_banks()),
+                Part::Memory(memory) => report.memory(next(2), memory.counters(), end, self.spec.node.memory.channels()),
+                Part::Home(home) => {
+                    let node = next(3);
+                    let shared = self.shared.borrow();
+                    let pages = shared.homes.as_ref().and_then(|homes| homes.pages().get(node).copied());
+                    report.home(node, home.counters(), pages.unwrap_or(0));
+                }
+                Part::Network(network) => report.network(network, end),
                 Part::Core(_) | Part::Replay(_) | Part::Source(_) => {}
             }
         }
@@ -89,10 +124,10 @@ impl Node {
 
     /// A core's time by line and owner; idle from its finish to the end, or all the time where it had no thread.
     fn core_lines(&self, core: &Core, cycle: u64, end: Time) -> Result<LineStacks, PhaseError> {
-        let clock = self.spec.core.clock;
+        let clock = self.spec.node.core.clock;
         let finish = core.finished();
         let last = finish.map_or(cycle, |time| clock.cycle_at(time));
-        let inner = self.spec.first_data_latency();
+        let inner = self.spec.node.first_data_latency();
         let mut lines = core.account().stacks(&self.program.table, core.window(), clock, inner, (cycle, last))?;
         let idle = end.saturating_sub(clock.edge(last));
         lines.entry(0).or_default().add(Owner::Idle, idle);
@@ -105,23 +140,23 @@ impl Node {
         core.account().totals(&self.program.table, bytes_of_block)
     }
 
-    fn report_core(&self, number: usize, core: &Core, begin: Time, lines: &LineStacks, report: &mut PhaseReport) {
+    fn report_core(&self, place: CorePlace, core: &Core, begin: Time, lines: &LineStacks, report: &mut PhaseReport) {
         let totals = self.core_totals(core);
         let mut stack = Stack::default();
         for (&line, of_line) in lines {
             stack.merge(of_line);
             report.lines.entry(line).or_default().merge(of_line);
         }
-        let path = format!("node[0].core[{number}]");
+        let path = place.to_string();
         match core.replayed() {
-            Some(references) => report.trace(number, references),
+            Some(references) => report.trace(place, references),
             None => {
                 report.totals.add(&totals);
                 let counted = [("operations", totals.operations), ("accesses", totals.accesses), ("flops", totals.flops)];
                 report.insert(&path, &counted);
             }
         }
-        report.core_time(number, core.finished().map_or(Time::ZERO, |time| time - begin), &stack);
+        report.core_time(place, core.finished().map_or(Time::ZERO, |time| time - begin), &stack);
         if let Some(window) = core.window() {
             let counted =
                 [("branches", window.branches), ("mispredictions", window.mispredictions), ("forwarded_loads", window.forwarded)];
@@ -141,14 +176,14 @@ impl Node {
             sum.iter_mut().zip(causes).for_each(|(sum, count)| *sum += count);
         }
         if let Some(caches) = core.caches() {
-            report.coherent_caches(number, &self.spec, caches);
+            report.coherent_caches(place, &self.spec.node, caches);
         }
-        let first = self.spec.caches.iter().find(|cache| cache.holds.includes(Holds::Data));
+        let first = self.spec.node.caches.iter().find(|cache| cache.holds.includes(Holds::Data));
         if let (Some(prefetched), Some(first)) = (core.prefetched(), first) {
             report.prefetches(&format!("{path}.{}", first.name.to_lowercase()), &prefetched);
         }
         if let Some(caches) = core.plain_caches() {
-            report.plain_caches(number, &self.spec, caches);
+            report.plain_caches(place, &self.spec.node, caches);
         }
         if let Some(tlbs) = core.translation() {
             report.translation(&path, tlbs);
@@ -196,8 +231,7 @@ impl PhaseReport {
     }
 
     /// When a core's part was over, and its time by owner.
-    pub(super) fn core_time(&mut self, number: usize, finish: Time, stack: &Stack) {
-        let path = format!("node[0].core[{number}]");
+    pub(super) fn core_time(&mut self, path: impl Display, finish: Time, stack: &Stack) {
         self.metrics.insert(format!("{path}.finish_ps"), finish.0);
         for (name, owner) in Owner::ALL {
             self.metrics.insert(format!("{path}.stack.{name}_ps"), stack.of(owner).0);
@@ -205,9 +239,9 @@ impl PhaseReport {
     }
 
     /// What the coherent caches of a core counted.
-    pub(super) fn coherent_caches(&mut self, number: usize, spec: &NodeSpec, caches: &PrivateCaches) {
+    pub(super) fn coherent_caches(&mut self, place: CorePlace, spec: &NodeSpec, caches: &PrivateCaches) {
         for (level, spec) in caches.levels().zip(&spec.caches) {
-            self.cache(&format!("node[0].core[{number}].{}", spec.name.to_lowercase()), &level.counters);
+            self.cache(&format!("{place}.{}", spec.name.to_lowercase()), &level.counters);
         }
     }
 
@@ -265,37 +299,37 @@ impl PhaseReport {
         self.insert(&format!("{path}.tlb"), &counted);
     }
 
-    fn interconnect(&mut self, counters: &InterconnectCounters, transport: Option<&Transport>, end: Time) {
+    fn interconnect(&mut self, node: usize, counters: &InterconnectCounters, transport: Option<&Transport>, end: Time) {
         let busiest = transport.map(|transport| {
             // Of equal ones the first. A bus is its only link, on which all data go.
             let links = transport.links().iter().rev().map(|link| &link.used);
             links.max_by_key(|used| used.until(end).busy).unwrap_or(&counters.data)
         });
+        let path = format!("node[{node}].interconnect");
         self.insert(
-            "node[0].interconnect",
+            &path,
             &[
                 ("busy_ps", busiest.map_or(Time::ZERO, |used| used.until(end).busy).0),
                 ("address_busy_ps", counters.address_busy.0),
                 ("wait_ps", counters.wait.0),
             ],
         );
-        self.transactions(counters, end);
+        self.transactions(&path, counters, end);
         for (transport, number, link) in transport
             .into_iter()
             .flat_map(|transport| (0..).zip(transport.links()).map(move |(number, link)| (transport, number, link)))
         {
             let used = link.used.until(end);
-            let path = format!("node[0].interconnect.{}", transport.link_name(number));
-            self.insert(&path, &[("busy_ps", used.busy.0), ("bytes", used.bytes)]);
+            self.insert(&format!("{path}.{}", transport.link_name(number)), &[("busy_ps", used.busy.0), ("bytes", used.bytes)]);
         }
         let shares = busiest.unwrap_or(&counters.data).shares(end, STRETCHES, 1);
-        self.timelines.insert("node[0].interconnect".to_string(), shares);
+        self.timelines.insert(path, shares);
     }
 
     /// What the interconnect carried up to an instant.
-    pub(super) fn transactions(&mut self, counters: &InterconnectCounters, end: Time) {
+    pub(super) fn transactions(&mut self, path: &str, counters: &InterconnectCounters, end: Time) {
         self.insert(
-            "node[0].interconnect",
+            path,
             &[
                 ("transactions", counters.transactions()),
                 ("bus_rd", counters.bus_rd),
@@ -311,8 +345,8 @@ impl PhaseReport {
         );
     }
 
-    fn llc(&mut self, counters: &LlcCounters, end: Time, banks: u32) {
-        let path = "node[0].llc";
+    fn llc(&mut self, node: usize, counters: &LlcCounters, end: Time, banks: u32) {
+        let path = &format!("node[{node}].llc");
         self.llc_counts(path, counters);
         self.insert(path, &[("busy_ps", counters.banks.until(end).busy.0), ("wait_ps", counters.wait.0)]);
         self.causes(path, &counters.causes);
@@ -358,10 +392,11 @@ impl PhaseReport {
         );
     }
 
-    fn memory(&mut self, counters: &MemoryCounters, end: Time, channels: u32) {
+    fn memory(&mut self, node: usize, counters: &MemoryCounters, end: Time, channels: u32) {
+        let path = format!("node[{node}].memory");
         let (reads, writes) = (counters.reads.until(end), counters.writes.until(end));
         self.insert(
-            "node[0].memory",
+            &path,
             &[
                 ("reads", reads.services),
                 ("writes", writes.services),
@@ -375,6 +410,6 @@ impl PhaseReport {
         for (share, writing) in shares.iter_mut().zip(counters.writes.shares(end, STRETCHES, channels)) {
             *share = (*share + writing).min(1.0);
         }
-        self.timelines.insert("node[0].memory".to_string(), shares);
+        self.timelines.insert(path, shares);
     }
 }

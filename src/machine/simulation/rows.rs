@@ -1,6 +1,6 @@
 //! How often each row of the coherence protocol was taken in a phase.
 
-use super::{Node, PhaseReport};
+use super::{Simulation, PhaseReport};
 use crate::coherence::protocol::{Actions, AgentAction, Row, State, Table, Vocabulary};
 use crate::components::shared::Shared;
 use crate::components::spec::NodeSpec;
@@ -28,10 +28,10 @@ fn count<E: Vocabulary>(
     }
 }
 
-impl Node {
-    /// The rows taken since [`Node::forget_rows`].
+impl Simulation {
+    /// The rows taken since [`Simulation::forget_rows`].
     pub(super) fn report_rows(&self, report: &mut PhaseReport) {
-        report.rows(&self.spec, &self.shared.borrow());
+        report.rows(&self.spec.node, &self.shared.borrow());
     }
 
     /// Rows are counted anew.

@@ -1,15 +1,15 @@
 //! The life of one line, watched.
 
-use super::Node;
+use super::Simulation;
 use crate::base::address::Address;
 use crate::coherence::protocol::Protocol;
 use crate::components::life::Life;
 
-impl Node {
+impl Simulation {
     /// From the next phase on all that happens to the line at an address is remembered, a phase at a time. Returns whether there are
     /// coherent caches whose lines could be watched.
     pub fn watch(&mut self, address: Address) -> bool {
-        let line = address / u64::from(self.spec.line_bytes());
+        let line = address / u64::from(self.spec.node.line_bytes());
         let mut shared = self.shared.borrow_mut();
         match &mut shared.versions {
             Some(versions) => versions.life = Some(Box::new(Life::new(line))),
@@ -20,7 +20,7 @@ impl Node {
 
     /// How its caches are kept coherent.
     pub fn protocol(&self) -> Option<&Protocol> {
-        self.spec.protocol.as_deref()
+        self.spec.node.protocol.as_deref()
     }
 
     /// What happened in the last phase to the line that is watched, where one is.

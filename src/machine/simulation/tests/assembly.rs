@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::base::diagnostic::{SourceText, Span};
-use crate::machine::simulation::{Node, PhaseError, PhaseReport};
+use crate::machine::simulation::{Simulation, PhaseError, PhaseReport};
 use crate::program::code::{
     Arena, Array, Block, Code, Function, Instruction, Phase, Site, Synchronisation, SynchronisationKind, THREAD, ZERO,
 };
@@ -139,11 +139,11 @@ pub fn assemble(threads: &[Vec<Op>]) -> Code {
 }
 
 /// A node that is to run a program.
-pub fn prepare(spec: &super::NodeSpec, threads: &[Vec<Op>]) -> (Node, Function) {
+pub fn prepare(spec: &super::NodeSpec, threads: &[Vec<Op>]) -> (Simulation, Function) {
     let code = assemble(threads);
     let memory = Memory::new(&code.arena).unwrap();
     let function = code.functions[0].clone();
-    let mut node = Node::new(spec, Arc::new(code), memory).unwrap();
+    let mut node = Simulation::new(spec, Arc::new(code), memory).unwrap();
     node.limit_operations(10_000_000);
     (node, function)
 }

@@ -6,7 +6,7 @@ use super::translation::tlbs;
 use super::*;
 use crate::components::trace::{BATCH, Entries, Entry, Kind};
 use crate::machine::simulation::replay::count;
-use crate::machine::simulation::{Node, PhaseError, PhaseReport};
+use crate::machine::simulation::{Simulation, PhaseError, PhaseReport};
 
 /// References at hand.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ fn plain(caches: Vec<CacheSpec>) -> NodeSpec {
 }
 
 fn replayed(spec: &NodeSpec, references: &[(Kind, u64)], run_ahead: bool) -> PhaseReport {
-    let mut node = Node::with_trace(spec, vec![Box::new(AtHand::new(references))], u64::MAX).unwrap();
+    let mut node = Simulation::with_trace(spec, vec![Box::new(AtHand::new(references))], u64::MAX).unwrap();
     node.set_run_ahead(run_ahead);
     node.run_trace().unwrap()
 }
@@ -124,7 +124,7 @@ fn a_dirty_victim_goes_after_the_fetch_and_before_the_next() {
 fn a_trace_longer_than_allowed_ends_either_way() {
     let spec = plain(split());
     let references = vec![(Kind::Read, 0); 5000];
-    let mut node = Node::with_trace(&spec, vec![Box::new(AtHand::new(&references))], 4000).unwrap();
+    let mut node = Simulation::with_trace(&spec, vec![Box::new(AtHand::new(&references))], 4000).unwrap();
     assert!(matches!(node.run_trace(), Err(PhaseError::OperationLimit { limit: 4000, .. })));
     let counted = count(&spec, &mut AtHand::new(&references), 4000).unwrap();
     assert!(matches!(counted, Err(PhaseError::OperationLimit { limit: 4000, .. })));

@@ -9,7 +9,7 @@ use super::*;
 use crate::components::prefetcher::{PrefetcherKind, PrefetcherSpec};
 use crate::components::trace::{BATCH, Entries, Entry, Kind};
 use crate::machine::simulation::replay::count;
-use crate::machine::simulation::{Node, PhaseError, PhaseReport};
+use crate::machine::simulation::{Simulation, PhaseError, PhaseReport};
 
 fn entry(core: u16, kind: Kind, address: u64, bytes: u16) -> Entry {
     Entry { address, bytes, kind, core }
@@ -47,7 +47,7 @@ impl Entries for Turns {
 }
 
 fn run(spec: &NodeSpec, entries: Vec<Box<dyn Entries>>, run_ahead: bool) -> Result<PhaseReport, PhaseError> {
-    let mut node = Node::with_trace(spec, entries, u64::MAX).unwrap();
+    let mut node = Simulation::with_trace(spec, entries, u64::MAX).unwrap();
     node.set_run_ahead(run_ahead);
     node.run_trace()
 }
@@ -232,7 +232,7 @@ fn stores_of_a_trace_wait_in_the_store_buffer() {
 #[test]
 fn mechanisms_that_a_trace_says_nothing_of_are_refused() {
     let refused = |spec: &NodeSpec| {
-        let faults = Node::with_trace(spec, Vec::new(), 10).unwrap_err();
+        let faults = Simulation::with_trace(spec, Vec::new(), 10).unwrap_err();
         faults.into_iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect::<Vec<_>>().join("; ")
     };
     let mut spec = node(2);
@@ -267,8 +267,8 @@ fn the_limit_counts_the_references_of_all_cores() {
     let trace = || -> Vec<Box<dyn Entries>> {
         (0..2).map(|core| Box::new(AtHand(vec![entry(core, Kind::Read, 60, 8); 3000].into_iter())) as Box<dyn Entries>).collect()
     };
-    assert!(Node::with_trace(&spec, trace(), 6000).unwrap().run_trace().is_ok());
-    let stopped = Node::with_trace(&spec, trace(), 5999).unwrap().run_trace();
+    assert!(Simulation::with_trace(&spec, trace(), 6000).unwrap().run_trace().is_ok());
+    let stopped = Simulation::with_trace(&spec, trace(), 5999).unwrap().run_trace();
     assert_eq!(stopped.unwrap_err(), PhaseError::OperationLimit { limit: 5999, lines: Vec::new() });
 }
 

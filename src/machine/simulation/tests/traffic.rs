@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::components::spec::TrafficSpec;
-use crate::machine::simulation::{Node, PhaseError};
+use crate::machine::simulation::{Simulation, PhaseError};
 
 /// Data cycles of a request: 64 bytes over 8.
 const DATA_CYCLES: u64 = 8;
@@ -27,7 +27,7 @@ fn traffic(utilisation: f64, requests: u64) -> (NodeSpec, TrafficSpec) {
 fn the_mean_wait_is_that_of_a_slotted_queue_with_fixed_service() {
     for utilisation in [0.3, 0.5, 0.8] {
         let (spec, source) = traffic(utilisation, 1_000_000);
-        let report = Node::with_traffic(&spec, &[source], 7).unwrap().run_traffic().unwrap();
+        let report = Simulation::with_traffic(&spec, &[source], 7).unwrap().run_traffic().unwrap();
         let counters = report.sources[0];
         assert_eq!(counters.completed, 1_000_000);
         let cycle_ps = 1000.0;
@@ -47,7 +47,7 @@ fn reads_wait_for_memory_too() {
     let (mut spec, mut source) = traffic(0.001, 200);
     source.write = false;
     spec.memory = node(1).memory;
-    let report = Node::with_traffic(&spec, &[source], 7).unwrap().run_traffic().unwrap();
+    let report = Simulation::with_traffic(&spec, &[source], 7).unwrap().run_traffic().unwrap();
     let mean = report.sources[0].total_ps as f64 / 200.0;
     // Half a cycle, the address phase, 60 ns, the data.
     assert!((mean - (500.0 + 1000.0 + 60_000.0 + 8000.0)).abs() < 200.0, "{mean}");
@@ -56,6 +56,6 @@ fn reads_wait_for_memory_too() {
 #[test]
 fn more_than_the_bus_can_carry_ends_as_saturated() {
     let (spec, source) = traffic(1.05, 1_000_000);
-    let error = Node::with_traffic(&spec, &[source], 7).unwrap().run_traffic().unwrap_err();
+    let error = Simulation::with_traffic(&spec, &[source], 7).unwrap().run_traffic().unwrap_err();
     assert!(matches!(error, PhaseError::Saturated { agent: 1, length: 10_001 }), "{error}");
 }

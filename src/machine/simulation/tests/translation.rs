@@ -213,7 +213,7 @@ fn a_program_needs_room_for_its_page_table() {
         let code = super::assembly::assemble(&loads([0]));
         let memory = crate::program::memory::Memory::new(&code.arena).unwrap();
         let spec = NodeSpec { memory_bytes, ..spec(64, Some(tlbs(4, None))) };
-        crate::machine::simulation::Node::new(&spec, Arc::new(code), memory)
+        crate::machine::simulation::Simulation::new(&spec, Arc::new(code), memory)
     };
     assert!(node(end).is_ok());
     let message = &node(end - 1).unwrap_err()[0].message;

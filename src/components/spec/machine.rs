@@ -1,0 +1,68 @@
+//! What a machine is made of: equal nodes, and what joins them.
+
+use std::sync::Arc;
+
+use super::{InterconnectSpec, MOST_CORES, NodeSpec, SpecFault, TransportSpec};
+use crate::components::homes::HomesSpec;
+use crate::components::network::NetworkSpec;
+
+/// A machine as plain data.
+#[derive(Clone, Debug)]
+pub struct MachineSpec {
+    pub node: NodeSpec,
+    /// How many such nodes there are, from 1 to [`crate::components::parcel::MOST_NODES`].
+    pub count: u32,
+    /// What joins the nodes, where there are several.
+    pub network: Option<Arc<NetworkSpec>>,
+    /// Where pages live, where several nodes have one address space.
+    pub homes: Option<HomesSpec>,
+}
+
+impl MachineSpec {
+    /// A machine of one node.
+    pub fn one(node: NodeSpec) -> MachineSpec {
+        MachineSpec { node, count: 1, network: None, homes: None }
+    }
+
+    /// Cores of all nodes.
+    pub fn cores(&self) -> u32 {
+        self.node.cores * self.count
+    }
+
+    /// Bytes of all memory that its cores address.
+    pub fn memory_bytes(&self) -> u64 {
+        self.node.memory_bytes.saturating_mul(u64::from(self.count))
+    }
+
+    /// Everything that keeps the machine from being built, by key of its node.
+    pub fn faults(&self) -> Vec<SpecFault> {
+        let mut faults = self.node.faults();
+        if self.count == 1 {
+            return faults;
+        }
+        if self.cores() > MOST_CORES {
+            faults.push(SpecFault::new(
+                "count",
+                format!("{} nodes of {} cores are {} cores", self.count, self.node.cores, self.cores()),
+                format!("a machine has at most {MOST_CORES} cores in all"),
+            ));
+        }
+        if self.homes.is_some() {
+            self.home_faults(&mut faults);
+        }
+        faults
+    }
+
+    /// What nodes that share an address space cannot be.
+    fn home_faults(&self, faults: &mut Vec<SpecFault>) {
+        if let InterconnectSpec::Snooping(own) = &self.node.interconnect
+            && let TransportSpec::Ring { .. } = own.transport
+        {
+            faults.push(SpecFault::new(
+                "interconnect.kind",
+                "the nodes of a NUMA machine have no rings inside: a ring orders transactions by passing every cache",
+                "\"bus\", \"crossbar\" or \"ideal\"; a ring between nodes is `[interconnect] topology = \"ring\"`",
+            ));
+        }
+    }
+}
