@@ -157,8 +157,9 @@ fn references(criterion: &mut Criterion) {
     group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(text.lines().count() as u64));
     let counted = || count(spec, &mut reader(), u64::MAX).expect("a machine that fits").expect("an end");
     group.bench_function("without time", |bencher| bencher.iter(counted));
-    let timed =
-        || Simulation::with_trace(spec, vec![Box::new(reader())], u64::MAX).expect("a machine that fits").run_trace().expect("an end");
+    let timed = || {
+        Simulation::with_trace(spec, vec![Box::new(reader())], u64::MAX).expect("a machine that fits").run_trace().expect("an end")
+    };
     group.bench_function("in time", |bencher| bencher.iter(timed));
     group.finish();
 }

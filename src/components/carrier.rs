@@ -42,6 +42,16 @@ pub struct Carrier {
 
     wires: Vec<Wires>,
     counters: InterconnectCounters,
+    local: Accesses,
+    remote: Accesses,
+}
+
+/// Requests of the node's cores that were answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accesses {
+    pub count: u64,
+    /// From asking to the answer, of all of them together.
+    pub latency: Time,
 }
 
 /// Something that is carried one at a time.
@@ -71,12 +81,19 @@ impl Carrier {
             InterconnectSpec::Snooping(own) => {
                 let n_ports = ports.cores.len() + 2;
                 let n = if own.transport == TransportSpec::Bus { 2 } else { 2 * n_ports };
-                let wires = Wires { arbiter: Arbiter::new(own.arbitration), waiting: Vec::new(), free: Time::ZERO, planned: None, used: Ledger::new(Time::ZERO, Time::ZERO) };
+                let wires = Wires {
+                    arbiter: Arbiter::new(own.arbitration),
+                    waiting: Vec::new(),
+                    free: Time::ZERO,
+                    planned: None,
+                    used: Ledger::new(Time::ZERO, Time::ZERO),
+                };
                 vec![wires; n]
             }
         };
         let counters = InterconnectCounters::new(Time::ZERO, Time::ZERO);
-        Carrier { node, spec, ports, shared, wires, counters }
+        let (local, remote) = (Accesses::default(), Accesses::default());
+        Carrier { node, spec, ports, shared, wires, counters, local, remote }
     }
 
     /// What it counted.
@@ -84,9 +101,15 @@ impl Carrier {
         &self.counters
     }
 
+    /// Requests that the node's own home answered, and those of others.
+    pub fn accesses(&self) -> [Accesses; 2] {
+        [self.local, self.remote]
+    }
+
     /// Begins a phase: counters start anew, with figures to be had of instants up to `memory` ago.
     pub fn begin(&mut self, at: Time, memory: Time) {
         self.counters = InterconnectCounters::new(at, memory);
+        (self.local, self.remote) = (Accesses::default(), Accesses::default());
         for wires in &mut self.wires {
             wires.used = Ledger::new(at, memory);
         }
@@ -112,13 +135,14 @@ impl Carrier {
             Message::Request { agent, command, line, time } => {
                 self.counters.begin_transaction(command);
                 let address = line * u64::from(WORD_BYTES);
-                let to = self.shared.borrow_mut().homes.as_mut().map_or(self.node, |homes: &mut Homes| homes.home(address, self.node));
+                let to =
+                    self.shared.borrow_mut().homes.as_mut().map_or(self.node, |homes: &mut Homes| homes.home(address, self.node));
                 let (content, bytes) = match command {
                     Command::Read(bytes) => (Content::Read { bytes }, 0),
                     Command::Write(bytes) => (Content::Write, bytes),
                     Command::Coherent(_) => return,
                 };
-                self.carry(Parcel { from: self.node, to, end: End::Home, content, agent, line, bytes, time }, port);
+                self.carry(Parcel { from: self.node, to, end: End::Home, content, agent, line, bytes, asked: time, time }, port);
             }
             Message::Parcel(parcel) => self.carry(parcel, port),
             Message::Written { address, time } => self.wake_sleepers(address, time, port),
@@ -259,6 +283,9 @@ impl Carrier {
         if let Some(&core) = self.ports.cores.get(way) {
             let message = match parcel.content {
                 Content::ReadReply | Content::WriteReply => {
+                    let accesses = if parcel.from == self.node { &mut self.local } else { &mut self.remote };
+                    accesses.count += 1;
+                    accesses.latency += time - parcel.asked;
                     Message::Complete { transaction: None, line: parcel.line, shared: false, version: 0, time }
                 }
                 _ => Message::Parcel(parcel),

@@ -278,10 +278,7 @@ impl Core {
             beside: if frees { program.code.arena.runtime.clone() } else { 0..0 },
             watched: spec.checks && caches.is_some(),
             levels: Lookups::new(&spec.caches),
-            careful: spec.checks && caches.is_some()
-                || translator.is_some()
-                || prefetching.is_some()
-                || frees,
+            careful: spec.checks && caches.is_some() || translator.is_some() || prefetching.is_some() || frees,
             lookups: spec.lookups(),
             program,
             shared,

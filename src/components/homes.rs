@@ -58,7 +58,8 @@ impl Homes {
             Placement::Node(node) => node,
         };
         let room = self.spec.memory_bytes / self.spec.page_bytes;
-        let in_turn = (0..self.spec.nodes).map(|step| ((u32::from(wish) + u32::from(step)) % u32::from(self.spec.nodes)) as NodeNumber);
+        let in_turn =
+            (0..self.spec.nodes).map(|step| ((u32::from(wish) + u32::from(step)) % u32::from(self.spec.nodes)) as NodeNumber);
         // A program that does not fit into all memories together is refused before it runs.
         let home = in_turn.into_iter().find(|&node| self.pages[usize::from(node)] < room).unwrap_or(wish);
         self.homes.insert(page, home);

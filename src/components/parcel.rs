@@ -64,6 +64,8 @@ pub struct Parcel {
     pub line: Line,
     /// Of data; 0 where it only says something.
     pub bytes: u32,
+    /// When the core asked for what this belongs to.
+    pub asked: Time,
     /// When it left where it was last.
     pub time: Time,
 }

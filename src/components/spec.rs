@@ -303,7 +303,9 @@ pub enum MemorySpec {
     /// Answers any number of requests in no time.
     Ideal,
     /// Answers any number of requests, each the latency after it came.
-    MultiPorted { latency: Time },
+    MultiPorted {
+        latency: Time,
+    },
     Simple(SimpleMemorySpec),
 }
 

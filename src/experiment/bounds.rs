@@ -6,6 +6,7 @@
 use indexmap::IndexMap;
 
 use crate::base::time::{PICOSECONDS_PER_SECOND, Time};
+use crate::components::network::NetworkSpec;
 use crate::components::spec::{InterconnectSpec, MemorySpec, NodeSpec, SnoopingSpec, TransportSpec};
 use crate::experiment::why::count;
 
@@ -23,21 +24,25 @@ pub struct Bound {
     pub evidence: Vec<String>,
 }
 
-/// The bounds of a run on these nodes, the nearest (largest) first.
-pub fn bounds(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound> {
-    let mut bounds = resources(nodes, metrics);
+/// The bounds of a run on these nodes, the nearest (largest) first; `network` joins them, where there are several.
+pub fn bounds(nodes: &[NodeSpec], network: Option<&NetworkSpec>, metrics: &IndexMap<String, u64>) -> Vec<Bound> {
+    let mut bounds = resources(nodes, network, metrics);
     bounds.extend(nodes.iter().enumerate().filter_map(|(i, node)| operations(i, node, metrics)));
     sorted(bounds)
 }
 
-/// Those of the bounds that are of something all cores share: buses, shared caches and memory.
-pub fn resources(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bound> {
+/// Those of the bounds that are of something cores share: buses, shared caches, memory, links between nodes.
+pub fn resources(nodes: &[NodeSpec], network: Option<&NetworkSpec>, metrics: &IndexMap<String, u64>) -> Vec<Bound> {
     let mut bounds = Vec::new();
     for (i, node) in nodes.iter().enumerate() {
         if let InterconnectSpec::Snooping(snooping) = &node.interconnect {
             bounds.push(link(i, node, snooping, metrics));
             let path = |name: &str| format!("node[{i}].interconnect.{name}");
             let transactions = metric(metrics, &path("transactions"));
+            if network.is_some() {
+                // Requests have wires of their own to wherever they go.
+                continue;
+            }
             let (name, subject) = match snooping.transport {
                 TransportSpec::Ring { .. } => ("the ring's ordering point", "The ring's ordering point"),
                 _ => ("the address bus", "The address bus"),
@@ -50,9 +55,12 @@ pub fn resources(nodes: &[NodeSpec], metrics: &IndexMap<String, u64>) -> Vec<Bou
                 evidence: vec![path("transactions"), path("address_busy_ps")],
             });
         }
+    }
+    for (i, node) in nodes.iter().enumerate() {
         bounds.extend(shared_cache(i, node, metrics));
         bounds.extend(memory(i, node, metrics));
     }
+    bounds.extend(network.and_then(|network| channel(network, metrics)));
     sorted(bounds)
 }
 
@@ -125,6 +133,24 @@ fn link(i: usize, node: &NodeSpec, snooping: &SnoopingSpec, metrics: &IndexMap<S
         ),
         evidence: vec![format!("{path}bytes"), format!("{path}busy_ps")],
     }
+}
+
+/// The channel between nodes that carried most.
+fn channel(network: &NetworkSpec, metrics: &IndexMap<String, u64>) -> Option<Bound> {
+    let bandwidth = network.bandwidth_bytes_per_second?;
+    let of_channels = metrics.iter().filter_map(|(path, &bytes)| {
+        let name = path.strip_prefix("interconnect.")?.strip_suffix(".bytes")?;
+        (!name.starts_with("traffic")).then_some((name, bytes))
+    });
+    let (name, bytes) = of_channels.rev().max_by_key(|&(_, bytes)| bytes)?;
+    let time_ps = u128::from(bytes) * u128::from(PICOSECONDS_PER_SECOND) / u128::from(bandwidth.max(1));
+    Some(Bound {
+        name: "the busiest link between nodes",
+        subject: "The busiest link between nodes",
+        time_ps: u64::try_from(time_ps).unwrap_or(u64::MAX),
+        explanation: format!("{name} carried {} bytes at {:.1} GB/s", count(bytes), bandwidth as f64 / 1e9),
+        evidence: vec![format!("interconnect.{name}.bytes"), format!("interconnect.{name}.busy_ps")],
+    })
 }
 
 fn shared_cache(i: usize, node: &NodeSpec, metrics: &IndexMap<String, u64>) -> Option<Bound> {

@@ -17,6 +17,7 @@ use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, Span};
 use indexmap::IndexMap;
 
 use crate::components::causes::{Cause, Causes};
+use crate::components::network::NetworkSpec;
 use crate::components::owner::Owner;
 use crate::components::spec::{MachineSpec, NodeSpec, SpecFault};
 use crate::experiment::bounds::{bounds, broken};
@@ -28,7 +29,7 @@ use crate::experiment::workload::{ProgramWorkload, TraceWorkload, TrafficWorkloa
 use crate::experiment::{trace, traffic};
 use crate::machine::Machine;
 use crate::machine::catalogue::Catalogue;
-use crate::machine::simulation::{Simulation, PhaseError, PhaseReport};
+use crate::machine::simulation::{PhaseError, PhaseReport, Simulation};
 use crate::program::check::Bindings;
 use crate::program::code::{Code, Phase, Plan};
 use crate::program::compile;
@@ -187,7 +188,8 @@ impl<'a> Run<'a> {
     fn new(request: &RunRequest, source: &'a SourceText, code: &'a Arc<Code>) -> Result<Run<'a>, RunError> {
         let memory = Memory::new(&code.arena).map_err(|error| vec![Diagnostic::at(source, None, error.to_string())])?;
         let spec = machine_spec(request);
-        let mut node = Simulation::of(&spec, Arc::clone(code), memory).map_err(|faults| misfits(request.machine, source, &faults))?;
+        let mut node =
+            Simulation::of(&spec, Arc::clone(code), memory).map_err(|faults| misfits(request.machine, source, &faults))?;
         node.set_run_ahead(request.run_ahead);
         node.limit_operations(request.operation_limit);
         Ok(Run { node, code, source, start: request.start })
@@ -354,24 +356,25 @@ fn record(
     source: &SourceText,
 ) -> Result<Record, RunError> {
     let profile = profile(report);
-    let why = why(&request.machine.nodes, report, &profile, source)?;
+    let network = request.machine.joined.as_ref().map(|joined| &*joined.spec);
+    let why = why((&request.machine.nodes, network), report, &profile, source)?;
     Ok(assemble(request, workload, result, report, profile, why))
 }
 
 /// Why a phase took its time; a phase that took less than some resource needs is a fault of the model.
 pub(super) fn why(
-    nodes: &[NodeSpec],
+    (nodes, network): (&[NodeSpec], Option<&NetworkSpec>),
     report: &PhaseReport,
     profile: &[ProfileLine],
     source: &SourceText,
 ) -> Result<Vec<Reason>, RunError> {
-    let bounds = bounds(nodes, &report.metrics);
+    let bounds = bounds(nodes, network, &report.metrics);
     if let Some(bound) = broken(report.time, &bounds) {
         let message =
             format!("the run took {} ps, less than {} needs ({} ps): a fault of Flynn's", report.time.0, bound.name, bound.time_ps);
         return Err(RunError::Stopped(Stop { kind: "model", message, source: source.clone(), places: Vec::new() }));
     }
-    Ok(reasons(report.time.0, &report.metrics, profile, &source.text, nodes))
+    Ok(reasons(report.time.0, &report.metrics, profile, &source.text, nodes, network))
 }
 
 /// A record of what is at hand.

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
+use crate::components::network::NetworkSpec;
 use crate::components::owner::Owner;
 use crate::components::spec::NodeSpec;
 use crate::experiment::bounds::{Bound, resources};
@@ -69,6 +70,7 @@ struct Run<'a> {
     time_ps: u64,
     metrics: &'a IndexMap<String, u64>,
     nodes: &'a [NodeSpec],
+    network: Option<&'a NetworkSpec>,
     times: Times,
     text: ProgramText<'a>,
 }
@@ -80,11 +82,12 @@ pub fn reasons(
     profile: &[ProfileLine],
     text: &str,
     nodes: &[NodeSpec],
+    network: Option<&NetworkSpec>,
 ) -> Vec<Reason> {
     if time_ps == 0 {
         return vec![Reason { sentence: "Everything this run needed was ideal, so it took no time.".into(), evidence: Vec::new() }];
     }
-    let run = Run { time_ps, metrics, nodes, times: Times::new(metrics), text: ProgramText::new(text) };
+    let run = Run { time_ps, metrics, nodes, network, times: Times::new(metrics), text: ProgramText::new(text) };
     let causes = run.causes(profile);
     let mut reasons: Vec<Reason> = causes
         .iter()
@@ -175,7 +178,7 @@ impl Run<'_> {
     }
 
     fn busiest(&self) -> Option<Bound> {
-        resources(self.nodes, self.metrics).into_iter().next()
+        resources(self.nodes, self.network, self.metrics).into_iter().next()
     }
 
     fn reason(&self, cause: &Share) -> Reason {

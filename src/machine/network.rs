@@ -215,14 +215,14 @@ pub fn joined(keys: &At<NetworkKeys>, n_nodes: u32) -> Result<Joined, Diagnostic
         fault.help = help;
         vec![fault]
     };
-    let graph = topology
-        .build(n_nodes)
-        .map_err(|found| fault(&keys.topology.place, "topology", found.message, found.help))?;
+    let graph = topology.build(n_nodes).map_err(|found| fault(&keys.topology.place, "topology", found.message, found.help))?;
     let routing = keys.routing.value.map_or_else(|| Routing::usual(&topology), RoutingKey::routing);
     let channels = keys.virtual_channels.value.as_ref().map_or_else(|| routing.virtual_channels(&topology), |own| own.0 as u8);
     let routes = Routes::new(&topology, &graph, routing, channels)
         .map_err(|found| fault(&keys.routing.place, "routing", found.message, found.help))?;
-    if keys.check_deadlock.value && let Some(knot) = cycle(&graph, &routes) {
+    if keys.check_deadlock.value
+        && let Some(knot) = cycle(&graph, &routes)
+    {
         let several = routes.virtual_channels() > 1;
         let hops = knot.iter().map(|hop| {
             let lane = if several { format!(" (virtual channel {})", hop.virtual_channel) } else { String::new() };
@@ -293,10 +293,8 @@ fn squarest(nodes: u32) -> Vec<u32> {
 }
 
 fn topology(keys: &NetworkKeys, n_nodes: u32) -> Result<Topology, Diagnostics> {
-    let shape = keys.shape.value.as_ref().map_or_else(
-        || squarest(n_nodes),
-        |shape| shape.iter().map(|length| length.0 as u32).collect(),
-    );
+    let shape =
+        keys.shape.value.as_ref().map_or_else(|| squarest(n_nodes), |shape| shape.iter().map(|length| length.0 as u32).collect());
     let arity = keys.arity.value.as_ref().map_or(2, |arity| arity.0 as u32);
     let number = |key: &Option<Whole<1, 64>>, usual: u32| key.as_ref().map_or(usual, |number| number.0 as u32);
     Ok(match keys.topology.value {
@@ -338,6 +336,8 @@ fn link(text: &At<String>) -> Result<(Vertex, Vertex), Box<Diagnostic>> {
     let ends = text.split_once(" - ").and_then(|(from, to)| Some((vertex(from)?, vertex(to)?)));
     ends.ok_or_else(|| {
         let message = format!("\"{}\" is not a link", text.value);
-        Box::new(text.place.fault(message).key("interconnect.links").help("write \"node[0] - switch[0]\", or \"node[0] - node[1]\""))
+        Box::new(
+            text.place.fault(message).key("interconnect.links").help("write \"node[0] - switch[0]\", or \"node[0] - node[1]\""),
+        )
     })
 }

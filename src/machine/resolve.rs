@@ -14,7 +14,7 @@ use crate::components::spec::{Holds, MachineSpec, NodeSpec, SpecFault};
 use crate::components::translation::PAGE_BYTES;
 use crate::machine::address_map::AddressMap;
 use crate::machine::catalogue::{Catalogue, Kind};
-use crate::machine::keys::{InterconnectKeys, AddressSpaceKeys, MachineKeys, NodeKeys, OrganisationKey, RuntimeKeys};
+use crate::machine::keys::{AddressSpaceKeys, InterconnectKeys, MachineKeys, NodeKeys, OrganisationKey, RuntimeKeys};
 use crate::machine::network::{Joined, joined};
 use crate::machine::node::{cache_spec, caches, interconnect_clock, node_spec};
 use crate::machine::overrides::Override;
@@ -276,7 +276,8 @@ impl Resolver<'_> {
         match (organisation.value, count) {
             (OrganisationKey::Uma, 1) => {
                 if interconnect.is_some() {
-                    let help = "leave `[interconnect]` out, or give `node.count`; what joins cores and memory is `node.interconnect`";
+                    let help =
+                        "leave `[interconnect]` out, or give `node.count`; what joins cores and memory is `node.interconnect`";
                     self.fault(&interconnect.place, "interconnect", "there is one node, and nothing to join it with", help);
                 }
                 if placement.is_some() {

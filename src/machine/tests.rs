@@ -67,26 +67,27 @@ fn every_shipped_machine_resolves_to_what_it_says() {
     for entry in catalogue.entries(Kind::Machine) {
         let machine = Machine::resolve(&entry.source, &[], &catalogue).unwrap_or_else(|faults| panic!("{faults:#?}"));
         assert!(machine.description.ends_with('.'), "{}", entry.name);
-        assert_eq!(machine.organisation, "uma");
-        names.push((entry.name.as_str(), machine.cores(), machine.flynn_class));
+        names.push((entry.name.as_str(), machine.organisation, machine.cores(), machine.flynn_class));
     }
     assert_eq!(
         names,
         [
-            ("ideal", 64, "MIMD"),
-            ("split-caches", 1, "SISD"),
-            ("uma-bus-2", 2, "MIMD"),
-            ("uma-bus-4", 4, "MIMD"),
-            ("uma-bus-16", 16, "MIMD"),
-            ("uma-bus-4-exclusive", 4, "MIMD"),
-            ("uma-bus-4-llc", 4, "MIMD"),
-            ("uma-bus-4-tso", 4, "MIMD"),
-            ("uma-crossbar-16", 16, "MIMD"),
-            ("uma-ring-16", 16, "MIMD"),
-            ("uniprocessor", 1, "SISD"),
-            ("uniprocessor-out-of-order", 1, "SISD"),
-            ("uniprocessor-prefetch", 1, "SISD"),
-            ("uniprocessor-tlb", 1, "SISD"),
+            ("ideal", "uma", 64, "MIMD"),
+            ("split-caches", "uma", 1, "SISD"),
+            ("textbook-numa", "numa", 2, "MIMD"),
+            ("textbook-uma", "uma", 2, "MIMD"),
+            ("uma-bus-2", "uma", 2, "MIMD"),
+            ("uma-bus-4", "uma", 4, "MIMD"),
+            ("uma-bus-16", "uma", 16, "MIMD"),
+            ("uma-bus-4-exclusive", "uma", 4, "MIMD"),
+            ("uma-bus-4-llc", "uma", 4, "MIMD"),
+            ("uma-bus-4-tso", "uma", 4, "MIMD"),
+            ("uma-crossbar-16", "uma", 16, "MIMD"),
+            ("uma-ring-16", "uma", 16, "MIMD"),
+            ("uniprocessor", "uma", 1, "SISD"),
+            ("uniprocessor-out-of-order", "uma", 1, "SISD"),
+            ("uniprocessor-prefetch", "uma", 1, "SISD"),
+            ("uniprocessor-tlb", "uma", 1, "SISD"),
         ]
     );
 }
@@ -203,9 +204,19 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
                 ("protocol = \"mesi\"", "protocol = \"none\""),
             ],
         ),
-        ("an organisation that is not built yet", &[("\"uma\"", "\"numa\"")]),
+        ("an organisation that is not built yet", &[("\"uma\"", "\"coma\"")]),
+        ("a single node far from itself", &[("\"uma\"", "\"numa\"")]),
         ("a memory that is not built yet", &[("{ part = \"simple-dram\", latency = \"70 ns\" }", "{ kind = \"dram\" }")]),
-        ("several nodes", &[("cores = 4", "cores = 4\ncount = 2")]),
+        ("several nodes equally far", &[("cores = 4", "cores = 4\ncount = 2")]),
+        ("several nodes that nothing joins", &[("cores = 4", "cores = 4\ncount = 2"), ("\"uma\"", "\"numa\"")]),
+        (
+            "one node joined with nothing",
+            &[(
+                "[address_space]",
+                "[interconnect]\ntopology = \"ring\"\nlink = { latency = \"1 ns\", bandwidth = \"1 GB/s\" }\n[address_space]",
+            )],
+        ),
+        ("one node's pages dealt", &[("\"uma\"", "\"uma\"\nplacement = \"interleave\"")]),
         (
             "two kinds of nodes",
             &[(

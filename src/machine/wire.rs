@@ -130,12 +130,8 @@ pub fn wire(spec: &MachineSpec, program: &Rc<Loaded>, shared: &SharedHandle, loa
         Load::Traffic(traffic, seed) => (traffic, seed, Vec::new()),
         Load::Trace(entries) => (&[][..], 0, entries),
     };
-    let places = Places {
-        nodes: spec.count,
-        cores: spec.node.cores,
-        sources: traffic.len() as u32,
-        shared_caches: spec.node.llc.is_some(),
-    };
+    let places =
+        Places { nodes: spec.count, cores: spec.node.cores, sources: traffic.len() as u32, shared_caches: spec.node.llc.is_some() };
     let mut wiring = Wiring::new(spec, places, program, shared);
     let mut trace = trace.into_iter();
     for node in 0..spec.count {
@@ -282,9 +278,7 @@ impl<'a> Wiring<'a> {
         let leaves = self.memory(0, self.places.interconnect(0), self.under_way, unit_bytes);
         let agents = std::mem::take(&mut self.agents);
         self.hubs.push(match &spec.interconnect {
-            InterconnectSpec::Ideal => {
-                Part::Ideal(Box::new(Ideal::new(spec.line_bytes(), agents, leaves, Rc::clone(self.shared))))
-            }
+            InterconnectSpec::Ideal => Part::Ideal(Box::new(Ideal::new(spec.line_bytes(), agents, leaves, Rc::clone(self.shared)))),
             InterconnectSpec::Snooping(snooping) => {
                 let hub = Snooping::new(snooping.clone(), spec.line_bytes(), agents, leaves, Rc::clone(self.shared));
                 Part::Snooping(Box::new(hub))

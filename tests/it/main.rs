@@ -7,6 +7,7 @@ mod compare;
 mod floors;
 mod litmus;
 mod machine;
+mod nodes;
 mod notation;
 mod prefetch;
 mod reasons;

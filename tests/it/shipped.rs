@@ -8,7 +8,7 @@ use flynn::machine::Machine;
 use flynn::machine::catalogue::{Catalogue, Kind};
 
 /// Parameters that make a shipped program small enough for a test; every program must be here.
-pub const SMALL: [(&str, &[(&str, &str)]); 20] = [
+pub const SMALL: [(&str, &[(&str, &str)]); 21] = [
     ("copy", &[("n", "2000")]),
     ("dot", &[("n", "2000")]),
     ("empty-loop", &[("rounds", "5")]),
@@ -21,6 +21,7 @@ pub const SMALL: [(&str, &[(&str, &str)]); 20] = [
     ("pointer-chase", &[("n", "1024"), ("steps", "3000")]),
     ("prefix-sum", &[("n", "2000")]),
     ("producer-consumer", &[("n", "100")]),
+    ("read-once", &[("n", "2000")]),
     ("scatter", &[("n", "2000")]),
     ("stencil", &[("n", "24")]),
     ("strided", &[("pages", "96"), ("rounds", "2")]),

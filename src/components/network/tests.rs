@@ -76,7 +76,7 @@ fn spec(topology: &Topology, n_nodes: u32, switching: Switching) -> NetworkSpec 
 }
 
 fn parcel(from: u16, to: u16, bytes: u32, time: u64) -> Parcel {
-    Parcel { from, to, end: End::Home, content: Content::Write, agent: 0, line: 0, bytes, time: Time(time) }
+    Parcel { from, to, end: End::Home, content: Content::Write, agent: 0, line: 0, bytes, asked: Time(time), time: Time(time) }
 }
 
 /// Sends parcels at their times; what came, in the order in which it did, and how it ended.

@@ -16,7 +16,7 @@ use crate::experiment::run::{Progress, RunError, RunRequest, assemble, misfits, 
 use crate::experiment::trace::deal::Deal;
 use crate::experiment::trace::{TraceReader, TraceSettings};
 use crate::experiment::workload::{TraceTable, TraceWorkload};
-use crate::machine::simulation::{Simulation, PhaseError, PhaseReport, replay};
+use crate::machine::simulation::{PhaseError, PhaseReport, Simulation, replay};
 use crate::program::code::{Code, OperationClass};
 
 /// Runs a trace once, from empty caches: what was recorded began with the process.
@@ -49,7 +49,7 @@ pub fn simulate(request: &RunRequest, workload: &TraceWorkload, progress: &mut d
         misses(&report, "No time was simulated: ").into_iter().collect()
     } else {
         let no_text = SourceText::new(workload.source.name.clone(), "");
-        let mut why = why(&[as_bounded(spec)], &report, &[], &no_text)?;
+        let mut why = why((&[as_bounded(spec)], None), &report, &[], &no_text)?;
         why.extend(misses(&report, ""));
         why
     };

@@ -223,6 +223,10 @@ impl Run<'_> {
             evidence.extend(["llc.hits", "llc.accesses"].map(str::to_owned));
         }
         sentence += ".";
+        if let Some((far, rests_on)) = self.remote() {
+            sentence += &far;
+            evidence.extend(rests_on);
+        }
         if self.limit().is_none()
             && let Some(busiest) = self.busiest()
         {
@@ -230,6 +234,45 @@ impl Run<'_> {
             evidence.extend(busiest.evidence);
         }
         (sentence, evidence)
+    }
+
+    /// What of the memory that was asked for is another node's, and what that costs.
+    fn remote(&self) -> Option<(String, Vec<String>)> {
+        let counter = |name: &str| total(self.metrics, &format!("interconnect.{name}"));
+        let (local, remote) = (counter("local_requests"), counter("remote_requests"));
+        if remote == 0 {
+            return None;
+        }
+        let mean = |name: &str, requests: u64| counter(name) as f64 / 1000.0 / requests.max(1) as f64;
+        let far = format!("took {:.0} ns on average", mean("remote_latency_ps", remote));
+        let mut sentence = match local {
+            0 => format!(" All {} requests went to another node's memory and {far}.", count(remote)),
+            _ => format!(
+                " Of {} requests {} went to another node's memory and {far}, the others {:.0} ns.",
+                count(local + remote),
+                percent(share(remote, local + remote)),
+                mean("local_latency_ps", local)
+            ),
+        };
+        let mut evidence: Vec<String> = ["local_requests", "local_latency_ps", "remote_requests", "remote_latency_ps"]
+            .map(|name| format!("interconnect.{name}"))
+            .to_vec();
+        let homes = (0..self.nodes.len()).map(|node| {
+            let of = |name: &str| self.metrics.get(&format!("node[{node}].home.{name}")).copied().unwrap_or(0);
+            (of("local_requests") + of("remote_requests"), node)
+        });
+        if let Some((most, node)) = homes.max_by_key(|&(requests, node)| (requests, std::cmp::Reverse(node)))
+            && self.nodes.len() > 1
+            && share(most, local + remote) >= MOST.max(2.0 / self.nodes.len() as f64)
+        {
+            sentence += &format!(
+                " {} of all came to node[{node}], where most of the pages live: let each thread write its part first (a `parallel for` in \
+                 `setup`), or try `--set address_space.placement=interleave`.",
+                percent(share(most, local + remote))
+            );
+            evidence.push(format!("node[{node}].home.remote_requests"));
+        }
+        Some((sentence, evidence))
     }
 
     /// Why lines were missing.

@@ -79,7 +79,7 @@ impl Made {
         let catalogue = Catalogue::built_in();
         let machine = &catalogue.find(Kind::Machine, machine).unwrap().source;
         let machine = Machine::resolve(machine, &[], &catalogue).unwrap();
-        let reasons = reasons(self.time_ps, &self.metrics, &self.profile, PROGRAM, &machine.nodes);
+        let reasons = reasons(self.time_ps, &self.metrics, &self.profile, PROGRAM, &machine.nodes, None);
         // Evidence must be there: of some part of the record, or a line of the profile.
         for path in reasons.iter().flat_map(|reason| &reason.evidence).filter(|path| !path.starts_with("profile.line[")) {
             assert!(path.contains('.') || path.ends_with("_ps") || path == "operations", "{path}");
@@ -94,7 +94,10 @@ impl Made {
 
 #[test]
 fn a_run_in_no_time() {
-    assert_eq!(reasons(0, &IndexMap::new(), &[], "", &[])[0].sentence, "Everything this run needed was ideal, so it took no time.");
+    assert_eq!(
+        reasons(0, &IndexMap::new(), &[], "", &[], None)[0].sentence,
+        "Everything this run needed was ideal, so it took no time."
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What must hold of the figures of every phase, whatever the program and the machine. A violation is a fault of the model and fails
 //! the run.
 
-use super::{Simulation, PhaseError, PhaseReport};
+use super::{PhaseError, PhaseReport, Simulation};
 use crate::base::time::Time;
 use crate::components::message::WORD_BYTES;
 use crate::components::part::Part;
@@ -116,7 +116,11 @@ impl Simulation {
                 }
                 Part::Network(network) => {
                     let counters = network.counters();
-                    same("parcels that the interconnect was given and delivered", counters.parcels_sent, counters.parcels_delivered)?;
+                    same(
+                        "parcels that the interconnect was given and delivered",
+                        counters.parcels_sent,
+                        counters.parcels_delivered,
+                    )?;
                     same("bytes that the interconnect was given and delivered", counters.bytes_sent, counters.bytes_delivered)?;
                 }
                 _ => {}

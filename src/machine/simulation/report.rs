@@ -7,7 +7,7 @@ use std::fmt::{self, Display};
 
 use indexmap::IndexMap;
 
-use super::{Simulation, PhaseError};
+use super::{PhaseError, Simulation};
 use crate::base::time::Time;
 use crate::components::backing::Backing;
 use crate::components::causes::{Cause, Causes};

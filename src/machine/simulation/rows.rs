@@ -1,6 +1,6 @@
 //! How often each row of the coherence protocol was taken in a phase.
 
-use super::{Simulation, PhaseReport};
+use super::{PhaseReport, Simulation};
 use crate::coherence::protocol::{Actions, AgentAction, Row, State, Table, Vocabulary};
 use crate::components::shared::Shared;
 use crate::components::spec::NodeSpec;

@@ -2,6 +2,7 @@
 
 mod assembly;
 mod levels;
+mod nodes;
 mod prefetch;
 mod programs;
 mod replay;
@@ -137,6 +138,8 @@ pub fn node(cores: u32) -> NodeSpec {
         }),
         memory_bytes: 1 << 30,
         protocol: Some(mesi()),
+        alone: true,
+        free_synchronisation: false,
         checks: true,
         seed: 1,
     }

@@ -13,11 +13,12 @@ impl PhaseReport {
         let counters = carrier.counters();
         let busiest = carrier.links().map(|(_, used)| used).max_by_key(|used| used.until(end).busy);
         let busy = busiest.map_or(Time::ZERO, |used| used.until(end).busy);
-        self.insert(
-            &path,
-            &[("busy_ps", busy.0), ("address_busy_ps", counters.address_busy.0), ("wait_ps", counters.wait.0)],
-        );
+        self.insert(&path, &[("busy_ps", busy.0), ("address_busy_ps", counters.address_busy.0), ("wait_ps", counters.wait.0)]);
         self.transactions(&path, counters, end);
+        for (name, accesses) in ["local", "remote"].into_iter().zip(carrier.accesses()) {
+            self.metrics.insert(format!("{path}.{name}_requests"), accesses.count);
+            self.metrics.insert(format!("{path}.{name}_latency_ps"), accesses.latency.0);
+        }
         for (name, used) in carrier.links().filter_map(|(name, used)| Some((name?, used))) {
             let used = used.until(end);
             self.insert(&format!("{path}.{name}"), &[("busy_ps", used.busy.0), ("bytes", used.bytes)]);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::base::diagnostic::{SourceText, Span};
-use crate::machine::simulation::{Simulation, PhaseError, PhaseReport};
+use crate::machine::simulation::{PhaseError, PhaseReport, Simulation};
 use crate::program::code::{
     Arena, Array, Block, Code, Function, Instruction, Phase, Site, Synchronisation, SynchronisationKind, THREAD, ZERO,
 };

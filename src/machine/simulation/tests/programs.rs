@@ -211,7 +211,7 @@ fn a_program_with_more_threads_than_cores_is_refused() {
     let code = super::assembly::assemble(&[vec![], vec![]]);
     let memory = crate::program::memory::Memory::new(&code.arena).unwrap();
     let faults = crate::machine::simulation::Simulation::new(&node(1), Arc::new(code), memory).unwrap_err();
-    insta::assert_snapshot!(faults[0].message, @"the program has 2 threads and the node 1 cores");
+    insta::assert_snapshot!(faults[0].message, @"the program has 2 threads and the machine 1 cores");
 }
 
 #[test]

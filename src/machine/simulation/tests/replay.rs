@@ -6,7 +6,7 @@ use super::translation::tlbs;
 use super::*;
 use crate::components::trace::{BATCH, Entries, Entry, Kind};
 use crate::machine::simulation::replay::count;
-use crate::machine::simulation::{Simulation, PhaseError, PhaseReport};
+use crate::machine::simulation::{PhaseError, PhaseReport, Simulation};
 
 /// References at hand.
 #[derive(Clone, Debug)]

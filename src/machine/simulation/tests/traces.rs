@@ -9,7 +9,7 @@ use super::*;
 use crate::components::prefetcher::{PrefetcherKind, PrefetcherSpec};
 use crate::components::trace::{BATCH, Entries, Entry, Kind};
 use crate::machine::simulation::replay::count;
-use crate::machine::simulation::{Simulation, PhaseError, PhaseReport};
+use crate::machine::simulation::{PhaseError, PhaseReport, Simulation};
 
 fn entry(core: u16, kind: Kind, address: u64, bytes: u16) -> Entry {
     Entry { address, bytes, kind, core }

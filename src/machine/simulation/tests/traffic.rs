@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::components::spec::TrafficSpec;
-use crate::machine::simulation::{Simulation, PhaseError};
+use crate::machine::simulation::{PhaseError, Simulation};
 
 /// Data cycles of a request: 64 bytes over 8.
 const DATA_CYCLES: u64 = 8;
