@@ -55,6 +55,31 @@ fn what_cannot_be_joined_is_refused() {
             refused(&[("interconnect.link.bandwidth", "0 GB/s")]),
         ]
         .concat(),
-        @""
+        @r#"
+        interconnect.topology: a mesh of 3 x 3 has no place for 2 nodes one to one
+          the product of the shape's lengths is the number of nodes
+        interconnect.arity: `interconnect.arity` says nothing about a ring
+          it belongs to tree, fat-tree, butterfly, omega; leave it out
+        interconnect.topology: 3 nodes make no hypercube
+          a power of two: 2 or 4
+        interconnect.virtual_channels: packets can wait for each other in a circle: node[0] > node[1], node[1] > node[2], node[2] > node[3], node[3] > node[4], node[4] > node[0], then the first again
+          2 virtual channels are free of it; `check_deadlock = false` lets it happen
+        interconnect.routing: destination-tag knows no way on a ring: its channels form no stages
+          "dimension-order" is usual there
+        interconnect.links: "node[0] to node[1]" is not a link
+          write "node[0] - switch[0]", or "node[0] - node[1]"
+        interconnect.topology: a link ends at switch[0], which is not there
+          there are 2 nodes and 0 switches, numbered from 0
+        address_space.placement: there is no node 2
+          nodes are numbered from 0 to 1
+        address_space.placement: `address_space.placement` must be a placement of pages such as "first-touch" or "interleave", not the text "everywhere"
+          "first-touch", "interleave" or "node N"
+        node.interconnect.kind: the nodes of a NUMA machine have no rings inside: a ring orders transactions by passing every cache
+          "bus", "crossbar" or "ideal"; a ring between nodes is `[interconnect] topology = "ring"`
+        node.count: 2000 nodes with cores = 1 are 2000 cores
+          a machine has at most 1024 cores in all
+        interconnect.link.bandwidth: `interconnect.link.bandwidth`: a bandwidth of 0 GB/s never moves a byte
+          write a bandwidth such as "25.6 GB/s"
+        "#
     );
 }

@@ -43,7 +43,7 @@ impl MachineSpec {
         if self.cores() > MOST_CORES {
             faults.push(SpecFault::new(
                 "count",
-                format!("{} nodes of {} cores are {} cores", self.count, self.node.cores, self.cores()),
+                format!("{} nodes with cores = {} are {} cores", self.count, self.node.cores, self.cores()),
                 format!("a machine has at most {MOST_CORES} cores in all"),
             ));
         }

@@ -4,9 +4,11 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 14] = [
+const MACHINES: [&str; 16] = [
     "ideal",
     "split-caches",
+    "textbook-numa",
+    "textbook-uma",
     "uma-bus-2",
     "uma-bus-4",
     "uma-bus-16",
