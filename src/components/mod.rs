@@ -11,6 +11,8 @@
 //!   atomic     coherent caches without time, before a backing
 //!   snooping, ideal
 //!              interconnects: arbiter, coherence's order; bus, crossbar, ring
+//!   carrier, home, homes, network, parcel
+//!              nodes with one address space: what joins a node, its memory's side, where pages live, what joins nodes
 //!   llc        a cache that all cores share, before memory; backing: both without time
 //!   memory, traffic
 //!   message    what they send each other       shared     what they have in common
