@@ -7,14 +7,14 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flynn::base::diagnostic::{SourceText, Span};
-use flynn::program::code::{Arena, Array, Block, Code, Function, Instruction, Phase, Site, ZERO};
+use flynn::program::code::{Arena, Array, Block, Code, Function, GIVEN_REGISTERS, Instruction, Phase, Site, ZERO};
 use flynn::program::interpret::{Interpreter, Step};
 use flynn::program::memory::Memory;
 use flynn::program::tree::{BinaryOperator, Comparison, Type};
 
 const N: u64 = 4096;
-/// The loop's variable; register 3 is an integer, 4 to 8 are floats.
-const I: u16 = 2;
+/// The loop's variable; register 4 is an integer, 5 to 9 are floats.
+const I: u16 = GIVEN_REGISTERS as u16;
 
 fn array(number: u64, element: Type) -> Array {
     let base = 4096 + number * N * 8;
@@ -37,13 +37,15 @@ fn counted_loop(element: Type, body: &[Instruction]) -> Code {
         blocks: vec![Block { first: 0, length: 2 }, Block { first: 2, length: total - 3 }, Block { first: total - 1, length: 1 }],
         instruction_sites: vec![0; instructions.len()],
         instructions,
-        registers: [&[Type::I64; 4][..], &[Type::F64; 5]].concat(),
+        registers: [&[Type::I64; 5][..], &[Type::F64; 5]].concat(),
         constants: vec![0, 1],
         synchronisations: Vec::new(),
+        messages: Vec::new(),
         arrays: (0..3).map(|number| array(number, element)).collect(),
         sites: vec![Site { line: 1, span: Span::default(), text: 0, text_line: 1 }],
         arena: Arena { size: 4096 + 3 * N * 8, ..Arena::default() },
         results: Vec::new(),
+        ranks: 1,
         threads: 1,
     }
 }
@@ -55,29 +57,29 @@ fn triad() -> Code {
     counted_loop(
         Type::F64,
         &[
-            load(5, 1),
-            load(6, 2),
-            binary(BinaryOperator::Multiply, 7, 4, 6),
-            binary(BinaryOperator::Add, 8, 5, 7),
-            Instruction::Store { from: 8, array: 0, index: I, constant: 0 },
+            load(6, 1),
+            load(7, 2),
+            binary(BinaryOperator::Multiply, 8, 5, 7),
+            binary(BinaryOperator::Add, 9, 6, 8),
+            Instruction::Store { from: 9, array: 0, index: I, constant: 0 },
         ],
     )
 }
 
 /// `p = next[p]`, four to a turn of the loop.
 fn pointer_chase() -> Code {
-    counted_loop(Type::I64, &[Instruction::Load { to: 3, array: 0, index: 3, constant: 0 }; 4])
+    counted_loop(Type::I64, &[Instruction::Load { to: 4, array: 0, index: 4, constant: 0 }; 4])
 }
 
 /// A generator of pseudo-random numbers, with a bounds check.
 fn integers() -> Code {
-    let constant = |operator, constant| Instruction::BinaryConstant { operator, to: 3, a: 3, constant };
+    let constant = |operator, constant| Instruction::BinaryConstant { operator, to: 4, a: 4, constant };
     counted_loop(
         Type::I64,
         &[
             constant(BinaryOperator::Multiply, 25_214_903),
             constant(BinaryOperator::Add, 11),
-            Instruction::Binary { operator: BinaryOperator::Add, to: 3, a: 3, b: I },
+            Instruction::Binary { operator: BinaryOperator::Add, to: 4, a: 4, b: I },
             constant(BinaryOperator::And, 0xff_ffff),
             Instruction::Check { index: ZERO, constant: 0, length: 1 },
         ],
