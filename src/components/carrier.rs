@@ -180,7 +180,7 @@ impl Carrier {
         match parcel.end {
             _ if parcel.to != self.node => cores + 1,
             End::Core(agent) => self.port_of(agent),
-            End::Home => cores,
+            _ => cores,
         }
     }
 
@@ -193,7 +193,7 @@ impl Carrier {
         match parcel.end {
             // What goes to a core comes from the home.
             End::Core(_) => cores,
-            End::Home => self.port_of(parcel.agent),
+            _ => self.port_of(parcel.agent),
         }
     }
 

@@ -20,6 +20,7 @@
 
 mod account;
 mod fetch;
+mod messages;
 mod misses;
 mod out_of_order;
 mod plain;
@@ -43,6 +44,7 @@ use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, Command, TransactionId};
 use crate::components::block::BlockTable;
 use crate::components::hierarchy::{Broken, PrivateCaches};
+use crate::components::interface::InterfaceSpec;
 use crate::components::lookups::Lookups;
 use crate::components::message::{Message, SETTLE};
 use crate::components::owner::Owner;
@@ -54,6 +56,7 @@ use crate::components::translation::{Translation, Translator};
 use crate::engine::{ChannelId, Port, Wait};
 use crate::program::code::{Code, Function, OperationClass, SynchronisationKind};
 use crate::program::interpret::{Context, Interpreter, Request};
+use crate::program::messages::MessageRequest;
 use std::sync::Arc;
 
 pub use fetch::text;
@@ -113,6 +116,10 @@ enum Stage {
     Waiting(Pending),
     /// An access waits for a place in the write-back buffer, or for a word on its way to the copy.
     Stalled,
+    /// The operation on messages that ends the block is to be made.
+    Message(MessageRequest),
+    /// It waits for messages to be over.
+    Receiving(MessageRequest),
     /// An `await` sleeps; its next lookup would be at this cycle.
     Sleeping {
         request: Request,
@@ -146,6 +153,7 @@ enum Then {
     Branch,
     Busy(u64),
     Synchronise(Request),
+    Message(MessageRequest),
     Finish,
 }
 
@@ -184,6 +192,10 @@ pub struct Core {
     shared: SharedHandle,
     requests: Option<ChannelId>,
     answers: Option<ChannelId>,
+    interface: Option<ChannelId>,
+    /// What the core spends on a message that it sends, and that it receives.
+    send_overhead: u64,
+    receive_overhead: u64,
 
     // State.
     caches: Option<PrivateCaches>,
@@ -229,6 +241,8 @@ pub struct Core {
 pub struct CorePorts {
     pub requests: Option<ChannelId>,
     pub answers: Option<ChannelId>,
+    /// To the node's interface, where there is one.
+    pub interface: Option<ChannelId>,
 }
 
 impl Core {
@@ -284,6 +298,9 @@ impl Core {
             shared,
             requests: None,
             answers: None,
+            interface: None,
+            send_overhead: 0,
+            receive_overhead: 0,
             caches,
             plain,
             out_of_order,
@@ -315,6 +332,14 @@ impl Core {
     pub fn connect(&mut self, ports: CorePorts) {
         self.requests = ports.requests;
         self.answers = ports.answers;
+        self.interface = ports.interface;
+    }
+
+    /// Makes it a core of a rank, whose messages cost it something.
+    pub fn join(&mut self, rank: u32, interface: &InterfaceSpec) {
+        self.context.rank = rank;
+        self.send_overhead = self.clock.cycle_at_or_after(interface.send_overhead);
+        self.receive_overhead = self.clock.cycle_at_or_after(interface.receive_overhead);
     }
 
     /// Begins a phase at a cycle of the core's clock: with a function to enter, or idle. Counters start anew; what is cached stays.
@@ -415,6 +440,7 @@ impl Core {
             }
             Message::Word { line, version, time } => self.take_word(line, version, time, port),
             Message::Wake { time } => self.awake(time),
+            Message::Over { .. } => self.hear_of_message(),
             _ => {}
         }
         self.go(port);
@@ -456,7 +482,7 @@ impl Core {
     }
 
     fn is_runnable(&self) -> bool {
-        matches!(self.stage, Stage::Step | Stage::References | Stage::Synchronise(_) | Stage::Ending | Stage::Arriving)
+        matches!(self.stage, Stage::Step | Stage::References | Stage::Synchronise(_) | Stage::Message(_) | Stage::Ending | Stage::Arriving)
             || self.buffer.as_ref().is_some_and(|buffer| buffer.goes_on())
     }
 
@@ -473,7 +499,7 @@ impl Core {
                 pause
             }
         };
-        let goes_on = matches!(pause, Pause::Ask { .. } | Pause::Leave { .. } | Pause::Walked { .. } | Pause::Prefetch);
+        let goes_on = matches!(pause, Pause::Ask { .. } | Pause::Leave { .. } | Pause::Walked { .. } | Pause::Prefetch | Pause::Started(_));
         shared.spend(std::mem::take(&mut self.account.unspent));
         match pause {
             // What the core does at that cycle reaches no one before its lookups are over.
@@ -494,6 +520,12 @@ impl Core {
             Pause::Posted => {
                 self.send_posted(Time::ZERO, &mut shared, port);
                 self.plan(self.clock.edge(self.cycle), &mut shared, port);
+            }
+            Pause::Started(end) => {
+                let time = self.clock.edge(self.cycle);
+                if let Some(channel) = self.interface {
+                    port.send(channel, Message::Started { end, time }, port.now());
+                }
             }
             Pause::Blocked => self.send_posted(Time::ZERO, &mut shared, port),
             Pause::Finished => self.arrive(&mut shared, port),
@@ -566,11 +598,9 @@ impl Core {
             return;
         }
         self.stage = Stage::Finished;
-        shared.running -= 1;
-        shared.end = shared.end.max(time);
-        if shared.running == 0 {
+        if let Some(end) = shared.standing.arrive(time) {
             // Cores that lagged behind have come to the end by then, whichever of them is woken last.
-            let closes = (shared.end + self.lookups + SETTLE + SETTLE).max(port.now());
+            let closes = (end + self.lookups + SETTLE + SETTLE).max(port.now());
             self.closes = Some(closes);
             port.wake_at(closes, 0);
         }
@@ -821,6 +851,7 @@ impl Core {
         let request = match (self.stage, self.then) {
             (Stage::Synchronise(request) | Stage::Sleeping { request, .. }, _) => Some(request),
             (Stage::Waiting(pending), _) => pending.request,
+            (Stage::Message(request) | Stage::Receiving(request), _) => return self.line_of(&request),
             (Stage::Stalled, Then::Synchronise(request)) if self.next == self.end => Some(request),
             _ => None,
         };
@@ -854,7 +885,13 @@ impl Core {
     pub fn waits(&self, report: &mut Vec<Wait>) {
         let for_what = match self.stage {
             Stage::Sleeping { request, .. } => {
-                let what = format!("core {} awaits {}", self.number, self.describe_await(&request));
+                let what = format!("{} awaits {}", self.describe(), self.describe_await(&request));
+                report.push(Wait { who: None, whom: None, what });
+                return;
+            }
+            Stage::Receiving(request) => {
+                let what = self.describe_messages(&request, &self.shared.borrow());
+                let what = format!("{} waits for {what} (line {})", self.describe(), self.line_of(&request));
                 report.push(Wait { who: None, whom: None, what });
                 return;
             }
@@ -868,8 +905,17 @@ impl Core {
             None => format!("line {}", self.line_in_progress()),
             Some(made) => format!("its reference {}", made.kinds.iter().sum::<u64>()),
         };
-        let what = format!("core {} waits for {for_what} ({place})", self.number);
+        let what = format!("{} waits for {for_what} ({place})", self.describe());
         report.push(Wait { who: None, whom: None, what });
+    }
+
+    /// Who it is, in words.
+    fn describe(&self) -> String {
+        match (self.program.code.ranks > 1, self.program.code.threads > 1) {
+            (false, _) => format!("core {}", self.number),
+            (true, false) => format!("rank {}", self.context.rank),
+            (true, true) => format!("rank {}, thread {},", self.context.rank, self.context.thread),
+        }
     }
 
     /// `fork.serving[2] == 3 (line 9)`.

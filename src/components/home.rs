@@ -112,7 +112,7 @@ impl Home {
                 self.for_memory.push_back(Message::Store { line, bytes, version: 0, flush: false, time });
                 self.answer(&parcel, Content::WriteReply, 0, time, port);
             }
-            Content::ReadReply | Content::WriteReply => {}
+            _ => {}
         }
         self.send_to_memory(port);
     }

@@ -19,6 +19,7 @@ use crate::coherence::agent::Answer;
 use crate::coherence::controller::Transaction;
 use crate::coherence::order::{AgentNumber, Command, Request, TransactionId, UnderWay};
 use crate::components::parcel::Parcel;
+use crate::components::post::EndId;
 
 /// How long after an instant everything that happens at that instant has come.
 pub const SETTLE: Time = Time(4);
@@ -51,6 +52,12 @@ pub enum Message {
     Written { address: u64, time: Time },
     /// Interconnect to a core: a word it waits for was written at `time`.
     Wake { time: Time },
+    /// A core to its interface: an end of a message was started at `time`.
+    Started { end: EndId, time: Time },
+    /// Network to an interface: the last of the data of a message has left the node at `time`.
+    Gone { end: EndId, time: Time },
+    /// An interface to the cores of its node: a message is over at `time`.
+    Over { time: Time },
     /// Between the parts of a machine of several nodes.
     Parcel(Parcel),
 }

@@ -13,6 +13,8 @@
 //!              interconnects: arbiter, coherence's order; bus, crossbar, ring
 //!   carrier, home, homes, network, parcel
 //!              nodes with one address space: what joins a node, its memory's side, where pages live, what joins nodes
+//!   interface, post
+//!              nodes with address spaces of their own: what sends and receives messages, and the messages
 //!   llc        a cache that all cores share, before memory; backing: both without time
 //!   memory, traffic
 //!   message    what they send each other       shared     what they have in common
@@ -31,6 +33,7 @@ pub mod hierarchy;
 pub mod home;
 pub mod homes;
 pub mod ideal;
+pub mod interface;
 pub mod life;
 pub mod llc;
 pub mod lookups;
@@ -42,6 +45,7 @@ pub mod owner;
 pub mod parcel;
 pub mod part;
 pub mod plain;
+pub mod post;
 pub mod predictor;
 pub mod prefetcher;
 pub mod replacement;

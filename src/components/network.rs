@@ -26,7 +26,8 @@ use std::sync::Arc;
 use crate::base::time::{PICOSECONDS_PER_SECOND, Time};
 use crate::components::message::Message;
 use crate::components::owner::Owner;
-use crate::components::parcel::{NodeNumber, Parcel, VirtualNetwork};
+use crate::components::parcel::{Content, NodeNumber, Parcel, VirtualNetwork};
+use crate::components::post::EndId;
 use crate::components::shared::SharedHandle;
 use crate::components::utilisation::Ledger;
 use crate::engine::{ChannelId, Port, Wait, Wake};
@@ -160,7 +161,8 @@ pub struct Network {
     spec: Arc<NetworkSpec>,
     /// To each node's carrier.
     nodes: Vec<ChannelId>,
-    shared: SharedHandle,
+    /// Of the requests of cores, where they share an address space.
+    shared: Option<SharedHandle>,
 
     channels: Vec<Channel>,
     packets: Vec<Option<Packet>>,
@@ -176,7 +178,7 @@ pub struct Network {
 
 impl Network {
     /// A network on which nothing is on its way; `nodes` lead to the carriers.
-    pub fn new(spec: Arc<NetworkSpec>, nodes: Vec<ChannelId>, shared: SharedHandle) -> Network {
+    pub fn new(spec: Arc<NetworkSpec>, nodes: Vec<ChannelId>, shared: Option<SharedHandle>) -> Network {
         let lanes = VirtualNetwork::COUNT * usize::from(spec.routes.virtual_channels());
         let place = LanePlaces { free: spec.buffers, returns: Vec::new() };
         let channel = || Channel {
@@ -409,8 +411,10 @@ impl Network {
         channel.counters.wait += start - packet.ready;
         channel.counters.used.enter(start, start + transfer, u64::from(packet.bytes + self.spec.header_bytes), port.now());
         let (head, tail) = (start + latency, start + transfer + latency);
-        if packet.last {
-            let timelines = &mut self.shared.borrow_mut().timelines[usize::from(parcel.agent)];
+        if packet.last
+            && let Some(shared) = &self.shared
+        {
+            let timelines = &mut shared.borrow_mut().timelines[usize::from(parcel.agent)];
             timelines.mark(parcel.line, Owner::Network, packet.ready);
             timelines.mark(parcel.line, Owner::Queue, start);
             timelines.mark(parcel.line, Owner::Network, tail);
@@ -437,6 +441,11 @@ impl Network {
             return None;
         }
         // It has left its node.
+        if packet.last && parcel.content == Content::Data {
+            let time = start + transfer;
+            let message = Message::Gone { end: parcel.line as EndId, time };
+            port.send(self.nodes[usize::from(parcel.from)], message, time.saturating_sub(Time(1)).max(port.now()));
+        }
         let queue = usize::from(parcel.from) * VirtualNetwork::COUNT + parcel.virtual_network() as usize;
         if packet.last {
             self.injections[queue].pop_front();

@@ -22,6 +22,8 @@ pub enum End {
     Core(AgentNumber),
     /// The home of lines on a node: its memory, and what stands before it.
     Home,
+    /// The interface of the node.
+    Interface,
 }
 
 /// What a parcel is for.
@@ -35,6 +37,14 @@ pub enum Content {
     Write,
     /// Memory has them.
     WriteReply,
+    /// A message with its data.
+    Eager,
+    /// There is a message: may its data come?
+    Ask,
+    /// They may.
+    Clear,
+    /// The data of a message that may come.
+    Data,
 }
 
 /// Kinds of parcels that must not wait for each other, each with buffers of its own in the network: an answer gets through where
@@ -61,6 +71,7 @@ pub struct Parcel {
     pub content: Content,
     /// The core that waits for the outcome.
     pub agent: AgentNumber,
+    /// Of a message: the number of its sending end.
     pub line: Line,
     /// Of data; 0 where it only says something.
     pub bytes: u32,
@@ -75,7 +86,9 @@ impl Parcel {
     pub fn virtual_network(&self) -> VirtualNetwork {
         match self.content {
             Content::Read { .. } | Content::Write => VirtualNetwork::Request,
-            Content::ReadReply | Content::WriteReply => VirtualNetwork::Response,
+            Content::Eager | Content::Ask => VirtualNetwork::Request,
+            Content::Clear => VirtualNetwork::Forward,
+            Content::ReadReply | Content::WriteReply | Content::Data => VirtualNetwork::Response,
         }
     }
 }

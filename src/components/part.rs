@@ -4,6 +4,7 @@ use crate::components::carrier::Carrier;
 use crate::components::core::Core;
 use crate::components::home::Home;
 use crate::components::ideal::Ideal;
+use crate::components::interface::Interface;
 use crate::components::llc::Llc;
 use crate::components::memory::Memory;
 use crate::components::message::Message;
@@ -25,6 +26,7 @@ pub enum Part {
     Memory(Box<Memory>),
     Carrier(Box<Carrier>),
     Home(Box<Home>),
+    Interface(Box<Interface>),
     Network(Box<Network>),
 }
 
@@ -52,6 +54,7 @@ impl Component for Part {
             Part::Memory(memory) => memory.receive(message, port),
             Part::Carrier(carrier) => carrier.receive(channel, message, port),
             Part::Home(home) => home.receive(channel, message, port),
+            Part::Interface(interface) => interface.receive(channel, message, port),
             Part::Network(network) => network.receive(channel, message, port),
         }
     }
@@ -68,6 +71,7 @@ impl Component for Part {
             Part::Memory(memory) => memory.wake(port),
             Part::Carrier(carrier) => carrier.wake(reason, port),
             Part::Home(home) => home.wake(port),
+            Part::Interface(_) => {}
             Part::Network(network) => network.wake(reason, port),
         }
     }
@@ -83,6 +87,7 @@ impl Component for Part {
             Part::Memory(_) => {}
             Part::Carrier(carrier) => carrier.waits(report),
             Part::Home(home) => home.waits(report),
+            Part::Interface(interface) => interface.waits(report),
             Part::Network(network) => network.waits(report),
         }
     }

@@ -1,7 +1,7 @@
-//! What the parts of a node have in common besides channels: the values of the program's memory, the watch over coherence, the timelines
+//! What the parts of an address space have in common besides channels: the values of the program's memory, the watch over coherence, the timelines
 //! of waiting requests, and how the run stands. None of it carries simulated effects between parts; those go by message.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,9 +17,11 @@ use crate::components::hierarchy::{Broken, Observer};
 use crate::components::homes::Homes;
 use crate::components::life::Happening;
 use crate::components::owner::Timelines;
+use crate::components::post::PostHandle;
 use crate::components::versions::{Happened, Versions, Violation};
 use crate::program::code::Fault;
 use crate::program::memory::Memory;
+use crate::program::messages::Handles;
 
 /// Why a run ended before its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +51,40 @@ const MOST_WATCHED: usize = 1 << 22;
 /// Runs end before this instant: 53 days of simulated time.
 pub const LATEST: Time = Time(1 << 62);
 
-/// What the parts of a node have in common.
+/// How a phase stands, over all address spaces of a machine.
+#[derive(Debug)]
+pub struct Standing {
+    /// Operations still allowed.
+    pub operations_left: Cell<u64>,
+    /// Threads of the phase that have not arrived yet.
+    pub running: Cell<u32>,
+    /// The latest arrival so far.
+    pub end: Cell<Time>,
+}
+
+impl Default for Standing {
+    fn default() -> Standing {
+        Standing { operations_left: Cell::new(u64::MAX), running: Cell::new(0), end: Cell::new(Time::ZERO) }
+    }
+}
+
+impl Standing {
+    /// A phase of so many threads begins.
+    pub fn begin(&self, threads: u32, at: Time, operations: u64) {
+        self.operations_left.set(operations);
+        self.running.set(threads);
+        self.end.set(at);
+    }
+
+    /// A thread arrives. Returns the end of the phase where it was the last.
+    pub fn arrive(&self, at: Time) -> Option<Time> {
+        self.running.set(self.running.get() - 1);
+        self.end.set(self.end.get().max(at));
+        (self.running.get() == 0).then(|| self.end.get())
+    }
+}
+
+/// What the parts of an address space have in common: of all nodes, or of each its own.
 #[derive(Debug)]
 pub struct Shared {
     /// The program's values.
@@ -58,12 +93,8 @@ pub struct Shared {
     pub versions: Option<Versions>,
     /// The requests that each agent waits for.
     pub timelines: Vec<Timelines>,
-    /// Operations still allowed.
-    pub operations_left: u64,
-    /// Threads of the phase that have not arrived yet.
-    pub running: u32,
-    /// The latest arrival so far.
-    pub end: Time,
+    /// How the phase stands.
+    pub standing: Rc<Standing>,
     /// Set when the run ends before its time.
     pub interruption: Option<Interruption>,
     /// How often each row of the agents' table was taken, hits that change nothing aside.
@@ -72,6 +103,10 @@ pub struct Shared {
     pub memory_rows: Vec<u64>,
     /// On a machine without caches: who sleeps until a word is written.
     pub sleepers: FxHashMap<Address, Vec<AgentNumber>>,
+    /// The messages under way, where ranks send them.
+    pub post: Option<PostHandle>,
+    /// The messages that the rank has started and not waited for, and when each was over.
+    pub handles: Handles<Option<Over>>,
     /// Where pages live, where several nodes have one address space.
     pub homes: Option<Homes>,
     /// What others wrote to lines that a core lost.
@@ -79,24 +114,32 @@ pub struct Shared {
     protocol: Option<Arc<Protocol>>,
 }
 
+/// When a message was over for one of its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over {
+    pub at: Time,
+    /// Since when it was only the network's business: before that one end waited for the other.
+    pub since: Time,
+}
+
 /// A handle to what the parts share.
 pub type SharedHandle = Rc<RefCell<Shared>>;
 
 impl Shared {
-    /// The common state of a node with so many agents.
+    /// The common state of so many agents.
     pub fn new(memory: Memory, n_agents: usize, protocol: Option<Arc<Protocol>>, checks: bool) -> Shared {
         let rows = |n: Option<usize>| vec![0; n.unwrap_or(0)];
         Shared {
             memory,
             versions: (checks && protocol.is_some()).then(Versions::default),
             timelines: vec![Timelines::default(); n_agents],
-            operations_left: u64::MAX,
-            running: 0,
-            end: Time::ZERO,
+            standing: Rc::default(),
             interruption: None,
             agent_rows: rows(protocol.as_ref().map(|protocol| protocol.agent.n_rows())),
             memory_rows: rows(protocol.as_ref().map(|protocol| protocol.memory.n_rows())),
             sleepers: FxHashMap::default(),
+            post: None,
+            handles: Handles::default(),
             homes: None,
             losses: Losses::default(),
             protocol,
@@ -112,10 +155,10 @@ impl Shared {
 
     /// Takes operations off what is still allowed.
     pub fn spend(&mut self, operations: u64) {
-        match self.operations_left.checked_sub(operations) {
-            Some(left) => self.operations_left = left,
+        match self.standing.operations_left.get().checked_sub(operations) {
+            Some(left) => self.standing.operations_left.set(left),
             None => {
-                self.operations_left = 0;
+                self.standing.operations_left.set(0);
                 self.interrupt(Interruption::OperationLimit);
             }
         }

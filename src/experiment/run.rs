@@ -186,10 +186,11 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(request: &RunRequest, source: &'a SourceText, code: &'a Arc<Code>) -> Result<Run<'a>, RunError> {
-        let memory = Memory::new(&code.arena).map_err(|error| vec![Diagnostic::at(source, None, error.to_string())])?;
+        let memories = (0..code.ranks.max(1)).map(|_| Memory::new(&code.arena)).collect::<Result<Vec<_>, _>>();
+        let memories = memories.map_err(|error| vec![Diagnostic::at(source, None, error.to_string())])?;
         let spec = machine_spec(request);
         let mut node =
-            Simulation::of(&spec, Arc::clone(code), memory).map_err(|faults| misfits(request.machine, source, &faults))?;
+            Simulation::of(&spec, Arc::clone(code), memories).map_err(|faults| misfits(request.machine, source, &faults))?;
         node.set_run_ahead(request.run_ahead);
         node.limit_operations(request.operation_limit);
         Ok(Run { node, code, source, start: request.start })
@@ -225,8 +226,8 @@ impl<'a> Run<'a> {
             progress(Progress { fraction: number as f64 / total });
             self.phase(phase)?;
             match phase {
-                Phase::Initialise => self.node.memory_mut().save(),
-                Phase::Main => self.node.memory_mut().restore(),
+                Phase::Initialise => self.node.change_memories(Memory::save),
+                Phase::Main => self.node.change_memories(Memory::restore),
                 Phase::Setup | Phase::Results => {}
             }
         }
@@ -244,7 +245,7 @@ impl<'a> Run<'a> {
     }
 
     fn phase(&mut self, phase: Phase) -> Result<Option<PhaseReport>, RunError> {
-        self.node.memory_mut().reset_runtime();
+        self.node.change_memories(Memory::reset_runtime);
         let Some(function) = self.code.function(phase) else { return Ok(None) };
         match self.node.run(function) {
             Ok(report) => Ok(Some(report)),
@@ -441,6 +442,7 @@ fn misses(causes: Option<&Causes>) -> IndexMap<String, u64> {
 
 fn runtime_json(plan: &Plan) -> serde_json::Value {
     json!({
+        "ranks": plan.ranks,
         "threads": plan.threads,
         "lock": plan.lock,
         "barrier": plan.barrier,

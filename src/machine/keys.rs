@@ -15,7 +15,7 @@ use crate::base::diagnostic::Diagnostics;
 use crate::base::document::{At, Field, Shape, Value, Whole};
 use crate::base::quantity::{Bandwidth, ByteSize, Cycles, Duration, Frequency};
 use crate::components::spec::LARGEST_MEMORY_BYTES;
-use crate::machine::network::NetworkKeys;
+use crate::machine::network::{InterfaceKeys, NetworkKeys};
 use crate::machine::placement::PlacementKey;
 use crate::machine::running::{ScheduleKey, SynchronisationKey, ThreadsKey};
 use crate::machine::sharing::SharedByKey;
@@ -142,10 +142,11 @@ section! {
         interconnect: InterconnectKeys,
         /// The node's memory.
         memory: MemoryKeys,
+        /// What sends and receives messages, where each node has an address space of its own.
+        network_interface: InterfaceKeys,
     }
     later {
         "accelerator" => "accelerators are",
-        "network_interface" => "network interfaces are",
     }
 }
 
@@ -800,10 +801,11 @@ choice! {
         Uma = "uma",
         /// One address space over the memories of several nodes, the own one nearer than the others (non-uniform memory access).
         Numa = "numa",
+        /// An address space for each node, which send each other messages (no remote memory access: distributed memory, clusters).
+        Norma = "norma",
     }
     later {
         "coma" => "machines whose memories are attraction memories (COMA) are",
-        "norma" => "machines with an address space for each node (NORMA: distributed memory) are",
     }
 }
 

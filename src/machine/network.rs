@@ -8,6 +8,7 @@ use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::document::{At, Field, Place, Shape, Value, Whole, Word};
 use crate::base::quantity::{Bandwidth, ByteSize, Duration};
 use crate::base::time::Time;
+use crate::components::interface::InterfaceSpec;
 use crate::components::network::{NetworkSpec, Switching};
 use crate::interconnect::{Routes, Routing, Topology, Vertex, cycle};
 use crate::machine::keys::Capacity;
@@ -69,6 +70,54 @@ section! {
         latency: Duration,
         /// What it moves; "unlimited": a packet of any length in no time.
         bandwidth: LinkBandwidth,
+    }
+}
+
+section! {
+    /// What messages cost beside the network, in the terms of LogGP: overhead of the core, gap between messages.
+    pub struct InterfaceKeys {
+        /// What a core spends on a message that it sends.
+        send_overhead: Duration = Duration(Time::ZERO),
+        /// What a core spends on a message that it receives.
+        receive_overhead: Duration = Duration(Time::ZERO),
+        /// The least time from one message of the interface to its next.
+        gap: Duration = Duration(Time::ZERO),
+        /// Messages of up to so many bytes are sent whether anyone waits for them or not; longer ones wait for their receive (rendezvous).
+        eager: EagerBytes = EagerBytes(8192),
+    }
+}
+
+impl InterfaceKeys {
+    /// As parts take it.
+    pub fn spec(&self) -> InterfaceSpec {
+        InterfaceSpec {
+            send_overhead: self.send_overhead.0,
+            receive_overhead: self.receive_overhead.0,
+            gap: self.gap.0,
+            eager_bytes: self.eager.0,
+        }
+    }
+}
+
+/// Bytes, or no end to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EagerBytes(pub u64);
+
+impl Field for EagerBytes {
+    fn read(value: &Value, path: &str, faults: &mut Diagnostics) -> Option<EagerBytes> {
+        if value.text() == Some(UNLIMITED) {
+            return Some(EagerBytes(u64::MAX));
+        }
+        ByteSize::read(value, path, faults).map(|size| EagerBytes(size.0))
+    }
+
+    fn write(&self) -> Json {
+        if self.0 == u64::MAX { json!(UNLIMITED) } else { ByteSize(self.0).write() }
+    }
+
+    fn shape() -> Shape {
+        let word = Word { name: UNLIMITED, doc: "Messages of any length.".to_string() };
+        Shape::Either(vec![ByteSize::shape(), Shape::Words { words: vec![word], later: Vec::new() }])
     }
 }
 

@@ -10,6 +10,7 @@ use crate::base::quantity::ByteSize;
 use crate::coherence::load::load;
 use crate::coherence::protocol::Protocol;
 use crate::components::homes::{HomesSpec, Placement};
+use crate::components::interface::InterfaceSpec;
 use crate::components::spec::{Holds, MachineSpec, NodeSpec, SpecFault};
 use crate::components::translation::PAGE_BYTES;
 use crate::machine::address_map::AddressMap;
@@ -38,7 +39,7 @@ pub struct Machine {
     pub name: String,
     /// One sentence; may be empty.
     pub description: String,
-    /// `uma` or `numa`.
+    /// `uma`, `numa` or `norma`.
     pub organisation: &'static str,
     /// `SISD` or `MIMD`, read off the description: how many streams of instructions it runs, on how many streams of data.
     pub flynn_class: &'static str,
@@ -48,6 +49,8 @@ pub struct Machine {
     pub joined: Option<Joined>,
     /// Where pages live, where there are several.
     pub homes: Option<HomesSpec>,
+    /// What sends messages, where each node has an address space of its own.
+    pub interface: Option<InterfaceSpec>,
     /// Where addresses lead.
     pub address_map: AddressMap,
     /// How it runs programs.
@@ -93,7 +96,7 @@ impl Machine {
             return Err(faults);
         }
         let keys: MachineKeys = read_value(&tree)?;
-        let Parts { nodes, joined, homes } = Resolver { keys: &keys, tree: &tree, catalogue, faults }.parts()?;
+        let Parts { nodes, joined, homes, interface } = Resolver { keys: &keys, tree: &tree, catalogue, faults }.parts()?;
         let memory_bytes = nodes.iter().map(|node| node.memory_bytes).sum();
         Ok(Machine {
             name: keys.name.value.clone(),
@@ -103,6 +106,7 @@ impl Machine {
             nodes,
             joined,
             homes,
+            interface,
             address_map: AddressMap::one_node(keys.address_space.page_size.0, memory_bytes),
             runtime: keys.runtime.value.clone(),
             resolved: keys.write(),
@@ -127,7 +131,8 @@ impl Machine {
     /// # Errors
     /// More threads than cores.
     pub fn plan(&self, threads: Option<u32>, seed: u64) -> Result<Plan, Diagnostics> {
-        let cores = self.cores();
+        let spec = self.spec();
+        let cores = spec.cores_of_a_rank();
         let asked = threads.unwrap_or_else(|| self.runtime.threads.on(cores));
         if asked == 0 || asked > cores {
             let place = &self.runtime.threads.place;
@@ -136,7 +141,7 @@ impl Machine {
             return Err(vec![fault.key("runtime.threads").help(format!("from 1 to {cores} threads"))]);
         }
         Ok(Plan {
-            ranks: 1,
+            ranks: if spec.interface.is_some() { spec.count } else { 1 },
             threads: asked,
             seed,
             padding: self.line_bytes(),
@@ -154,6 +159,7 @@ impl Machine {
             count: self.nodes.len() as u32,
             network: self.joined.as_ref().map(|joined| Arc::clone(&joined.spec)),
             homes: self.homes,
+            interface: self.interface,
         }
     }
 
@@ -192,6 +198,7 @@ struct Parts {
     nodes: Vec<NodeSpec>,
     joined: Option<Joined>,
     homes: Option<HomesSpec>,
+    interface: Option<InterfaceSpec>,
 }
 
 /// Checks what one key says about another.
@@ -224,19 +231,20 @@ impl Resolver<'_> {
             joined(&keys, count).map_err(|mut faults| self.faults.append(&mut faults)).ok()
         });
         let Some(kind) = keys.nodes.first() else { return Err(self.faults) };
+        let interface = (count > 1 && keys.address_space.organisation.value == OrganisationKey::Norma).then(|| kind.network_interface.spec());
         let node = NodeSpec {
-            alone: count == 1,
+            alone: count == 1 || interface.is_some(),
             free_synchronisation: keys.runtime.synchronisation.value == SynchronisationKey::Free,
             ..node_spec(kind, page_bytes, protocol, checks)
         };
-        let homes = (count > 1).then(|| HomesSpec {
+        let homes = (count > 1 && interface.is_none()).then(|| HomesSpec {
             placement: keys.address_space.placement.value.map_or(Placement::FirstTouch, |key| key.0),
             page_bytes,
             nodes: count as u16,
             memory_bytes: node.memory_bytes,
         });
         let network = joined.as_ref().map(|joined| Arc::clone(&joined.spec));
-        let spec = MachineSpec { node, count, network, homes };
+        let spec = MachineSpec { node, count, network, homes, interface };
         for fault in spec.faults() {
             // A missing protocol is told already, with the names there are.
             if fault.key != "protocol" {
@@ -244,7 +252,7 @@ impl Resolver<'_> {
             }
         }
         if self.faults.is_empty() {
-            return Ok(Parts { nodes: vec![spec.node; count as usize], joined, homes });
+            return Ok(Parts { nodes: vec![spec.node; count as usize], joined, homes, interface });
         }
         self.faults.sort_by_key(|fault| fault.span);
         Err(self.faults)
@@ -288,14 +296,19 @@ impl Resolver<'_> {
             }
             (OrganisationKey::Uma, _) => {
                 let message = format!("{count} nodes have {count} memories, which are not all equally far");
-                self.fault(place, key, message, "`organisation = \"numa\"` is one address space over all of them");
+                self.fault(place, key, message, "`organisation = \"numa\"` is one address space over all of them, \"norma\" one for each");
             }
-            (OrganisationKey::Numa, 1) => {
+            (OrganisationKey::Numa | OrganisationKey::Norma, 1) => {
                 let help = "give `node.count`, or write \"uma\"";
                 self.fault(place, key, "the memory of a single node is equally far from all its cores", help);
                 return;
             }
-            (OrganisationKey::Numa, _) => {}
+            (OrganisationKey::Norma, _) if placement.is_some() => {
+                let help = "leave it out; it belongs to machines of several nodes with one address space (\"numa\")";
+                let message = "all pages of a rank live in its own node's memory";
+                self.fault(&placement.place, "address_space.placement", message, help);
+            }
+            (OrganisationKey::Numa | OrganisationKey::Norma, _) => {}
         }
         if interconnect.is_none() {
             let help = "add `[interconnect]` with a `topology` and a `link`: \"ring\", \"mesh\", \"star\" and so on";
@@ -433,7 +446,8 @@ impl Resolver<'_> {
 
     fn runtime(&mut self) {
         let runtime = &self.keys.runtime.value;
-        let cores: u64 = self.keys.nodes.iter().map(|node| node.cores.0 * node.count.0).sum();
+        let of_a_rank = self.keys.address_space.organisation.value == OrganisationKey::Norma;
+        let cores: u64 = self.keys.nodes.iter().map(|node| node.cores.0 * if of_a_rank { 1 } else { node.count.0 }).sum();
         if let ThreadsKey::Number(threads) = runtime.threads.value
             && u64::from(threads) > cores
         {

@@ -11,7 +11,7 @@ mod report;
 mod rows;
 mod watch;
 
-use std::cell::{Ref, RefCell, RefMut};
+use std::cell::{Ref, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,13 +23,14 @@ use crate::components::core::{Core, Loaded, NotConserved, costs_of_trace, text};
 use crate::components::homes::Homes;
 use crate::components::message::SETTLE;
 use crate::components::part::Part;
-use crate::components::shared::{Interruption, Shared, SharedHandle};
+use crate::components::post::PostHandle;
+use crate::components::shared::{Interruption, Shared, SharedHandle, Standing};
 use crate::components::spec::{MachineSpec, NodeSpec, SpecFault, TrafficSpec};
 use crate::components::translation::PageTable;
 use crate::components::versions::Violation;
 use crate::engine::{Engine, Outcome};
 use crate::machine::wire::{Load, Places, wire};
-use crate::program::code::{Code, Fault, Function};
+use crate::program::code::{Arena, Code, Fault, Function, Phase};
 use crate::program::interpret::Interpreter;
 use crate::program::memory::Memory;
 
@@ -111,7 +112,9 @@ pub struct Simulation {
     places: Places,
     spec: MachineSpec,
     program: Rc<Loaded>,
-    shared: SharedHandle,
+    /// Of all nodes, or of each its own.
+    shared: Vec<SharedHandle>,
+    standing: Rc<Standing>,
     operation_limit: u64,
     /// From here on no core can be woken for what it did before.
     quiet_from: Time,
@@ -123,20 +126,34 @@ impl Simulation {
     /// # Errors
     /// What cannot be built, or is too small for the program.
     pub fn new(spec: &NodeSpec, code: Arc<Code>, memory: Memory) -> Result<Simulation, Vec<SpecFault>> {
-        Simulation::of(&MachineSpec::one(spec.clone()), code, memory)
+        Simulation::of(&MachineSpec::one(spec.clone()), code, vec![memory])
     }
 
-    /// The same of any machine with one address space. Cores are numbered node by node.
+    /// The same of any machine, with a memory for each rank. Cores are numbered node by node; where each node has an address space of its
+    /// own, rank `r` runs on node `r`, its thread `t` on core `t` of that node.
     ///
     /// # Errors
     /// What cannot be built, or is too small for the program.
-    pub fn of(machine: &MachineSpec, code: Arc<Code>, memory: Memory) -> Result<Simulation, Vec<SpecFault>> {
+    pub fn of(machine: &MachineSpec, code: Arc<Code>, memories: Vec<Memory>) -> Result<Simulation, Vec<SpecFault>> {
         let spec = &machine.node;
         let mut faults = machine.faults();
-        if code.threads > machine.cores() {
+        let places = if machine.interface.is_some() { machine.count } else { 1 };
+        if code.ranks > places || memories.len() != code.ranks.max(1) as usize {
+            let help = match places {
+                1 => "take a machine with an address space for each node (\"norma\"), or run the program as one rank".to_string(),
+                _ => format!("at most {places} ranks, or more nodes"),
+            };
+            faults.push(SpecFault {
+                key: "count".to_string(),
+                message: format!("the program has {} ranks, and the machine room for {places}", code.ranks),
+                help: Some(help),
+            });
+        }
+        let cores = machine.cores_of_a_rank();
+        if code.threads > cores {
             faults.push(SpecFault {
                 key: "cores".to_string(),
-                message: format!("the program has {} threads and the machine {} cores", code.threads, machine.cores()),
+                message: format!("the program has {} threads and the machine {cores} cores", code.threads),
                 help: Some("each thread needs a core of its own: run fewer threads, or give the machine more cores".to_string()),
             });
         }
@@ -162,7 +179,7 @@ impl Simulation {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Simulation::build(machine, code, memory, Load::Nothing))
+        Ok(Simulation::build(machine, code, memories, Load::Nothing))
     }
 
     /// A node whose interconnect carries nothing but the requests of traffic sources.
@@ -179,17 +196,27 @@ impl Simulation {
 
     fn without_program(spec: &NodeSpec, code: Code, load: Load<'_>) -> Simulation {
         let memory = Memory::new(&crate::program::code::Arena::default()).expect("an empty arena has room");
-        Simulation::build(&MachineSpec::one(spec.clone()), Arc::new(code), memory, load)
+        Simulation::build(&MachineSpec::one(spec.clone()), Arc::new(code), vec![memory], load)
     }
 
-    fn build(machine: &MachineSpec, code: Arc<Code>, memory: Memory, load: Load<'_>) -> Simulation {
+    fn build(machine: &MachineSpec, code: Arc<Code>, memories: Vec<Memory>, load: Load<'_>) -> Simulation {
         let n_sources = if let Load::Traffic(traffic, _) = load { traffic.len() } else { 0 };
         let spec = &machine.node;
-        let n_agents = machine.cores() as usize + n_sources;
-        let protocol = spec.coherence();
-        let mut shared = Shared::new(memory, n_agents, protocol, spec.checks);
-        shared.homes = machine.homes.map(Homes::new);
-        let shared = Rc::new(RefCell::new(shared));
+        let n_agents = machine.cores_of_a_rank() as usize + n_sources;
+        let (standing, post): (Rc<Standing>, PostHandle) = (Rc::default(), Rc::default());
+        let share = |memory: Memory| {
+            let mut shared = Shared::new(memory, n_agents, spec.coherence(), spec.checks);
+            shared.standing = Rc::clone(&standing);
+            shared.homes = machine.homes.map(Homes::new);
+            shared.post = machine.interface.map(|_| Rc::clone(&post));
+            Rc::new(RefCell::new(shared))
+        };
+        let mut shared: Vec<SharedHandle> = memories.into_iter().map(share).collect();
+        if machine.interface.is_some() {
+            // Nodes beyond the program's ranks are idle.
+            let empty = || Memory::new(&Arena::default()).expect("an empty arena has room");
+            shared.resize_with(machine.count as usize, || share(empty()));
+        }
         let table = match load {
             Load::Trace(_) => BlockTable::new(&code, &costs_of_trace(&spec.core)),
             _ => BlockTable::new(&code, &spec.core),
@@ -203,6 +230,7 @@ impl Simulation {
             spec: machine.clone(),
             program,
             shared,
+            standing,
             operation_limit: DEFAULT_OPERATION_LIMIT,
             quiet_from: Time::ZERO,
         }
@@ -218,14 +246,16 @@ impl Simulation {
         self.engine.set_run_ahead(run_ahead);
     }
 
-    /// The program's values.
+    /// The program's values, of rank 0.
     pub fn memory(&self) -> Ref<'_, Memory> {
-        Ref::map(self.shared.borrow(), |shared| &shared.memory)
+        Ref::map(self.shared[0].borrow(), |shared| &shared.memory)
     }
 
-    /// The program's values, to be changed between phases: that takes no simulated time.
-    pub fn memory_mut(&mut self) -> RefMut<'_, Memory> {
-        RefMut::map(self.shared.borrow_mut(), |shared| &mut shared.memory)
+    /// The program's values of each rank, to be changed between phases: that takes no simulated time.
+    pub fn change_memories(&mut self, mut change: impl FnMut(&mut Memory)) {
+        for shared in &self.shared {
+            change(&mut shared.borrow_mut().memory);
+        }
     }
 
     /// Bytes of the host's memory that the cores take, caches included, the program's values not.
@@ -242,23 +272,23 @@ impl Simulation {
         let cycle = clock.cycle_at_or_after(self.quiet_from.max(self.engine.now()));
         let begin = clock.edge(cycle);
         let threads = if function.parallel { self.program.code.threads } else { 1 };
-        {
-            let mut shared = self.shared.borrow_mut();
-            shared.operations_left = self.operation_limit;
-            shared.running = threads;
-            shared.end = begin;
-        }
+        // Rank 0 alone computes the results.
+        let ranks = if function.phase == Phase::Results { 1 } else { self.program.code.ranks.max(1) };
+        let cores = self.spec.cores_of_a_rank();
+        let has_thread = |number: u32| number / cores < ranks && number % cores < threads;
+        self.standing.begin(ranks * threads, begin, self.operation_limit);
         let messages = self.engine.messages();
-        self.begin(begin, |number, core| core.begin((number < threads).then_some(function), cycle));
-        for number in 0..threads {
+        self.begin(begin, |number, core| core.begin(has_thread(number).then_some(function), cycle));
+        for number in (0..self.spec.cores()).filter(|&number| has_thread(number)) {
             self.engine.start(self.places.core(number), begin, 0);
         }
-        self.go_on(threads)?;
-        let end = self.shared.borrow().end;
+        self.go_on(ranks * threads)?;
+        let end = self.standing.end.get();
         // Cores may still be woken for nothing, which depends on how far they ran ahead; the next phase begins behind that.
         self.quiet_from = end + self.spec.node.lookups() + SETTLE + SETTLE;
         let report = self.report(cycle, end, messages)?;
         self.engine.run(u64::MAX);
+        self.check_messages()?;
         self.check_conservation(&report)?;
         Ok(report)
     }
@@ -288,7 +318,7 @@ impl Simulation {
     /// Counters start anew.
     fn begin(&mut self, at: Time, core_begins: impl Fn(u32, &mut Core)) {
         self.forget_rows();
-        if let Some(life) = self.shared.borrow_mut().versions.as_mut().and_then(|versions| versions.life.as_deref_mut()) {
+        if let Some(life) = self.shared[0].borrow_mut().versions.as_mut().and_then(|versions| versions.life.as_deref_mut()) {
             life.begin(at);
         }
         let memory_of_counters = self.spec.node.lookups() + SETTLE + SETTLE + SETTLE;
@@ -301,6 +331,7 @@ impl Simulation {
                 Part::Memory(memory) => memory.begin(at, memory_of_counters),
                 Part::Carrier(carrier) => carrier.begin(at, memory_of_counters),
                 Part::Home(home) => home.begin(),
+                Part::Interface(interface) => interface.begin(),
                 Part::Network(network) => network.begin(at, memory_of_counters),
                 Part::Source(_) | Part::Replay(_) => {}
             }
@@ -310,7 +341,7 @@ impl Simulation {
     /// Runs the engine until all threads have arrived, or, where there are none, until nothing is left to do.
     fn go_on(&mut self, threads: u32) -> Result<(), PhaseError> {
         let outcome = self.engine.run(u64::MAX);
-        if let Some(interruption) = self.shared.borrow_mut().interruption.take() {
+        if let Some(interruption) = self.shared.iter().find_map(|shared| shared.borrow_mut().interruption.take()) {
             return Err(self.interrupted(interruption));
         }
         match outcome {
@@ -321,6 +352,22 @@ impl Simulation {
             Outcome::Quiescent if threads > 0 => Err(PhaseError::NotConserved("threads are lost".to_string())),
             _ => Ok(()),
         }
+    }
+
+    /// Every message that was started in a phase was waited for and received.
+    fn check_messages(&self) -> Result<(), PhaseError> {
+        for shared in &self.shared {
+            shared.borrow().handles.end().map_err(PhaseError::Fault)?;
+        }
+        for part in self.engine.parts() {
+            let Part::Interface(interface) = part else { continue };
+            if let Some(end) = interface.left_over().next() {
+                let line = self.program.code.sites[end.site as usize].line;
+                let waits = vec![format!("rank {} sent rank {} a message that it never received", end.rank, end.peer)];
+                return Err(PhaseError::Stuck { waits, lines: vec![(end.rank, line)] });
+            }
+        }
+        Ok(())
     }
 
     fn interrupted(&self, interruption: Interruption) -> PhaseError {

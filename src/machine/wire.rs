@@ -15,6 +15,9 @@
 //!                 memory                              memory
 //! ```
 //!
+//! Where each node has an address space of its own, it is wired as a machine of one node, with an interface between its cores and the
+//! network.
+//!
 //! Cores that replay a trace are replays where nothing keeps their caches coherent.
 
 use std::rc::Rc;
@@ -27,6 +30,7 @@ use crate::components::carrier::{Carrier, CarrierPorts};
 use crate::components::core::{Core, CorePorts, Loaded};
 use crate::components::home::{Home, HomePorts};
 use crate::components::ideal::Ideal;
+use crate::components::interface::{Interface, InterfacePorts, InterfaceSpec};
 use crate::components::llc::{Llc, LlcPorts};
 use crate::components::memory::Memory;
 use crate::components::message::{SETTLE, WORD_BYTES};
@@ -67,7 +71,7 @@ impl Plan {
 }
 
 /// Where a machine's parts are in its engine, kind by kind, and of a kind node by node: cores, sources, interconnects, memories, shared
-/// caches, homes, the network.
+/// caches, homes, interfaces, the network.
 #[derive(Clone, Copy, Debug)]
 pub struct Places {
     pub nodes: u32,
@@ -75,6 +79,8 @@ pub struct Places {
     pub cores: u32,
     pub sources: u32,
     pub shared_caches: bool,
+    pub homes: bool,
+    pub interfaces: bool,
 }
 
 impl Places {
@@ -103,14 +109,19 @@ impl Places {
         PartId(self.memory(self.nodes).0 + node)
     }
 
-    /// The part of a node's home, where there are several nodes.
+    /// The part of a node's home, where several nodes have one address space.
     pub fn home(self, node: u32) -> PartId {
         PartId(self.llc(if self.shared_caches { self.nodes } else { 0 }).0 + node)
     }
 
+    /// The part of a node's interface, where each node has an address space of its own.
+    pub fn interface(self, node: u32) -> PartId {
+        PartId(self.home(if self.homes { self.nodes } else { 0 }).0 + node)
+    }
+
     /// The part of the network, where there are several nodes.
     pub fn network(self) -> PartId {
-        self.home(self.nodes)
+        self.interface(if self.interfaces { self.nodes } else { 0 })
     }
 }
 
@@ -124,14 +135,22 @@ pub enum Load<'a> {
 }
 
 /// Makes a machine's parts and joins them.
-pub fn wire(spec: &MachineSpec, program: &Rc<Loaded>, shared: &SharedHandle, load: Load<'_>) -> (Engine<Part>, Places) {
+///
+/// What parts share is of all nodes, or of each its own.
+pub fn wire(spec: &MachineSpec, program: &Rc<Loaded>, shared: &[SharedHandle], load: Load<'_>) -> (Engine<Part>, Places) {
     let (traffic, seed, trace) = match load {
         Load::Nothing => (&[][..], 0, Vec::new()),
         Load::Traffic(traffic, seed) => (traffic, seed, Vec::new()),
         Load::Trace(entries) => (&[][..], 0, entries),
     };
-    let places =
-        Places { nodes: spec.count, cores: spec.node.cores, sources: traffic.len() as u32, shared_caches: spec.node.llc.is_some() };
+    let places = Places {
+        nodes: spec.count,
+        cores: spec.node.cores,
+        sources: traffic.len() as u32,
+        shared_caches: spec.node.llc.is_some(),
+        homes: spec.homes.is_some(),
+        interfaces: spec.interface.is_some(),
+    };
     let mut wiring = Wiring::new(spec, places, program, shared);
     let mut trace = trace.into_iter();
     for node in 0..spec.count {
@@ -139,9 +158,12 @@ pub fn wire(spec: &MachineSpec, program: &Rc<Loaded>, shared: &SharedHandle, loa
     }
     wiring.sources(traffic, seed);
     for node in 0..spec.count {
-        match &spec.network {
-            None => wiring.interconnect(traffic),
+        match &spec.homes {
+            None => wiring.interconnect(node, traffic),
             Some(_) => wiring.carrier_and_home(node),
+        }
+        if let Some(interface) = spec.interface {
+            wiring.interface(node, interface);
         }
     }
     wiring.network();
@@ -153,7 +175,7 @@ struct Wiring<'a> {
     spec: &'a MachineSpec,
     places: Places,
     program: &'a Rc<Loaded>,
-    shared: &'a SharedHandle,
+    shared: &'a [SharedHandle],
     /// Transactions that a node's interconnect may have under way.
     under_way: u32,
     plan: Plan,
@@ -163,17 +185,20 @@ struct Wiring<'a> {
     memories: Vec<Part>,
     llcs: Vec<Part>,
     homes: Vec<Part>,
+    interfaces: Vec<Part>,
     network: Option<Part>,
-    /// Those at the only node's interconnect.
-    agents: Vec<AgentPort>,
+    /// By node, those at its interconnect.
+    agents: Vec<Vec<AgentPort>>,
+    /// By node, those from its interface to its cores.
+    from_interface: Vec<Vec<ChannelId>>,
     /// By node, to each of its cores.
     to_cores: Vec<Vec<ChannelId>>,
-    /// To each node's carrier.
+    /// To each node's carrier or interface.
     from_network: Vec<ChannelId>,
 }
 
 impl<'a> Wiring<'a> {
-    fn new(spec: &'a MachineSpec, places: Places, program: &'a Rc<Loaded>, shared: &'a SharedHandle) -> Wiring<'a> {
+    fn new(spec: &'a MachineSpec, places: Places, program: &'a Rc<Loaded>, shared: &'a [SharedHandle]) -> Wiring<'a> {
         let under_way = match &spec.node.interconnect {
             InterconnectSpec::Ideal => (places.cores + places.sources) * request_places(&spec.node),
             InterconnectSpec::Snooping(snooping) => snooping.outstanding,
@@ -191,18 +216,25 @@ impl<'a> Wiring<'a> {
             memories: Vec::new(),
             llcs: Vec::new(),
             homes: Vec::new(),
+            interfaces: Vec::new(),
             network: None,
             agents: Vec::new(),
+            from_interface: Vec::new(),
             to_cores: Vec::new(),
             from_network: Vec::new(),
         }
+    }
+
+    /// What the parts of a node share.
+    fn shared(&self, node: u32) -> SharedHandle {
+        Rc::clone(self.shared.get(node as usize).unwrap_or(&self.shared[0]))
     }
 
     /// The cores of a node.
     fn cores(&mut self, node: u32, trace: &mut dyn Iterator<Item = Box<dyn Entries>>) {
         let spec = &self.spec.node;
         let hub = self.places.interconnect(node);
-        let mut to_cores = Vec::new();
+        let (mut to_cores, mut from_interface, mut agents) = (Vec::new(), Vec::new(), Vec::new());
         for place in 0..self.places.cores {
             let number = node * self.places.cores + place;
             let part = self.places.core(number);
@@ -211,15 +243,26 @@ impl<'a> Wiring<'a> {
             let capacity = if self.spec.network.is_some() { ANY } else { self.under_way + SPARE_PLACES };
             let to = self.plan.channel(hub, part, capacity);
             to_cores.push(to);
-            self.agents.push(AgentPort { requests, to, snoops: spec.coherence().is_some() });
-            let number = number as AgentNumber;
+            agents.push(AgentPort { requests, to, snoops: spec.coherence().is_some() });
+            let interface = self.spec.interface.map(|own| {
+                let interface = self.places.interface(node);
+                from_interface.push(self.plan.channel(interface, part, ANY));
+                (self.plan.channel(part, interface, ANY), own)
+            });
+            // Of its address space.
+            let number = if interface.is_some() { place } else { number } as AgentNumber;
+            let shared = self.shared(node);
             self.cores.push(match trace.next() {
                 Some(entries) if spec.is_plain() => {
-                    Part::Replay(Box::new(Replay::new(number, spec, entries, requests, Rc::clone(self.shared))))
+                    Part::Replay(Box::new(Replay::new(number, spec, entries, requests, shared)))
                 }
                 entries => {
-                    let mut core = Core::new(number, spec, Rc::clone(self.program), Rc::clone(self.shared));
-                    core.connect(CorePorts { requests: Some(requests), answers: Some(answers) });
+                    let mut core = Core::new(number, spec, Rc::clone(self.program), shared);
+                    let to_interface = interface.map(|(channel, _)| channel);
+                    core.connect(CorePorts { requests: Some(requests), answers: Some(answers), interface: to_interface });
+                    if let Some((_, own)) = interface {
+                        core.join(node, &own);
+                    }
                     if let Some(entries) = entries {
                         core.replay(entries, spec);
                     }
@@ -228,6 +271,8 @@ impl<'a> Wiring<'a> {
             });
         }
         self.to_cores.push(to_cores);
+        self.from_interface.push(from_interface);
+        self.agents.push(agents);
     }
 
     fn sources(&mut self, traffic: &[TrafficSpec], seed: u64) {
@@ -238,8 +283,8 @@ impl<'a> Wiring<'a> {
             let to = self.plan.channel(hub, part, self.under_way + SPARE_PLACES);
             let random = stream(seed, &format!("node[0].source[{number}]"));
             let agent = (self.places.cores + number) as AgentNumber;
-            let source = TrafficSource::new(agent, source.clone(), requests, Rc::clone(self.shared), random);
-            self.agents.push(AgentPort { requests, to, snoops: false });
+            let source = TrafficSource::new(agent, source.clone(), requests, self.shared(0), random);
+            self.agents[0].push(AgentPort { requests, to, snoops: false });
             self.sources.push(Part::Source(Box::new(source)));
         }
     }
@@ -263,24 +308,24 @@ impl<'a> Wiring<'a> {
         if let Some((llc, requests, answers)) = shared_cache {
             let ports = LlcPorts { requests, answers, to_memory, from_memory };
             let random = stream(spec.seed, &format!("node[{node}].llc"));
-            let llc = Llc::new(llc.clone(), unit_bytes, protocol.take(), ports, Rc::clone(self.shared), random);
+            let llc = Llc::new(llc.clone(), unit_bytes, protocol.take(), ports, self.shared(node), random);
             self.llcs.push(Part::Llc(Box::new(llc)));
         }
-        let memory = Memory::new(spec.memory.clone(), protocol, to_memory, from_memory, Rc::clone(self.shared));
+        let memory = Memory::new(spec.memory.clone(), protocol, to_memory, from_memory, self.shared(node));
         self.memories.push(Part::Memory(Box::new(memory)));
         shared_cache.map_or(to_memory, |(_, requests, _)| requests)
     }
 
-    /// What joins the cores of the only node and its memory.
-    fn interconnect(&mut self, traffic: &[TrafficSpec]) {
+    /// What joins the cores of a node that has an address space of its own, and its memory.
+    fn interconnect(&mut self, node: u32, traffic: &[TrafficSpec]) {
         let spec = &self.spec.node;
         let unit_bytes = spec.llc.as_ref().map_or(0, |llc| unit_bytes(spec, llc, traffic));
-        let leaves = self.memory(0, self.places.interconnect(0), self.under_way, unit_bytes);
-        let agents = std::mem::take(&mut self.agents);
+        let leaves = self.memory(node, self.places.interconnect(node), self.under_way, unit_bytes);
+        let agents = std::mem::take(&mut self.agents[node as usize]);
         self.hubs.push(match &spec.interconnect {
-            InterconnectSpec::Ideal => Part::Ideal(Box::new(Ideal::new(spec.line_bytes(), agents, leaves, Rc::clone(self.shared)))),
+            InterconnectSpec::Ideal => Part::Ideal(Box::new(Ideal::new(spec.line_bytes(), agents, leaves, self.shared(node)))),
             InterconnectSpec::Snooping(snooping) => {
-                let hub = Snooping::new(snooping.clone(), spec.line_bytes(), agents, leaves, Rc::clone(self.shared));
+                let hub = Snooping::new(snooping.clone(), spec.line_bytes(), agents, leaves, self.shared(node));
                 Part::Snooping(Box::new(hub))
             }
         });
@@ -296,23 +341,36 @@ impl<'a> Wiring<'a> {
         let memory = self.memory(node, home, ANY, self.spec.node.outermost_line_bytes());
         let ports = CarrierPorts { cores: self.to_cores[node as usize].clone(), home: to_home, network: to_network };
         let number = node as NodeNumber;
-        let carrier = Carrier::new(number, self.spec.node.interconnect.clone(), ports, Rc::clone(self.shared));
+        let carrier = Carrier::new(number, self.spec.node.interconnect.clone(), ports, self.shared(node));
         self.hubs.push(Part::Carrier(Box::new(carrier)));
         let ports = HomePorts { carrier: from_home, memory };
-        let home = Home::new(number, self.places.cores as u16, ports, Rc::clone(self.shared));
+        let home = Home::new(number, self.places.cores as u16, ports, self.shared(node));
         self.homes.push(Part::Home(Box::new(home)));
+    }
+
+    /// What sends and receives the messages of a node.
+    fn interface(&mut self, node: u32, spec: InterfaceSpec) {
+        let (interface, network) = (self.places.interface(node), self.places.network());
+        let to_network = self.plan.channel(interface, network, ANY);
+        self.from_network.push(self.plan.channel(network, interface, ANY));
+        let ports = InterfacePorts { cores: std::mem::take(&mut self.from_interface[node as usize]), network: to_network };
+        let shared = self.shared(node);
+        let post = shared.borrow().post.clone().unwrap_or_default();
+        let interface = Interface::new(node as NodeNumber, spec, ports, shared, post);
+        self.interfaces.push(Part::Interface(Box::new(interface)));
     }
 
     /// What joins the nodes.
     fn network(&mut self) {
         if let Some(network) = &self.spec.network {
-            let network = Network::new(network.clone(), std::mem::take(&mut self.from_network), Rc::clone(self.shared));
+            let shared = self.spec.homes.is_some().then(|| self.shared(0));
+            let network = Network::new(network.clone(), std::mem::take(&mut self.from_network), shared);
             self.network = Some(Part::Network(Box::new(network)));
         }
     }
 
     fn engine(self) -> Engine<Part> {
-        let kinds = [self.cores, self.sources, self.hubs, self.memories, self.llcs, self.homes];
+        let kinds = [self.cores, self.sources, self.hubs, self.memories, self.llcs, self.homes, self.interfaces];
         let mut engine = Engine::new(kinds.into_iter().flatten().chain(self.network).collect());
         for channel in self.plan.0 {
             engine.add_channel(channel.from, channel.to, HOP, channel.capacity);
@@ -351,7 +409,7 @@ fn leaving_places(spec: &NodeSpec, misses: u32) -> u32 {
 /// another hop later.
 fn lookahead(spec: &MachineSpec) -> Time {
     match &spec.node.interconnect {
-        _ if spec.network.is_some() => HOP,
+        _ if spec.homes.is_some() => HOP,
         InterconnectSpec::Ideal => HOP,
         InterconnectSpec::Snooping(snooping) => {
             let hop = if let TransportSpec::Ring { hop_cycles, .. } = snooping.transport { hop_cycles } else { 0 };

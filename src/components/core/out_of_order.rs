@@ -166,6 +166,11 @@ impl Core {
                         return pause;
                     }
                 }
+                Stage::Message(request) => {
+                    if let Some(pause) = self.message(request, shared, now) {
+                        return pause;
+                    }
+                }
                 Stage::Arriving => return Pause::Finished,
                 _ => return Pause::Blocked,
             }

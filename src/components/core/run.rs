@@ -8,9 +8,10 @@ use crate::base::time::Time;
 use crate::coherence::order::Command;
 use crate::components::hierarchy::{Lookup, Observer};
 use crate::components::message::WORD_BYTES;
+use crate::components::post::EndId;
 use crate::components::shared::{Interruption, Shared};
 use crate::components::trace::Kind;
-use crate::program::code::{Fault, FaultKind, SynchronisationKind};
+use crate::program::code::SynchronisationKind;
 use crate::program::interpret::{Request, Step, perform};
 use crate::program::tree::{Comparison, Type};
 
@@ -35,6 +36,8 @@ pub(super) enum Pause {
     Wrote(Address),
     /// What its plain caches ask of memory may go on its way; the core goes on at its local time.
     Posted,
+    /// An end of a message was started.
+    Started(EndId),
     /// Nothing before a message comes.
     Blocked,
     /// The thread's part is over at its local time.
@@ -72,8 +75,14 @@ impl Core {
                         return pause;
                     }
                 }
+                Stage::Message(request) => {
+                    if let Some(pause) = self.message(request, shared, now) {
+                        return pause;
+                    }
+                }
                 Stage::Arriving => return Pause::Finished,
                 Stage::Idle
+                | Stage::Receiving(_)
                 | Stage::Waiting(_)
                 | Stage::Stalled
                 | Stage::Sleeping { .. }
@@ -95,12 +104,7 @@ impl Core {
             Step::Synchronise(request) => (request.block, Then::Synchronise(request)),
             Step::Busy { block, operations } => (block, Then::Busy(operations)),
             Step::Finished { block } => (block, Then::Finish),
-            Step::Message(request) => {
-                let (rank, thread) = (self.context.rank, self.context.thread);
-                let kind = FaultKind::NoInterface;
-                shared.interrupt(Interruption::Fault(Fault { kind, site: request.site, rank, thread }));
-                return false;
-            }
+            Step::Message(request) => (request.block, Then::Message(request)),
             Step::Fault(fault) => {
                 shared.interrupt(Interruption::Fault(fault));
                 return false;
@@ -181,8 +185,9 @@ impl Core {
                 self.stage = Stage::Step;
             }
             Then::Synchronise(request) => self.stage = Stage::Synchronise(request),
+            Then::Message(request) => self.stage = Stage::Message(request),
             Then::Busy(operations) => {
-                if operations > shared.operations_left {
+                if operations > shared.standing.operations_left.get() {
                     shared.interrupt(Interruption::OperationLimit);
                     return Some(Pause::Interrupted);
                 }

@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use super::{InterconnectSpec, MOST_CORES, NodeSpec, SpecFault, TransportSpec};
+use crate::coherence::consistency::Consistency;
 use crate::components::homes::HomesSpec;
+use crate::components::interface::InterfaceSpec;
 use crate::components::network::NetworkSpec;
+
+/// The most cores of a machine whose nodes have address spaces of their own.
+pub const MOST_CORES_OF_RANKS: u32 = 16_384;
 
 /// A machine as plain data.
 #[derive(Clone, Debug)]
@@ -16,12 +21,14 @@ pub struct MachineSpec {
     pub network: Option<Arc<NetworkSpec>>,
     /// Where pages live, where several nodes have one address space.
     pub homes: Option<HomesSpec>,
+    /// What sends messages, where each node has an address space of its own.
+    pub interface: Option<InterfaceSpec>,
 }
 
 impl MachineSpec {
     /// A machine of one node.
     pub fn one(node: NodeSpec) -> MachineSpec {
-        MachineSpec { node, count: 1, network: None, homes: None }
+        MachineSpec { node, count: 1, network: None, homes: None, interface: None }
     }
 
     /// Cores of all nodes.
@@ -29,18 +36,39 @@ impl MachineSpec {
         self.node.cores * self.count
     }
 
-    /// Bytes of all memory that its cores address.
+    /// Cores that share an address space.
+    pub fn cores_of_a_rank(&self) -> u32 {
+        if self.interface.is_some() { self.node.cores } else { self.cores() }
+    }
+
+    /// Bytes of the memory of an address space.
     pub fn memory_bytes(&self) -> u64 {
-        self.node.memory_bytes.saturating_mul(u64::from(self.count))
+        let nodes = if self.interface.is_some() { 1 } else { self.count };
+        self.node.memory_bytes.saturating_mul(u64::from(nodes))
     }
 
     /// Everything that keeps the machine from being built, by key of its node.
     pub fn faults(&self) -> Vec<SpecFault> {
         let mut faults = self.node.faults();
+        if self.interface.is_some() && self.node.core.consistency == Consistency::Tso {
+            faults.push(SpecFault::new(
+                "core.consistency",
+                "messages of cores with store buffers are not built yet",
+                "`consistency = \"sc\"`",
+            ));
+        }
         if self.count == 1 {
             return faults;
         }
-        if self.cores() > MOST_CORES {
+        if self.interface.is_some() {
+            if self.cores() > MOST_CORES_OF_RANKS {
+                faults.push(SpecFault::new(
+                    "count",
+                    format!("{} nodes with cores = {} are {} cores", self.count, self.node.cores, self.cores()),
+                    format!("a machine with an address space for each node has at most {MOST_CORES_OF_RANKS} cores in all"),
+                ));
+            }
+        } else if self.cores() > MOST_CORES {
             faults.push(SpecFault::new(
                 "count",
                 format!("{} nodes with cores = {} are {} cores", self.count, self.node.cores, self.cores()),

@@ -114,15 +114,6 @@ impl Simulation {
                     llcs[0] += llc.counters().bytes_supplied;
                     llcs[1] += llc.counters().bytes_taken;
                 }
-                Part::Network(network) => {
-                    let counters = network.counters();
-                    same(
-                        "parcels that the interconnect was given and delivered",
-                        counters.parcels_sent,
-                        counters.parcels_delivered,
-                    )?;
-                    same("bytes that the interconnect was given and delivered", counters.bytes_sent, counters.bytes_delivered)?;
-                }
                 _ => {}
             }
         }
@@ -133,29 +124,58 @@ impl Simulation {
         same("bytes that homes gave and memories took", asked[1], moved[1])
     }
 
-    /// What caches took in came from memory or from other caches, what they gave went to memory.
-    fn check_bytes(&self) -> Result<(), PhaseError> {
-        if self.spec.network.is_some() {
-            return self.check_nodes();
-        }
-        let line = u64::from(self.spec.node.line_bytes());
-        let (mut read, mut written) = (0, 0);
-        for traffic in self.cores().filter_map(|core| Some(core.caches()?.traffic())) {
-            read += traffic.read;
-            written += traffic.written;
-        }
-        let mut interconnect: Option<&InterconnectCounters> = None;
-        let mut memory = None;
-        let mut llc = None;
+    /// What the network was given it delivered, and what ranks sent was received.
+    fn check_network(&self) -> Result<(), PhaseError> {
+        let (mut sent, mut received) = ([0; 2], [0; 2]);
         for part in self.engine.parts() {
             match part {
-                Part::Snooping(snooping) => interconnect = Some(snooping.counters()),
-                Part::Ideal(ideal) => interconnect = Some(ideal.counters()),
-                Part::Llc(part) => llc = Some(part.counters()),
-                Part::Memory(part) => memory = Some(part.counters()),
+                Part::Network(network) => {
+                    let counters = network.counters();
+                    let (sent, delivered) = (counters.parcels_sent, counters.parcels_delivered);
+                    same("parcels that the interconnect was given and delivered", sent, delivered)?;
+                    same("bytes that the interconnect was given and delivered", counters.bytes_sent, counters.bytes_delivered)?;
+                }
+                Part::Interface(interface) => {
+                    let counters = interface.counters();
+                    sent[0] += counters.sends;
+                    sent[1] += counters.bytes_sent;
+                    received[0] += counters.receives;
+                    received[1] += counters.bytes_received;
+                }
                 _ => {}
             }
         }
+        same("messages sent and received", sent[0], received[0])?;
+        same("bytes of messages sent and received", sent[1], received[1])
+    }
+
+    /// What caches took in came from memory or from other caches, what they gave went to memory.
+    fn check_bytes(&self) -> Result<(), PhaseError> {
+        self.check_network()?;
+        if self.spec.homes.is_some() {
+            return self.check_nodes();
+        }
+        (0..self.spec.count as usize).try_for_each(|node| self.check_bytes_of(node))
+    }
+
+    /// The same of a node with an address space of its own.
+    fn check_bytes_of(&self, node: usize) -> Result<(), PhaseError> {
+        let cores = self.spec.node.cores as usize;
+        let line = u64::from(self.spec.node.line_bytes());
+        let (mut read, mut written) = (0, 0);
+        for traffic in self.cores().skip(node * cores).take(cores).filter_map(|core| Some(core.caches()?.traffic())) {
+            read += traffic.read;
+            written += traffic.written;
+        }
+        let parts = self.engine.parts();
+        let interconnect = parts.iter().filter_map(|part| match part {
+            Part::Snooping(snooping) => Some(snooping.counters()),
+            Part::Ideal(ideal) => Some(ideal.counters()),
+            _ => None,
+        });
+        let interconnect: Option<&InterconnectCounters> = interconnect.skip(node).next();
+        let memory = parts.iter().filter_map(|part| if let Part::Memory(memory) = part { Some(memory.counters()) } else { None }).nth(node);
+        let llc = parts.iter().filter_map(|part| if let Part::Llc(llc) = part { Some(llc.counters()) } else { None }).nth(node);
         let (Some(interconnect), Some(memory)) = (interconnect, memory) else { return Ok(()) };
         let all = Time::NEVER;
         let moved = interconnect.data.until(all).bytes;

@@ -131,7 +131,7 @@ fn count_coherent(spec: &NodeSpec, mut caches: Atomic, entries: &mut dyn Entries
     }
     report.transactions("node[0].interconnect", caches.counters(), Time::NEVER);
     report.backing(caches.backing());
-    report.rows(spec, caches.shared());
+    report.rows(0, spec, caches.shared());
     Ok(report)
 }
 
@@ -175,7 +175,7 @@ impl Simulation {
         let begin = self.engine.now();
         let messages = self.engine.messages();
         self.begin(begin, |_, _| {});
-        self.shared.borrow_mut().operations_left = self.operation_limit;
+        self.standing.begin(0, begin, self.operation_limit);
         for number in 0..self.spec.node.cores {
             self.engine.start(self.places.core(number), begin, 0);
         }

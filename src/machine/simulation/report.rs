@@ -98,7 +98,7 @@ impl Simulation {
 
     /// What the cores have in common.
     pub(super) fn report_shared(&self, end: Time, report: &mut PhaseReport) {
-        let mut node = [0; 4];
+        let mut node = [0; 5];
         let mut next = |kind: usize| {
             node[kind] += 1;
             node[kind] - 1
@@ -112,10 +112,11 @@ impl Simulation {
                 Part::Memory(memory) => report.memory(next(2), memory.counters(), end, self.spec.node.memory.channels()),
                 Part::Home(home) => {
                     let node = next(3);
-                    let shared = self.shared.borrow();
+                    let shared = self.shared[0].borrow();
                     let pages = shared.homes.as_ref().and_then(|homes| homes.pages().get(node).copied());
                     report.home(node, home.counters(), pages.unwrap_or(0));
                 }
+                Part::Interface(interface) => report.interface(next(4), interface.counters()),
                 Part::Network(network) => report.network(network, end),
                 Part::Core(_) | Part::Replay(_) | Part::Source(_) => {}
             }

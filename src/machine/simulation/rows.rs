@@ -31,22 +31,26 @@ fn count<E: Vocabulary>(
 impl Simulation {
     /// The rows taken since [`Simulation::forget_rows`].
     pub(super) fn report_rows(&self, report: &mut PhaseReport) {
-        report.rows(&self.spec.node, &self.shared.borrow());
+        for (node, shared) in self.shared.iter().enumerate() {
+            report.rows(node, &self.spec.node, &shared.borrow());
+        }
     }
 
     /// Rows are counted anew.
     pub(super) fn forget_rows(&self) {
-        let mut shared = self.shared.borrow_mut();
-        shared.agent_rows.fill(0);
-        shared.memory_rows.fill(0);
+        for shared in &self.shared {
+            let mut shared = shared.borrow_mut();
+            shared.agent_rows.fill(0);
+            shared.memory_rows.fill(0);
+        }
     }
 }
 
 impl PhaseReport {
     /// How often each row of a node's protocol was taken.
-    pub(super) fn rows(&mut self, spec: &NodeSpec, shared: &Shared) {
+    pub(super) fn rows(&mut self, node: usize, spec: &NodeSpec, shared: &Shared) {
         let Some(protocol) = &spec.protocol else { return };
-        count("node[0].protocol", &protocol.agent, &shared.agent_rows, is_counted, self);
-        count("node[0].protocol.memory", &protocol.memory, &shared.memory_rows, |_, _| true, self);
+        count(&format!("node[{node}].protocol"), &protocol.agent, &shared.agent_rows, is_counted, self);
+        count(&format!("node[{node}].protocol.memory"), &protocol.memory, &shared.memory_rows, |_, _| true, self);
     }
 }

@@ -10,7 +10,7 @@ impl Simulation {
     /// coherent caches whose lines could be watched.
     pub fn watch(&mut self, address: Address) -> bool {
         let line = address / u64::from(self.spec.node.line_bytes());
-        let mut shared = self.shared.borrow_mut();
+        let mut shared = self.shared[0].borrow_mut();
         match &mut shared.versions {
             Some(versions) => versions.life = Some(Box::new(Life::new(line))),
             None => return false,
@@ -25,6 +25,6 @@ impl Simulation {
 
     /// What happened in the last phase to the line that is watched, where one is.
     pub fn life(&self) -> Option<Life> {
-        self.shared.borrow().versions.as_ref()?.life.as_deref().cloned()
+        self.shared[0].borrow().versions.as_ref()?.life.as_deref().cloned()
     }
 }

@@ -4,6 +4,7 @@ use super::{PhaseReport, STRETCHES};
 use crate::base::time::Time;
 use crate::components::carrier::Carrier;
 use crate::components::home::HomeCounters;
+use crate::components::interface::InterfaceCounters;
 use crate::components::network::Network;
 
 impl PhaseReport {
@@ -31,6 +32,19 @@ impl PhaseReport {
     pub(super) fn home(&mut self, node: usize, counters: &HomeCounters, pages: u64) {
         let counted = [("local_requests", counters.local), ("remote_requests", counters.remote), ("pages", pages)];
         self.insert(&format!("node[{node}].home"), &counted);
+    }
+
+    /// What a rank sent and received.
+    pub(super) fn interface(&mut self, node: usize, counters: &InterfaceCounters) {
+        let counted = [
+            ("sends", counters.sends),
+            ("rendezvous", counters.rendezvous),
+            ("bytes_sent", counters.bytes_sent),
+            ("receives", counters.receives),
+            ("bytes_received", counters.bytes_received),
+            ("unexpected", counters.unexpected),
+        ];
+        self.insert(&format!("node[{node}].interface"), &counted);
     }
 
     /// What went between nodes. Channels that carried nothing are left out.
