@@ -95,7 +95,7 @@ impl Relaxed {
     /// Whether what ends a block waits for the window alone, and not for the store buffer.
     fn passes(&self, then: Then) -> bool {
         match then {
-            Then::Step | Then::Branch | Then::Finish => false,
+            Then::Step | Then::Branch | Then::Message(_) | Then::Finish => false,
             Then::Busy(_) => true,
             Then::Synchronise(request) => match request.kind {
                 SynchronisationKind::Store => request.order != Order::SequentiallyConsistent,

@@ -47,7 +47,7 @@ fn run(spec: &MachineSpec, threads: &[Vec<Op>], run_ahead: bool) -> Result<(Phas
     let memory = Memory::new(&code.arena).unwrap();
     let function = code.functions[0].clone();
     let words = code.arena.size / 8;
-    let mut machine = Simulation::of(spec, Arc::new(code), memory).unwrap();
+    let mut machine = Simulation::of(spec, Arc::new(code), vec![memory]).unwrap();
     machine.limit_operations(10_000_000);
     machine.set_run_ahead(run_ahead);
     let report = machine.run(&function)?;

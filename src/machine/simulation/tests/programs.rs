@@ -153,9 +153,9 @@ proptest! {
             let (mut node, function) = prepare(&spec, &program);
             node.set_run_ahead(run_ahead);
             let cold = node.run(&function).unwrap();
-            node.memory_mut().reset_runtime();
+            node.change_memories(crate::program::memory::Memory::reset_runtime);
             for counter in 0..4 {
-                node.memory_mut().store(Type::I64, u64::from(8 * (BARRIERS + 8 * counter)), 0);
+                node.change_memories(|memory| memory.store(Type::I64, u64::from(8 * (BARRIERS + 8 * counter)), 0));
             }
             let warm = node.run(&function).unwrap();
             [shown(&cold), shown(&warm)].concat()
