@@ -482,8 +482,10 @@ impl Core {
     }
 
     fn is_runnable(&self) -> bool {
-        matches!(self.stage, Stage::Step | Stage::References | Stage::Synchronise(_) | Stage::Message(_) | Stage::Ending | Stage::Arriving)
-            || self.buffer.as_ref().is_some_and(|buffer| buffer.goes_on())
+        matches!(
+            self.stage,
+            Stage::Step | Stage::References | Stage::Synchronise(_) | Stage::Message(_) | Stage::Ending | Stage::Arriving
+        ) || self.buffer.as_ref().is_some_and(|buffer| buffer.goes_on())
     }
 
     /// Goes on up to a cycle. Returns whether there is more to do: a core with several misses under way does not stop for one.
@@ -499,7 +501,8 @@ impl Core {
                 pause
             }
         };
-        let goes_on = matches!(pause, Pause::Ask { .. } | Pause::Leave { .. } | Pause::Walked { .. } | Pause::Prefetch | Pause::Started(_));
+        let goes_on =
+            matches!(pause, Pause::Ask { .. } | Pause::Leave { .. } | Pause::Walked { .. } | Pause::Prefetch | Pause::Started(_));
         shared.spend(std::mem::take(&mut self.account.unspent));
         match pause {
             // What the core does at that cycle reaches no one before its lookups are over.

@@ -55,6 +55,8 @@ owners! {
     Synchronisation = "synchronisation",
     /// Being moved: address phase and transfer of data.
     Network = "network",
+    /// Messages: what the core spends on sending and receiving them, and waiting while they are on their way.
+    Message = "message",
     /// Nothing to do.
     Idle = "idle",
 }

@@ -11,6 +11,7 @@
 mod data;
 mod figures;
 mod meeting;
+mod messages;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -52,6 +53,8 @@ enum Cause {
     Memory,
     /// Waiting for other threads, with the lines that such waiting moves.
     Meeting(Meeting),
+    /// Messages, and what carries them.
+    Messages,
     /// After the end of the thread's part.
     Idle,
 }
@@ -96,7 +99,7 @@ pub fn reasons(
         .map(|(_, cause)| run.reason(cause))
         .collect();
     // A resource that is nearly always busy holds back whatever waits for it, also where that is not the largest cause.
-    let holds_back = |cause: &Share| cause.cause == Cause::Memory && run.part(cause.time_ps) >= HELD_BACK;
+    let holds_back = |cause: &Share| matches!(cause.cause, Cause::Memory | Cause::Messages) && run.part(cause.time_ps) >= HELD_BACK;
     let limit = run.limit().filter(|_| causes.iter().any(holds_back));
     if let Some(limit) = limit {
         reasons.insert(0, run.at_its_limit(&limit, &causes));
@@ -153,6 +156,7 @@ impl Run<'_> {
             (Group::MemorySystem | Group::Coherence, Some(meeting)) => Cause::Meeting(meeting),
             // Workers wait for the next parallel part under whatever line comes last.
             (Group::Threads, meeting) => Cause::Meeting(meeting.unwrap_or(Meeting::Team)),
+            (Group::Messages, _) => Cause::Messages,
             (Group::Idle, _) => Cause::Idle,
         }
     }
@@ -189,6 +193,7 @@ impl Run<'_> {
             Cause::Translation => self.translation(cause),
             Cause::Memory => self.memory(cause),
             Cause::Meeting(meeting) => self.meeting(meeting, cause),
+            Cause::Messages => self.messages(cause),
             Cause::Idle => self.idle(cause),
         };
         Reason { sentence, evidence }
@@ -247,6 +252,7 @@ impl Run<'_> {
             Group::MemorySystem => "waiting for the memory system",
             Group::Coherence => "waiting for lines that other cores have or are getting",
             Group::Threads => "waiting for other threads",
+            Group::Messages => "on messages",
             Group::Idle => "with nothing to do",
         };
         Some(Reason {

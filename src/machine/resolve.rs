@@ -231,7 +231,8 @@ impl Resolver<'_> {
             joined(&keys, count).map_err(|mut faults| self.faults.append(&mut faults)).ok()
         });
         let Some(kind) = keys.nodes.first() else { return Err(self.faults) };
-        let interface = (count > 1 && keys.address_space.organisation.value == OrganisationKey::Norma).then(|| kind.network_interface.spec());
+        let interface =
+            (count > 1 && keys.address_space.organisation.value == OrganisationKey::Norma).then(|| kind.network_interface.spec());
         let node = NodeSpec {
             alone: count == 1 || interface.is_some(),
             free_synchronisation: keys.runtime.synchronisation.value == SynchronisationKey::Free,
@@ -296,7 +297,12 @@ impl Resolver<'_> {
             }
             (OrganisationKey::Uma, _) => {
                 let message = format!("{count} nodes have {count} memories, which are not all equally far");
-                self.fault(place, key, message, "`organisation = \"numa\"` is one address space over all of them, \"norma\" one for each");
+                self.fault(
+                    place,
+                    key,
+                    message,
+                    "`organisation = \"numa\"` is one address space over all of them, \"norma\" one for each",
+                );
             }
             (OrganisationKey::Numa | OrganisationKey::Norma, 1) => {
                 let help = "give `node.count`, or write \"uma\"";

@@ -253,9 +253,7 @@ impl<'a> Wiring<'a> {
             let number = if interface.is_some() { place } else { number } as AgentNumber;
             let shared = self.shared(node);
             self.cores.push(match trace.next() {
-                Some(entries) if spec.is_plain() => {
-                    Part::Replay(Box::new(Replay::new(number, spec, entries, requests, shared)))
-                }
+                Some(entries) if spec.is_plain() => Part::Replay(Box::new(Replay::new(number, spec, entries, requests, shared))),
                 entries => {
                     let mut core = Core::new(number, spec, Rc::clone(self.program), shared);
                     let to_interface = interface.map(|(channel, _)| channel);

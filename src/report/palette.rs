@@ -89,7 +89,7 @@ pub struct Owner {
 }
 
 /// The owners of time in the order stacks are drawn in.
-pub const OWNERS: [Owner; 14] = [
+pub const OWNERS: [Owner; 15] = [
     Owner {
         key: "base",
         label: "base",
@@ -180,6 +180,13 @@ pub const OWNERS: [Owner; 14] = [
         fill: ink("network", Colour(51, 34, 136), Colour(98, 82, 200)),
         on: ON_DEEP,
         meaning: "waits while its requests and their answers cross the interconnect",
+    },
+    Owner {
+        key: "message",
+        label: "messages",
+        fill: ink("message", Colour(136, 34, 85), Colour(178, 62, 118)),
+        on: ON_DEEP,
+        meaning: "sends or receives a message, or waits while it is on its way",
     },
     Owner {
         key: "idle",

@@ -31,6 +31,8 @@ pub struct LineCost {
     busy: u64,
     /// Cycles spun.
     spinning: u64,
+    /// Cycles spent on messages.
+    messages: u64,
     /// Of the lookups counted with blocks and here, those that were none.
     beside: u64,
     /// Waits, by owner.
@@ -142,6 +144,11 @@ impl CoreAccount {
         self.causes.entry(line).or_default()[cause as usize] += 1;
     }
 
+    /// Overhead of sending or receiving.
+    pub(super) fn message(&mut self, line: u32, cycles: u64) {
+        self.line(line).messages += cycles;
+    }
+
     /// Lookups in TLBs, and those of walks in the caches.
     pub(super) fn translation(&mut self, line: u32, cycles: u64) {
         self.line(line).translation += cycles;
@@ -224,6 +231,7 @@ impl CoreAccount {
             *cycles.entry((line, Owner::Branch)).or_default() += cost.branch;
             *cycles.entry((line, Owner::Translation)).or_default() += cost.translation;
             *cycles.entry((line, Owner::Synchronisation)).or_default() += cost.spinning;
+            *cycles.entry((line, Owner::Message)).or_default() += cost.messages;
         }
         for (&line, cost) in self.lines.iter().filter(|(_, cost)| cost.beside > 0) {
             let lookups = cycles.entry((line, Owner::L1d)).or_default();

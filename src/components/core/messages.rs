@@ -52,7 +52,7 @@ impl Core {
         let end = End::new(rank, thread, self.program.code.ranks, request, start)?;
         let handle = shared.handles.open(&end, None)?;
         let line = self.line_of(request);
-        self.account.synchronise(line, at - self.cycle, false);
+        self.account.message(line, at - self.cycle);
         self.cycle = at;
         let id = match &shared.post {
             Some(post) => post.borrow_mut().start(end, handle, self.clock.edge(at), &shared.memory),
@@ -88,12 +88,12 @@ impl Core {
             let apart = over.since.clamp(begin, end);
             self.account.stall(line, cycle - self.cycle, |stack| {
                 stack.add(Owner::Synchronisation, apart - begin);
-                stack.add(Owner::Network, end - apart);
+                stack.add(Owner::Message, end - apart);
             });
             self.cycle = cycle;
         }
         let overhead = receives * self.receive_overhead;
-        self.account.synchronise(line, overhead, false);
+        self.account.message(line, overhead);
         self.cycle += overhead;
         awaited.into_iter().for_each(|handle| shared.handles.close(handle));
         self.program.interpreter.resume(&mut self.context, 0);

@@ -17,12 +17,13 @@ pub enum Group {
     MemorySystem,
     Coherence,
     Threads,
+    Messages,
     Idle,
 }
 
 impl Group {
     /// All of them with the names they have in a list, in the order of the cycle stack.
-    pub const ALL: [(Group, &'static str); 9] = [
+    pub const ALL: [(Group, &'static str); 10] = [
         (Group::Instructions, "own instructions"),
         (Group::L1d, "L1d"),
         (Group::L2, "L2"),
@@ -31,6 +32,7 @@ impl Group {
         (Group::MemorySystem, "memory system"),
         (Group::Coherence, "coherence"),
         (Group::Threads, "waiting for threads"),
+        (Group::Messages, "messages"),
         (Group::Idle, "idle"),
     ];
 
@@ -46,6 +48,7 @@ impl Group {
             Owner::Coherence if n_threads < 2 => Group::MemorySystem,
             Owner::Coherence => Group::Coherence,
             Owner::Synchronisation => Group::Threads,
+            Owner::Message => Group::Messages,
             Owner::Idle => Group::Idle,
         }
     }

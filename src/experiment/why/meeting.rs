@@ -50,6 +50,16 @@ impl Run<'_> {
                     self.of_which(cause),
                 )
             }
+            (Meeting::Message, Some(place)) => format!(
+                "For {waiting} of {} time {} at {place} until the rank at the other end came to its part of the message{}.",
+                self.whose(),
+                self.cores("waited"),
+                self.unequal().map_or(String::new(), |(busiest, work, mean)| format!(
+                    ": {busiest} worked {} of the time, the average core {}",
+                    percent(work),
+                    percent(mean)
+                )),
+            ),
             (Meeting::Barrier, Some(_)) => format!(
                 "For {waiting} of {} time {} at the barrier in line {} until the last thread came{}{}.",
                 self.whose(),

@@ -13,6 +13,8 @@ pub enum Meeting {
     /// A value that another thread writes.
     Await,
     Barrier,
+    /// A message of another rank.
+    Message,
     /// The beginning or the end of a parallel part; also a line that names no object, where workers wait for the next part.
     Team,
 }
@@ -109,8 +111,12 @@ impl<'a> ProgramText<'a> {
 
     /// What the line waits for where it waits for no data; `None` for a line that works on objects.
     pub fn meeting(&self, line: u32) -> Option<Meeting> {
-        let words: [(&[&str], Meeting); 3] =
-            [(&["lock", "acquire", "release"], Meeting::Lock), (&["await"], Meeting::Await), (&["barrier"], Meeting::Barrier)];
+        let words: [(&[&str], Meeting); 4] = [
+            (&["lock", "acquire", "release"], Meeting::Lock),
+            (&["await"], Meeting::Await),
+            (&["barrier"], Meeting::Barrier),
+            (&["send", "recv", "exchange", "wait"], Meeting::Message),
+        ];
         // Among their words `release` and `acquire` are also memory orders, which follow a value.
         let begins = |words: &[&str]| self.tokens(line).first().is_some_and(|token| words.contains(&self.word(token)));
         for (words, meeting) in words {

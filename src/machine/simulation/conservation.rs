@@ -174,7 +174,8 @@ impl Simulation {
             _ => None,
         });
         let interconnect: Option<&InterconnectCounters> = interconnect.skip(node).next();
-        let memory = parts.iter().filter_map(|part| if let Part::Memory(memory) = part { Some(memory.counters()) } else { None }).nth(node);
+        let memory =
+            parts.iter().filter_map(|part| if let Part::Memory(memory) = part { Some(memory.counters()) } else { None }).nth(node);
         let llc = parts.iter().filter_map(|part| if let Part::Llc(llc) = part { Some(llc.counters()) } else { None }).nth(node);
         let (Some(interconnect), Some(memory)) = (interconnect, memory) else { return Ok(()) };
         let all = Time::NEVER;
