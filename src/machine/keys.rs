@@ -142,8 +142,9 @@ section! {
         interconnect: InterconnectKeys,
         /// The node's memory.
         memory: MemoryKeys,
-        /// What sends and receives messages, where each node has an address space of its own.
-        network_interface: InterfaceKeys,
+        /// What sends and receives messages, where each node has an address space of its own; without it, messages cost nothing beside
+        /// the network.
+        network_interface: Option<InterfaceKeys>,
     }
     later {
         "accelerator" => "accelerators are",

@@ -14,6 +14,9 @@ use crate::interconnect::{Routes, Routing, Topology, Vertex, cycle};
 use crate::machine::keys::Capacity;
 use crate::{choice, section};
 
+/// Messages up to so many bytes are sent eagerly where nothing else is said.
+pub const USUAL_EAGER_BYTES: u64 = 8192;
+
 /// Latencies of links and switches up to this are taken for meant: a second.
 const LONGEST: Time = Time(1_000_000_000_000);
 
@@ -83,7 +86,7 @@ section! {
         /// The least time from one message of the interface to its next.
         gap: Duration = Duration(Time::ZERO),
         /// Messages of up to so many bytes are sent whether anyone waits for them or not; longer ones wait for their receive (rendezvous).
-        eager: EagerBytes = EagerBytes(8192),
+        eager: EagerBytes = EagerBytes(USUAL_EAGER_BYTES),
     }
 }
 

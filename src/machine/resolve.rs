@@ -16,7 +16,7 @@ use crate::components::translation::PAGE_BYTES;
 use crate::machine::address_map::AddressMap;
 use crate::machine::catalogue::{Catalogue, Kind};
 use crate::machine::keys::{AddressSpaceKeys, InterconnectKeys, MachineKeys, NodeKeys, OrganisationKey, RuntimeKeys};
-use crate::machine::network::{Joined, joined};
+use crate::machine::network::{InterfaceKeys, Joined, USUAL_EAGER_BYTES, joined};
 use crate::machine::node::{cache_spec, caches, interconnect_clock, node_spec};
 use crate::machine::overrides::Override;
 use crate::machine::running::{SynchronisationKey, ThreadsKey};
@@ -231,8 +231,10 @@ impl Resolver<'_> {
             joined(&keys, count).map_err(|mut faults| self.faults.append(&mut faults)).ok()
         });
         let Some(kind) = keys.nodes.first() else { return Err(self.faults) };
-        let interface =
-            (count > 1 && keys.address_space.organisation.value == OrganisationKey::Norma).then(|| kind.network_interface.spec());
+        let interface = (count > 1 && keys.address_space.organisation.value == OrganisationKey::Norma).then(|| {
+            let usual = InterfaceSpec { eager_bytes: USUAL_EAGER_BYTES, ..InterfaceSpec::default() };
+            kind.network_interface.value.as_ref().map_or(usual, InterfaceKeys::spec)
+        });
         let node = NodeSpec {
             alone: count == 1 || interface.is_some(),
             free_synchronisation: keys.runtime.synchronisation.value == SynchronisationKey::Free,
@@ -282,6 +284,14 @@ impl Resolver<'_> {
         let AddressSpaceKeys { organisation, placement, .. } = &self.keys.address_space.value;
         let interconnect = &self.keys.interconnect;
         let (key, place) = ("address_space.organisation", &organisation.place);
+        if organisation.value != OrganisationKey::Norma
+            && let Some(interface) =
+                self.keys.nodes.iter().map(|node| &node.network_interface).find(|interface| interface.is_some())
+        {
+            let help = "leave it out, or write `organisation = \"norma\"`";
+            let message = "there is one address space, and nothing to send messages between";
+            self.fault(&interface.place, "node.network_interface", message, help);
+        }
         match (organisation.value, count) {
             (OrganisationKey::Uma, 1) => {
                 if interconnect.is_some() {

@@ -72,7 +72,12 @@ fn every_shipped_machine_resolves_to_what_it_says() {
     assert_eq!(
         names,
         [
+            ("cluster-fat-tree-64", "norma", 64, "MIMD"),
+            ("cluster-of-multiprocessors", "norma", 16, "MIMD"),
+            ("cluster-star-16", "norma", 16, "MIMD"),
             ("ideal", "uma", 64, "MIMD"),
+            ("mpp-torus-512", "norma", 512, "MIMD"),
+            ("norma-hypercube-16", "norma", 16, "MIMD"),
             ("split-caches", "uma", 1, "SISD"),
             ("textbook-numa", "numa", 2, "MIMD"),
             ("textbook-uma", "uma", 2, "MIMD"),
@@ -216,6 +221,7 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
                 "[interconnect]\ntopology = \"ring\"\nlink = { latency = \"1 ns\", bandwidth = \"1 GB/s\" }\n[address_space]",
             )],
         ),
+        ("messages within one address space", &[("cores = 4", "cores = 4\nnetwork_interface = { gap = \"1 us\" }")]),
         ("one node's pages dealt", &[("\"uma\"", "\"uma\"\nplacement = \"interleave\"")]),
         (
             "two kinds of nodes",

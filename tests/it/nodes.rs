@@ -3,7 +3,7 @@
 use flynn::machine::Machine;
 use flynn::machine::catalogue::{Catalogue, Kind};
 
-use super::shipped::{machine, request, run, workload};
+use super::shipped::{MESSAGES, machine, request, run, workload};
 
 fn cycles(name: &str, set: &[(&str, &str)]) -> u64 {
     let catalogue = Catalogue::built_in();
@@ -82,4 +82,55 @@ fn what_cannot_be_joined_is_refused() {
           write a bandwidth such as "25.6 GB/s"
         "#
     );
+}
+
+/// Microseconds of a message program of so many words on a star of so many nodes.
+fn microseconds(workload_name: &str, nodes: &str, words: usize) -> f64 {
+    let catalogue = Catalogue::built_in();
+    let (machine, workload) =
+        (machine(&catalogue, "cluster-star-16", &[("node.count", nodes)]), workload(&catalogue, workload_name));
+    let parameters = vec![("n".to_string(), words.to_string())];
+    run(&request(&machine, &workload, &parameters), &catalogue).time_ps as f64 / 1e6
+}
+
+/// Figures of SimGrid 3.32 (model CM02 without cross traffic): hosts on a switch, links of 1.25 GB/s and 1 us, in microseconds. A core's
+/// next cycle is up to a nanosecond late.
+#[test]
+fn messages_on_a_star_take_what_simgrid_says() {
+    for (workload, nodes, words, expected) in [
+        ("ping-pong", "16", 1, 4.0128),
+        ("ping-pong", "16", 8192, 108.8576),
+        ("ping-pong", "16", 131_072, 1681.7216),
+        ("allreduce-ring", "16", 128, 61.5360),
+        ("allreduce-ring", "16", 8192, 158.3040),
+        ("allreduce-doubling", "16", 1, 8.0256),
+        ("allreduce-doubling", "16", 8192, 217.7152),
+        ("alltoall-pairwise", "16", 128, 42.2880),
+        ("ping-pong", "8", 128, 5.6384),
+        ("allreduce-ring", "8", 8192, 119.7504),
+        ("allreduce-doubling", "8", 8192, 163.2864),
+    ] {
+        let time = microseconds(workload, nodes, words);
+        assert!((time / expected - 1.0).abs() < 0.001, "{workload} of {words} words on {nodes}: {time} us, {expected} expected");
+    }
+}
+
+#[test]
+fn messages_and_threads_give_the_same_values_on_every_machine_of_ranks() {
+    let catalogue = Catalogue::built_in();
+    for name in MESSAGES {
+        let workload = workload(&catalogue, name);
+        let parameters = [("n".to_string(), "64".to_string())];
+        let on = |name: &str, set: &[(&str, &str)], run_ahead: bool| {
+            let machine = machine(&catalogue, name, set);
+            let record =
+                run(&flynn::experiment::run::RunRequest { run_ahead, ..request(&machine, &workload, &parameters) }, &catalogue);
+            (record.result.checksum.clone(), record.time_ps)
+        };
+        let star = on("cluster-star-16", &[], true);
+        let cube = on("norma-hypercube-16", &[], true);
+        let fat = on("cluster-fat-tree-64", &[("node.count", "16")], true);
+        assert!(star.0 == cube.0 && star.0 == fat.0, "{name}");
+        assert_eq!(on("norma-hypercube-16", &[], false), cube, "{name}");
+    }
 }

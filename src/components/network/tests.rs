@@ -87,7 +87,7 @@ fn send(spec: NetworkSpec, parcels: &[Parcel]) -> (Vec<Parcel>, Outcome, Engine<
     let outbox = |node: u32| parcels.iter().filter(|parcel| u32::from(parcel.from) == node).copied().collect();
     let mut parts: Vec<Part> =
         (0..n).map(|node| Part::Node { to: ChannelId(2 * node), outbox: outbox(node), came: Vec::new() }).collect();
-    parts.push(Part::Network(Box::new(Network::new(Arc::new(spec), nodes, shared))));
+    parts.push(Part::Network(Box::new(Network::new(Arc::new(spec), nodes, Some(shared)))));
     let mut engine = Engine::new(parts);
     for node in 0..n {
         engine.add_channel(PartId(node), PartId(n), Time(1), u32::MAX);

@@ -2,6 +2,7 @@
 
 mod assembly;
 mod levels;
+mod messages;
 mod nodes;
 mod prefetch;
 mod programs;

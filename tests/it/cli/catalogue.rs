@@ -4,8 +4,13 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 16] = [
+const MACHINES: [&str; 21] = [
+    "cluster-fat-tree-64",
+    "cluster-of-multiprocessors",
+    "cluster-star-16",
     "ideal",
+    "mpp-torus-512",
+    "norma-hypercube-16",
     "split-caches",
     "textbook-numa",
     "textbook-uma",

@@ -14,12 +14,12 @@ use crate::program::memory::Memory;
 const LATENCY: Time = Time(7_000);
 const DELAY: Time = Time(500);
 
-/// Nodes on a topology whose channels move 8 bytes a nanosecond.
-fn machine(node: NodeSpec, count: u32, topology: &Topology, placement: Placement) -> MachineSpec {
+/// A topology whose channels take 7 ns and move 8 bytes a nanosecond, and whose switches take 500 ps.
+pub fn network(count: u32, topology: &Topology) -> Arc<NetworkSpec> {
     let graph = topology.build(count).unwrap();
     let routing = Routing::usual(topology);
     let routes = Routes::new(topology, &graph, routing, routing.virtual_channels(topology)).unwrap();
-    let network = NetworkSpec {
+    Arc::new(NetworkSpec {
         graph: Arc::new(graph),
         routes: Arc::new(routes),
         latency: LATENCY,
@@ -29,9 +29,14 @@ fn machine(node: NodeSpec, count: u32, topology: &Topology, placement: Placement
         header_bytes: 0,
         packet_bytes: 4096,
         buffers: 2,
-    };
+    })
+}
+
+/// Nodes on a topology, with one address space.
+fn machine(node: NodeSpec, count: u32, topology: &Topology, placement: Placement) -> MachineSpec {
     let homes = HomesSpec { placement, page_bytes: 4096, nodes: count as u16, memory_bytes: 1 << 20 };
-    MachineSpec { node: NodeSpec { alone: false, ..node }, count, network: Some(Arc::new(network)), homes: Some(homes) }
+    let network = Some(network(count, topology));
+    MachineSpec { node: NodeSpec { alone: false, ..node }, count, network, homes: Some(homes), interface: None }
 }
 
 /// A core of 1 GHz without caches, whose memory answers after so many nanoseconds; an access costs its cycle beside.
