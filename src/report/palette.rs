@@ -184,7 +184,7 @@ pub const OWNERS: [Owner; 15] = [
     Owner {
         key: "message",
         label: "messages",
-        fill: ink("message", Colour(136, 34, 85), Colour(178, 62, 118)),
+        fill: ink("message", Colour(110, 110, 20), Colour(116, 116, 36)),
         on: ON_DEEP,
         meaning: "sends or receives a message, or waits while it is on its way",
     },
