@@ -64,8 +64,7 @@ pub fn of_watch(watch: &WatchRecord) -> String {
 
 fn heading(record: &Record, facts: &Facts<'_>) -> String {
     // A trace has none, but cores that make its references: they are among its parameters.
-    let threads = facts.threads().filter(|_| record.workload.runtime.get("functional").is_none());
-    let threads = threads.map(|threads| human::plural(threads as usize, "thread"));
+    let threads = facts.team().filter(|_| record.workload.runtime.get("functional").is_none());
     let parameters = record.workload.parameters.iter().map(|(name, value)| format!("{name} = {}", scalar(value)));
     let details: Vec<String> = threads.into_iter().chain(parameters).collect();
     let details = if details.is_empty() { String::new() } else { format!(": {}", details.join(", ")) };

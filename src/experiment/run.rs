@@ -163,7 +163,7 @@ fn simulate_program(
     let report = run.passes(progress)?;
     let life = watched.and_then(|place| run.life(&place));
     let values = run.results()?;
-    let runtime = runtime_json(&plan);
+    let runtime = runtime_json(&plan, code.ranks);
     let workload_record = WorkloadRecord {
         name: workload.name.clone(),
         text: workload.source.text.to_string(),
@@ -440,16 +440,19 @@ fn misses(causes: Option<&Causes>) -> IndexMap<String, u64> {
     Cause::ALL.iter().map(counted).filter(|&(_, count)| count > 0).collect()
 }
 
-fn runtime_json(plan: &Plan) -> serde_json::Value {
-    json!({
-        "ranks": plan.ranks,
+fn runtime_json(plan: &Plan, ranks: u32) -> serde_json::Value {
+    let mut runtime = json!({
         "threads": plan.threads,
         "lock": plan.lock,
         "barrier": plan.barrier,
         "reduce": plan.reduce,
         "schedule": { "kind": plan.schedule.kind, "chunk": plan.schedule.chunk },
         "padding_bytes": plan.padding,
-    })
+    });
+    if ranks > 1 {
+        runtime["ranks"] = ranks.into();
+    }
+    runtime
 }
 
 /// 64 hexadecimal digits.

@@ -374,8 +374,39 @@ fn topology(keys: &NetworkKeys, n_nodes: u32) -> Result<Topology, Diagnostics> {
     })
 }
 
+/// The topology of an interconnect that a record tells, as the keys write it.
+pub fn topology_of(config: &Json, n_nodes: u32) -> Option<Topology> {
+    let number = |key: &str, usual: u32| config.get(key).and_then(Json::as_u64).map_or(usual, |number| number as u32);
+    let list = |key: &str| config.get(key).and_then(Json::as_array);
+    let lengths = |list: &Vec<Json>| list.iter().filter_map(Json::as_u64).map(|length| length as u32).collect();
+    let shape = || list("shape").map_or_else(|| squarest(n_nodes), lengths);
+    let arity = number("arity", 2);
+    Some(match config.get("topology")?.as_str()? {
+        "line" => Topology::Line,
+        "ring" => Topology::Ring,
+        "star" => Topology::Star,
+        "crossbar" => Topology::Crossbar,
+        "full" => Topology::Full,
+        "mesh" => Topology::Mesh(shape()),
+        "torus" => Topology::Torus(shape()),
+        "hypercube" => Topology::Hypercube,
+        "tree" => Topology::Tree { arity },
+        "fat-tree" => Topology::FatTree { arity },
+        "butterfly" => Topology::Butterfly { arity },
+        "omega" => Topology::Omega { arity },
+        "dragonfly" => {
+            Topology::Dragonfly { routers: number("routers", 4), global: number("global", 2), nodes: number("per_router", 2) }
+        }
+        "custom" => {
+            let links = list("links")?.iter().map(|text| ends(text.as_str()?)).collect::<Option<Vec<_>>>()?;
+            Topology::Custom { switches: number("switches", 0), links }
+        }
+        _ => return None,
+    })
+}
+
 /// `node[0] - switch[3]`.
-fn link(text: &At<String>) -> Result<(Vertex, Vertex), Box<Diagnostic>> {
+fn ends(text: &str) -> Option<(Vertex, Vertex)> {
     let vertex = |end: &str| {
         let (kind, number) = end.trim().strip_suffix(']')?.split_once('[')?;
         let number = number.parse().ok()?;
@@ -385,8 +416,12 @@ fn link(text: &At<String>) -> Result<(Vertex, Vertex), Box<Diagnostic>> {
             _ => None,
         }
     };
-    let ends = text.split_once(" - ").and_then(|(from, to)| Some((vertex(from)?, vertex(to)?)));
-    ends.ok_or_else(|| {
+    let (from, to) = text.split_once(" - ")?;
+    Some((vertex(from)?, vertex(to)?))
+}
+
+fn link(text: &At<String>) -> Result<(Vertex, Vertex), Box<Diagnostic>> {
+    ends(text).ok_or_else(|| {
         let message = format!("\"{}\" is not a link", text.value);
         Box::new(
             text.place.fault(message).key("interconnect.links").help("write \"node[0] - switch[0]\", or \"node[0] - node[1]\""),

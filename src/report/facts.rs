@@ -199,6 +199,17 @@ impl<'a> Facts<'a> {
         resolved.or_else(|| Some(working()).filter(|&threads| threads > 0))
     }
 
+    /// Ranks and threads in words: "4 threads", "16 ranks", "4 ranks of 4 threads".
+    pub fn team(&self) -> Option<String> {
+        let threads = self.threads()? as usize;
+        let ranks = self.record.workload.runtime.get("ranks").and_then(Json::as_u64).unwrap_or(1) as usize;
+        Some(match (ranks, threads) {
+            (0 | 1, _) => human::plural(threads, "thread"),
+            (_, 1) => human::plural(ranks, "rank"),
+            _ => format!("{} of {}", human::plural(ranks, "rank"), human::plural(threads, "thread")),
+        })
+    }
+
     /// The configuration of the kind that node `index` is of: kinds stand in order, each `count` times.
     pub fn node_config(&self, index: u32) -> Option<&'a Json> {
         let mut first = 0u64;

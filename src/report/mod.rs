@@ -29,6 +29,7 @@ mod sample;
 mod sequence;
 mod stacks;
 mod svg;
+pub mod topology;
 mod utilisation;
 mod validation;
 
@@ -79,7 +80,13 @@ pub struct HostFacts {
 /// None that a record can cause: only a fault of the plotting library.
 pub fn figures(record: &Record) -> Result<Vec<Figure>, RenderError> {
     let facts = facts::Facts::of(record);
-    let all = [machine::figure(&facts), stacks::figure(&facts)?, caches::figure(&facts)?, utilisation::figure(&facts)?];
+    let all = [
+        machine::figure(&facts),
+        topology::of_record(&facts),
+        stacks::figure(&facts)?,
+        caches::figure(&facts)?,
+        utilisation::figure(&facts)?,
+    ];
     Ok(all.into_iter().flatten().collect())
 }
 

@@ -53,7 +53,15 @@ pub fn figure(facts: &Facts<'_>) -> Result<Option<Figure>, RenderError> {
     if n_timelines == 0 || time_ps == 0 {
         return Ok(None);
     }
-    let shown: Vec<_> = timelines().take(MOST_STRIPS).collect();
+    let mut shown: Vec<_> = timelines().collect();
+    if n_timelines > MOST_STRIPS {
+        // Those that were busiest, in the order of the record.
+        let mut busiest: Vec<usize> = (0..n_timelines).collect();
+        busiest.sort_by(|&a, &b| mean(shown[b].1).total_cmp(&mean(shown[a].1)).then(a.cmp(&b)));
+        busiest.truncate(MOST_STRIPS);
+        busiest.sort_unstable();
+        shown = busiest.into_iter().map(|place| shown[place]).collect();
+    }
     let left_out = match n_timelines - shown.len() {
         0 => String::new(),
         n => format!(" The table has {} more.", human::plural(n, "part")),

@@ -1,21 +1,25 @@
-//! `flynn topology NAME --nodes N`
+//! `flynn topology MACHINE`, `flynn topology NAME --nodes N`
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
 
 use crate::cli::answer::{Answer, Failure, Outcome};
-use crate::cli::arguments::FormatArguments;
+use crate::cli::arguments::{FormatArguments, SetArguments};
 use crate::cli::console::Console;
 use crate::cli::layout::labelled;
+use crate::cli::names::Library;
 use crate::interconnect::{Figures, Network, Routes, Routing, Topology, VirtualChannel, cycle};
-use crate::report::dot;
+use crate::machine::catalogue;
+use crate::report::{dot, human, topology};
 
 /// Say what a topology is like: degree, diameter, mean distance, bisection, and whether packets can block each other for ever
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  flynn topology norma-hypercube-16 --picture hypercube.svg           what joins the nodes of a machine
   flynn topology torus --nodes 64 --shape 8,8
   flynn topology torus --nodes 64 --shape 8,8 --virtual-channels 1     packets that wait in a circle
   flynn topology fat-tree --nodes 64 --arity 4
@@ -24,9 +28,10 @@ Examples:
 
 Distances are in channels from node to node: in a star it is one to the switch and one from there.")]
 pub struct Arguments {
-    /// line, ring, star, crossbar, full, mesh, torus, hypercube, tree, fat-tree, butterfly, omega or dragonfly
-    #[arg(value_enum, hide_possible_values = true, value_name = "TOPOLOGY")]
-    topology: Kind,
+    /// A machine of several nodes, a name or a file; or line, ring, star, crossbar, full, mesh, torus, hypercube, tree, fat-tree,
+    /// butterfly, omega or dragonfly
+    #[arg(value_name = "MACHINE|TOPOLOGY")]
+    of: String,
 
     /// How many nodes there are [default: 16, or as many as the shape or the groups have]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
@@ -41,15 +46,15 @@ pub struct Arguments {
     arity: Option<u32>,
 
     /// Routers in a group of a dragonfly [default: 4]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     routers: Option<u32>,
 
     /// Links of a dragonfly's router to other groups [default: 2]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     global: Option<u32>,
 
     /// Nodes at a dragonfly's router [default: 2]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     per_router: Option<u32>,
 
     /// dimension-order, up-down, nearest-common-ancestor, destination-tag, shortest-path or minimal-dragonfly [default: the topology's]
@@ -63,6 +68,13 @@ pub struct Arguments {
     /// Print the graph in the DOT language of Graphviz instead
     #[arg(long)]
     dot: bool,
+
+    /// Write a picture of it as SVG
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+
+    #[command(flatten)]
+    set: SetArguments,
 
     #[command(flatten)]
     format: FormatArguments,
@@ -86,6 +98,14 @@ enum Kind {
     Dragonfly,
 }
 
+impl Kind {
+    /// All of them, as an option takes them.
+    fn names() -> String {
+        let names = Kind::value_variants().iter().filter_map(|kind| Some(kind.to_possible_value()?.get_name().to_owned()));
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
 fn routing(name: &str) -> Result<Routing, String> {
     let found = Routing::ALL.iter().find(|(known, _)| *known == name).map(|(_, routing)| *routing);
     found.ok_or_else(|| format!("there is {}", Routing::ALL.map(|(known, _)| known).join(", ")))
@@ -95,41 +115,79 @@ fn routing(name: &str) -> Result<Routing, String> {
 const USUAL_NODES: u32 = 16;
 
 pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
-    arguments.check_options()?;
-    let (topology, n_nodes) = arguments.topology();
-    let refuse = |message: String, help: Option<String>| {
-        let failure = Failure::input(message);
-        Err(match help {
-            Some(help) => failure.help(help),
-            None => failure,
-        })
+    let found = match Kind::from_str(&arguments.of, false) {
+        Ok(kind) => arguments.of_topology(kind)?,
+        Err(_) => arguments.of_machine()?,
     };
-    let network = match topology.build(n_nodes) {
-        Ok(network) => network,
-        Err(fault) => return refuse(fault.message, fault.help),
-    };
+    if let Some(path) = &arguments.picture {
+        found.write_picture(path)?;
+    }
     if arguments.dot {
-        console.print(&dot::network(&network))?;
+        console.print(&dot::network(&found.network))?;
         return Ok(Answer::Yes);
     }
-    let routing = arguments.routing.unwrap_or_else(|| Routing::usual(&topology));
-    let virtual_channels = arguments.virtual_channels.unwrap_or_else(|| routing.virtual_channels(&topology));
-    let routes = match Routes::new(&topology, &network, routing, virtual_channels) {
-        Ok(routes) => routes,
-        Err(fault) => return refuse(fault.message, fault.help),
-    };
-    let found =
-        Found { figures: Figures::new(&network, &routes), knot: cycle(&network, &routes), topology, network, routing, routes };
     match arguments.format.is_json() {
         true => console.print_json(&found.document())?,
-        false => console.print(&found.text())?,
+        false => console.print(&found.text(arguments.picture.as_deref()))?,
     }
     Ok(if found.knot.is_none() { Answer::Yes } else { Answer::No })
 }
 
 impl Arguments {
+    /// What joins the nodes of a machine.
+    fn of_machine(&self) -> Result<Found, Failure> {
+        if let Some(option) = self.shaping_option() {
+            let help = format!("the machine says that itself: `--set interconnect.KEY=VALUE`; topologies are {}", Kind::names());
+            return Err(Failure::input(format!("`{option}` belongs to a topology, and {} is none", self.of)).help(help));
+        }
+        let library = Library::new();
+        let entry = library.find(catalogue::Kind::Machine, &self.of)?;
+        let joined = match library.resolve(&entry.source, &self.set.set)?.joined {
+            Some(joined) => joined,
+            None => {
+                let failure = Failure::input(format!("{} has one node: there is nothing between nodes", self.of));
+                return Err(failure.help(format!("take one of several nodes, or a topology: {}", Kind::names())));
+            }
+        };
+        Ok(Found::new(joined.topology, (*joined.spec.graph).clone(), joined.routing, (*joined.spec.routes).clone()))
+    }
+
+    /// A topology by itself.
+    fn of_topology(&self, kind: Kind) -> Result<Found, Failure> {
+        self.check_options(kind)?;
+        if !self.set.set.is_empty() {
+            return Err(Failure::input("`--set` gives keys of a machine other values").help("name a machine"));
+        }
+        let (topology, n_nodes) = self.topology(kind);
+        let refuse = |message: String, help: Option<String>| match help {
+            Some(help) => Failure::input(message).help(help),
+            None => Failure::input(message),
+        };
+        let network = topology.build(n_nodes).map_err(|fault| refuse(fault.message, fault.help))?;
+        let routing = self.routing.unwrap_or_else(|| Routing::usual(&topology));
+        let virtual_channels = self.virtual_channels.unwrap_or_else(|| routing.virtual_channels(&topology));
+        let routes =
+            Routes::new(&topology, &network, routing, virtual_channels).map_err(|fault| refuse(fault.message, fault.help))?;
+        Ok(Found::new(topology, network, routing, routes))
+    }
+
+    /// An option that shapes a topology, where one is given.
+    fn shaping_option(&self) -> Option<&'static str> {
+        let given = [
+            ("--nodes", self.nodes.is_some()),
+            ("--shape", !self.shape.is_empty()),
+            ("--arity", self.arity.is_some()),
+            ("--routers", self.routers.is_some()),
+            ("--global", self.global.is_some()),
+            ("--per-router", self.per_router.is_some()),
+            ("--routing", self.routing.is_some()),
+            ("--virtual-channels", self.virtual_channels.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+    }
+
     /// An option that says nothing about this topology is no slip to pass over.
-    fn check_options(&self) -> Result<(), Failure> {
+    fn check_options(&self, topology: Kind) -> Result<(), Failure> {
         use Kind::{Butterfly, Dragonfly, FatTree, Mesh, Omega, Torus, Tree};
         let given: [(&str, bool, &[Kind]); 5] = [
             ("--shape", !self.shape.is_empty(), &[Mesh, Torus]),
@@ -138,9 +196,9 @@ impl Arguments {
             ("--global", self.global.is_some(), &[Dragonfly]),
             ("--per-router", self.per_router.is_some(), &[Dragonfly]),
         ];
-        match given.into_iter().find(|(_, is_given, of)| *is_given && !of.contains(&self.topology)) {
+        match given.into_iter().find(|(_, is_given, of)| *is_given && !of.contains(&topology)) {
             Some((option, ..)) => {
-                let name = self.topology.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned());
+                let name = topology.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned());
                 Err(Failure::input(format!("`{option}` says nothing about a {name}"))
                     .help("`flynn topology --help` says which it belongs to"))
             }
@@ -149,12 +207,12 @@ impl Arguments {
     }
 
     /// The topology, and how many nodes it joins.
-    fn topology(&self) -> (Topology, u32) {
+    fn topology(&self, kind: Kind) -> (Topology, u32) {
         let arity = self.arity.unwrap_or(2);
         let product = self.shape.iter().try_fold(1_u32, |product, &length| product.checked_mul(length));
         let nodes = self.nodes.or(product.filter(|_| !self.shape.is_empty())).unwrap_or(USUAL_NODES);
         let shape = if self.shape.is_empty() { squarest(nodes) } else { self.shape.clone() };
-        let topology = match self.topology {
+        let topology = match kind {
             Kind::Line => Topology::Line,
             Kind::Ring => Topology::Ring,
             Kind::Star => Topology::Star,
@@ -205,19 +263,32 @@ fn channels(range_of: (u32, u32)) -> String {
     format!("{} {}", range(range_of), if range_of == (1, 1) { "channel" } else { "channels" })
 }
 
-fn count_switches(n: u32) -> String {
-    if n == 1 { "1 switch".to_owned() } else { format!("{n} switches") }
-}
-
 fn plural(n: u32, one: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+    // Figures of a network are small enough to need no grouping, and `switch` has a plural of its own.
+    let ending = match one {
+        _ if n == 1 => "",
+        "switch" => "es",
+        _ => "s",
+    };
+    format!("{n} {one}{ending}")
 }
 
 impl Found {
-    fn text(&self) -> String {
+    fn new(topology: Topology, network: Network, routing: Routing, routes: Routes) -> Found {
+        Found { figures: Figures::new(&network, &routes), knot: cycle(&network, &routes), topology, network, routing, routes }
+    }
+
+    fn write_picture(&self, path: &Path) -> Result<(), Failure> {
+        let title = format!("{} of {}", self.topology.name(), human::plural(self.network.n_nodes() as usize, "node"));
+        let figure = topology::figure(title, String::new(), &self.topology, &self.network, &|_| None);
+        std::fs::write(path, figure.svg)
+            .map_err(|error| Failure::input(format!("{} cannot be written: {error}", path.display())).help("name another file"))
+    }
+
+    fn text(&self, picture: Option<&Path>) -> String {
         let (network, figures) = (&self.network, &self.figures);
         let n_switches = network.n_vertices() - network.n_nodes();
-        let switches = if n_switches == 0 { String::new() } else { format!(", {}", count_switches(n_switches)) };
+        let switches = if n_switches == 0 { String::new() } else { format!(", {}", plural(n_switches, "switch")) };
         let shape = match &self.topology {
             Topology::Mesh(shape) | Topology::Torus(shape) => {
                 format!(" of {}", shape.iter().map(u32::to_string).collect::<Vec<_>>().join(" x "))
@@ -261,6 +332,9 @@ impl Found {
                 lines
             }
         };
+        if let Some(path) = picture {
+            text += &labelled("picture", &path.display().to_string());
+        }
         text
     }
 
