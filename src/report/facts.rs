@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::human;
 use super::palette::{OWNERS, Owner};
 pub use crate::experiment::compare::scalar;
 use crate::experiment::record::{Equality, ProfileLine, Record};

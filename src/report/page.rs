@@ -14,7 +14,7 @@ use super::facts::{Facts, Stack, equality};
 use super::figure::{Figure, RenderError, Table};
 use super::listing::{Listing, listing};
 use super::palette;
-use super::{HostFacts, ReportInput, caches, human, life, machine, stacks, utilisation, validation};
+use super::{HostFacts, ReportInput, caches, human, life, machine, stacks, topology, utilisation, validation};
 use crate::experiment::record::{Record, Start, ValidationCase};
 use crate::experiment::watch::WatchRecord;
 use crate::experiment::why::ProgramText;

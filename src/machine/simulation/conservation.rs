@@ -168,12 +168,12 @@ impl Simulation {
             written += traffic.written;
         }
         let parts = self.engine.parts();
-        let interconnect = parts.iter().filter_map(|part| match part {
+        let mut interconnects = parts.iter().filter_map(|part| match part {
             Part::Snooping(snooping) => Some(snooping.counters()),
             Part::Ideal(ideal) => Some(ideal.counters()),
             _ => None,
         });
-        let interconnect: Option<&InterconnectCounters> = interconnect.skip(node).next();
+        let interconnect: Option<&InterconnectCounters> = interconnects.nth(node);
         let memory =
             parts.iter().filter_map(|part| if let Part::Memory(memory) = part { Some(memory.counters()) } else { None }).nth(node);
         let llc = parts.iter().filter_map(|part| if let Part::Llc(llc) = part { Some(llc.counters()) } else { None }).nth(node);
