@@ -47,36 +47,36 @@ fn on_circle(number: u32, of: u32, radius: f64) -> Place {
     (radius * angle.sin(), -radius * angle.cos())
 }
 
-/// In columns and rows; further dimensions side by side, a little apart.
+/// In columns and rows; further dimensions side by side, a little lower each, so that no link lies on other nodes.
 fn in_grid(node: u32, shape: &[u32]) -> Place {
     let (mut rest, mut place, mut step) = (node, (0.0, 0.0), (1.0, 1.0));
     for (dimension, &length) in shape.iter().enumerate() {
         let at = f64::from(rest % length.max(1));
         rest /= length.max(1);
+        let aslant = if dimension < 2 { 0.0 } else { 0.4 * at };
         if dimension.is_multiple_of(2) {
-            place.0 += at * step.0;
+            place = (place.0 + at * step.0, place.1 + aslant);
             step.0 *= f64::from(length) + 1.0;
         } else {
-            place.1 += at * step.1;
+            place = (place.0 + aslant, place.1 + at * step.1);
             step.1 *= f64::from(length) + 1.0;
         }
     }
     place
 }
 
-/// Bits in turn across and down, each further one about twice as far.
+/// A cube aslant, and cubes beside and below it: each bit has a direction of its own.
 fn in_cube(node: u32) -> Place {
     let mut place = (0.0, 0.0);
-    for bit in 0..32 {
-        if node >> bit & 1 == 1 {
-            let step = 2.3_f64.powi(bit / 2);
-            // A little askew, so that links of other dimensions do not lie on each other.
-            if bit % 2 == 0 {
-                place = (place.0 + step, place.1 + 0.12 * step);
-            } else {
-                place = (place.0 + 0.12 * step, place.1 + step);
-            }
-        }
+    for bit in (0..32_u32).filter(|bit| node >> bit & 1 == 1) {
+        let far = 2.2_f64.powi(bit as i32 / 3);
+        let (right, down) = match bit % 3 {
+            0 => (1.0, 0.13),
+            1 => (0.16, 1.0),
+            _ => (0.46, 0.37),
+        };
+        let turned = if bit / 3 % 2 == 1 { (down, right) } else { (right, down) };
+        place = (place.0 + far * turned.0, place.1 + far * turned.1);
     }
     place
 }
@@ -119,10 +119,10 @@ fn dragonfly(n: u32, routers: u32, global: u32, nodes: u32) -> Vec<Place> {
         let own = on_circle(router % routers, routers, radius);
         (group.0 + own.0, group.1 + own.1)
     };
-    let small = 0.8 / f64::from(groups).max(3.0);
+    let small = 1.2 / f64::from(groups).max(3.0);
     let node = |node: u32| {
         let (router, own) = (node / nodes.max(1), node % nodes.max(1));
-        let (near, far) = (of_router(router, small), of_router(router, 1.9 * small));
+        let (near, far) = (of_router(router, small), of_router(router, 1.8 * small));
         let aside = (f64::from(own) - f64::from(nodes - 1) / 2.0) * 0.5;
         (far.0 - aside * (far.1 - near.1), far.1 + aside * (far.0 - near.0))
     };
@@ -167,14 +167,51 @@ pub fn picture(topology: &Topology, network: &Network, busy: &dyn Fn(u32) -> Opt
             Some(share) => (HEAT[heat(*share).max(1)], 1.5 + 4.0 * share),
             None => (MUTED, 1.2),
         };
-        svg.line(places[from as usize], places[to as usize], ink, width);
+        let (one, other) = (places[from as usize], places[to as usize]);
+        if goes_round(topology, network.n_nodes(), from, to) {
+            // Its ends, pointing outwards: the line itself would lie on all others of the row.
+            for (end, far) in [(one, other), (other, one)] {
+                let length = (end.0 - far.0).hypot(end.1 - far.1).max(1.0);
+                let out = (end.0 + 16.0 * (end.0 - far.0) / length, end.1 + 16.0 * (end.1 - far.1) / length);
+                svg.line(end, out, ink, width);
+            }
+        } else {
+            svg.line(one, other, ink, width);
+        }
         svg.close();
     }
-    let size = (260.0 / f64::from(network.n_vertices()).sqrt()).clamp(4.0, 26.0);
+    let size = (0.85 * closest(&places)).clamp(3.0, 26.0);
     for vertex in 0..network.n_vertices() {
         draw_vertex(&mut svg, network.vertex(vertex), places[vertex as usize], size, network.n_vertices() <= MOST_NUMBERED);
     }
     svg
+}
+
+/// The least distance between two vertices, across or down, in pixels.
+fn closest(places: &[Place]) -> f64 {
+    let mut sorted = places.to_vec();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut least = f64::INFINITY;
+    for (number, one) in sorted.iter().enumerate() {
+        for other in sorted[number + 1..].iter().take_while(|other| other.0 - one.0 < least) {
+            least = least.min((one.0 - other.0).abs().max((one.1 - other.1).abs()));
+        }
+    }
+    least
+}
+
+/// Whether a link joins the ends of a torus's dimension.
+fn goes_round(topology: &Topology, n_nodes: u32, from: u32, to: u32) -> bool {
+    let Topology::Torus(shape) = topology else { return false };
+    if from >= n_nodes || to >= n_nodes {
+        return false;
+    }
+    let (mut from, mut to) = (from, to);
+    shape.iter().any(|&length| {
+        let apart = (from % length).abs_diff(to % length);
+        (from, to) = (from / length, to / length);
+        apart > 1
+    })
 }
 
 fn draw_vertex(svg: &mut Svg, vertex: Vertex, at: Place, size: f64, numbered: bool) {
