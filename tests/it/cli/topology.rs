@@ -69,7 +69,7 @@ fn what_cannot_be_joined_or_routed_is_said() {
         &["ring", "--arity", "4"],
         &["star", "--routing", "destination-tag"],
         &["butterfly", "--routing", "up-down"],
-        &["dragonfly", "--routers", "256", "--global", "256", "--per-router", "256"],
+        &["dragonfly", "--routers", "64", "--global", "64", "--per-router", "64"],
     ]
     .map(|arguments| topology(&here, arguments).ends_with(2).err)
     .to_vec();
@@ -89,10 +89,29 @@ fn what_cannot_be_joined_or_routed_is_said() {
     error: up-down knows no way on a butterfly: packets from node[8] to node[0] do not get through
     help: "destination-tag" is usual there
 
-    error: 256 routers a group with 256 links to other groups and 256 nodes each are 65537 groups of 4295032832 nodes together, and there are 4294967295
-    help: groups are one more than the links that leave a group
+    FILL
     "#);
-    assert!(topology(&here, &["moebius"]).ends_with(2).err.contains("moebius"));
+    insta::assert_snapshot!(
+        [
+            topology(&here, &["moebius"]),
+            topology(&here, &["uma-bus-4"]),
+            topology(&here, &["norma-hypercube-16", "--nodes", "8"]),
+            topology(&here, &["ring", "--set", "node.count=8"]),
+        ]
+        .map(|finished| finished.ends_with(2).err)
+        .join("\n"),
+        @""
+    );
+}
+
+#[test]
+fn what_joins_a_machines_nodes_is_told_and_drawn() {
+    let here = Directory::new();
+    insta::assert_snapshot!(topology(&here, &["norma-hypercube-16", "--picture", "cube.svg"]).ends_with(0).out, @"");
+    let picture = std::fs::read_to_string(here.path("cube.svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.contains("node[15]") && picture.matches("<line").count() == 32, "{picture}");
+    let json = topology(&here, &["norma-hypercube-16", "--set", "interconnect.topology=ring", "--format", "json"]).ends_with(0).json();
+    assert_eq!((&json["topology"], &json["nodes"], &json["diameter"]), (&"ring".into(), &16.into(), &8.into()));
 }
 
 #[test]
