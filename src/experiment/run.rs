@@ -439,7 +439,7 @@ fn misses(causes: Option<&Causes>) -> IndexMap<String, u64> {
     Cause::ALL.iter().map(counted).filter(|&(_, count)| count > 0).collect()
 }
 
-fn runtime_json(plan: &Plan) -> serde_json::Value {
+pub(super) fn runtime_json(plan: &Plan) -> serde_json::Value {
     json!({
         "threads": plan.threads,
         "lock": plan.lock,
