@@ -139,11 +139,17 @@ impl Lines {
             write(area, &label, &letters(12.0, MUTED, Anchor::End), (f64::from(place.0) - 8.0, f64::from(place.1)))?;
         }
         self.draw_ticks(area, x, |at| chart.backend_coord(&(at, y.low)))?;
-        write(area, &human::fit(&self.y, f64::from(WIDTH) - 20.0, LETTERS), &letters(LETTERS, TEXT, Anchor::Start), (10.0, f64::from(top) + 12.0))?;
+        write(
+            area,
+            &human::fit(&self.y, f64::from(WIDTH) - 20.0, LETTERS),
+            &letters(LETTERS, TEXT, Anchor::Start),
+            (10.0, f64::from(top) + 12.0),
+        )?;
         chart.draw_series([PathElement::new(vec![(x.low, y.low), (x.high, y.low)], colour(MUTED))])?;
         if let Some(ideal) = &self.ideal {
             let places = self.places(ideal.iter().map(|value| Some(*value)), x, y);
-            chart.draw_series([PathElement::new(places.into_iter().flatten().collect::<Vec<_>>(), colour(RULE).stroke_width(2))])?;
+            chart
+                .draw_series([PathElement::new(places.into_iter().flatten().collect::<Vec<_>>(), colour(RULE).stroke_width(2))])?;
         }
         for (number, line) in self.lines.iter().enumerate() {
             let (ink, filled) = style(number);
@@ -220,13 +226,18 @@ mod tests {
 
     #[test]
     fn whatever_the_values_a_chart_is_drawn() {
-        for values in [vec![None], vec![Some(0.0)], vec![Some(-3.0), Some(1e300)], vec![Some(5.0); 9], vec![Some(1e-300), Some(1e-9)]] {
+        for values in
+            [vec![None], vec![Some(0.0)], vec![Some(-3.0), Some(1e300)], vec![Some(5.0); 9], vec![Some(1e-300), Some(1e-9)]]
+        {
             for log in [(false, false), (true, true)] {
                 let svg = draw(&lines(values.clone(), log));
                 assert!(svg.contains("<svg") && !svg.contains("NaN") && svg.len() < 50_000, "{values:?}");
             }
         }
-        let many = Lines { lines: (0..20).map(|n| Line { label: n.to_string(), values: vec![Some(f64::from(n)); 2] }).collect(), ..lines(vec![None, None], (false, false)) };
+        let many = Lines {
+            lines: (0..20).map(|n| Line { label: n.to_string(), values: vec![Some(f64::from(n)); 2] }).collect(),
+            ..lines(vec![None, None], (false, false))
+        };
         assert_eq!(draw(&many).matches("<circle").count(), 20 * 2 + 12 * 2);
     }
 }

@@ -99,7 +99,12 @@ fn made(input: &ExperimentInput<'_>) -> String {
     let fixed: Vec<String> = fixed.chain(input.set.iter().map(|(key, value)| format!("{key} = {value}"))).collect();
     let with = if fixed.is_empty() { String::new() } else { format!(", with {}", fixed.join(", ")) };
     let n = human::plural(experiment.n_points(), "point");
-    format!("{n}: {}{with}. Simulated by Flynn {}, seed {}.", axes.collect::<Vec<_>>().join(" × "), env!("CARGO_PKG_VERSION"), experiment.seed)
+    format!(
+        "{n}: {}{with}. Simulated by Flynn {}, seed {}.",
+        axes.collect::<Vec<_>>().join(" × "),
+        env!("CARGO_PKG_VERSION"),
+        experiment.seed
+    )
 }
 
 /// `All 4 expectations are met.`
@@ -149,9 +154,8 @@ fn plotted(experiment: &Experiment, results: &Results, plot: &Plot) -> Result<Fi
     let axis = &experiment.axes[plot.x];
     let series = series(experiment, plot);
     let value = |point: usize| results.value(experiment, point, &plot.y);
-    let columns = std::iter::once(axis.name.clone()).chain(series.iter().map(|(label, _)| {
-        if label.is_empty() { format!("{}#", plot.label) } else { format!("{label}#") }
-    }));
+    let columns = std::iter::once(axis.name.clone())
+        .chain(series.iter().map(|(label, _)| if label.is_empty() { format!("{}#", plot.label) } else { format!("{label}#") }));
     let mut table = Table::with_columns(plot.title.clone(), columns);
     for at in 0..axis.values.len() {
         let cells = series.iter().map(|(_, points)| shown(&plot.y, value(points[at])));

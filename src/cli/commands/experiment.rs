@@ -179,7 +179,13 @@ fn run(found: &Found, arguments: &Arguments, store: &Points, console: &Console) 
 }
 
 /// Writes everything but the points.
-fn write(directory: &Path, found: &Found, arguments: &Arguments, performed: &Performed, document: &Document) -> Result<(), Failure> {
+fn write(
+    directory: &Path,
+    found: &Found,
+    arguments: &Arguments,
+    performed: &Performed,
+    document: &Document,
+) -> Result<(), Failure> {
     let page = report::experiment(&ExperimentInput {
         experiment: &found.experiment,
         results: &performed.results,
@@ -187,7 +193,8 @@ fn write(directory: &Path, found: &Found, arguments: &Arguments, performed: &Per
         set: &arguments.set.set,
         commands: &[next(found, arguments)],
     })?;
-    let json = serde_json::to_string_pretty(document).map_err(|error| Failure::input(format!("cannot write JSON: {error}")))? + "\n";
+    let json =
+        serde_json::to_string_pretty(document).map_err(|error| Failure::input(format!("cannot write JSON: {error}")))? + "\n";
     let mut files = vec![
         ("report.html".to_owned(), page.html.into_bytes()),
         ("points.csv".to_owned(), page.csv),
@@ -202,8 +209,7 @@ fn write(directory: &Path, found: &Found, arguments: &Arguments, performed: &Per
 }
 
 fn heading(experiment: &Experiment, performed: &Performed) -> String {
-    let axes: Vec<String> =
-        experiment.axes.iter().map(|axis| human::plural(axis.values.len(), axis.short_name())).collect();
+    let axes: Vec<String> = experiment.axes.iter().map(|axis| human::plural(axis.values.len(), axis.short_name())).collect();
     let stopped = match performed.results.n_stopped() {
         0 => String::new(),
         n => format!("; {n} did not come to their end"),
@@ -221,7 +227,8 @@ fn table(experiment: &Experiment, performed: &Performed) -> String {
             (Some(own), _) => human::time(own.time_ps as f64),
             (None, stopped) => stopped.map_or(String::new(), |stopped| format!("{}: {}", stopped.kind, stopped.message)),
         };
-        let speedup = performed.results.speedup(experiment, number).map_or(String::new(), |value| format!("  {}", human::factor(value)));
+        let speedup =
+            performed.results.speedup(experiment, number).map_or(String::new(), |value| format!("  {}", human::factor(value)));
         format!("  {:44} {time}{speedup}\n", experiment.told(number))
     };
     let mut text: String = (0..n.min(SHOWN_POINTS)).map(line).collect();

@@ -93,7 +93,8 @@ pub struct PointDocument {
 impl Document {
     /// Of what came out, with the verdicts on it.
     pub fn new(experiment: &Experiment, results: &Results, set: &[(String, String)], verdicts: Vec<Verdict>) -> Document {
-        let assigned = |all: &[super::keys::Assignment]| all.iter().map(|each| (each.name.clone(), each.value.text.clone())).collect();
+        let assigned =
+            |all: &[super::keys::Assignment]| all.iter().map(|each| (each.name.clone(), each.value.text.clone())).collect();
         let mut keys: IndexMap<String, String> = assigned(&experiment.set);
         keys.extend(set.iter().cloned());
         let figures = figures(experiment);

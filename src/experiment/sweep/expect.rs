@@ -69,8 +69,12 @@ impl Bounds {
             (Some(_), None, None) if (0.0..=10.0).contains(&share) => None,
             (Some(_), None, None) => Some((&within.place, format!("{share} is no share: 0.05 is 5 %"))),
             (Some(_), _, _) => Some((&equals.place, "what `equals` a number needs no other bound".to_owned())),
-            (None, Some(least), Some(most)) if least > most => Some((&at_least.place, format!("nothing is at least {least} and at most {most}"))),
-            (None, _, _) if within.given => Some((&within.place, "`within` says how far something may be off what it `equals`".to_owned())),
+            (None, Some(least), Some(most)) if least > most => {
+                Some((&at_least.place, format!("nothing is at least {least} and at most {most}")))
+            }
+            (None, _, _) if within.given => {
+                Some((&within.place, "`within` says how far something may be off what it `equals`".to_owned()))
+            }
             (None, _, _) => None,
         };
         if let Some((place, message)) = fault {
@@ -167,7 +171,8 @@ fn alike(
 ) -> Option<(Selection, Selection)> {
     let lacking = (0..a.len()).find(|&axis| a[axis].is_some() != b[axis].is_some());
     if let Some(axis) = lacking {
-        let (place, name, other) = if a[axis].is_some() { (places[1], names[1], names[0]) } else { (places[0], names[0], names[1]) };
+        let (place, name, other) =
+            if a[axis].is_some() { (places[1], names[1], names[0]) } else { (places[0], names[0], names[1]) };
         let axis = checker.axes[axis].name.clone();
         let message = format!("`{name}` says nothing of `{axis}`, and `{other}` does");
         checker.fault(place, "expect", message, format!("name `{axis}` in both, or in neither for all of its values"));

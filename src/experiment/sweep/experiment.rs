@@ -235,8 +235,7 @@ fn axes(keys: &ExperimentKeys, faults: &mut Diagnostics) -> Vec<Axis> {
         place: names.place.clone(),
         values: names.value.0.clone(),
     };
-    let mut axes =
-        vec![named("machine", Varies::Machine, &keys.machines), named("workload", Varies::Workload, &keys.workloads)];
+    let mut axes = vec![named("machine", Varies::Machine, &keys.machines), named("workload", Varies::Workload, &keys.workloads)];
     for sweep in keys.sweeps.iter() {
         let Some(axis) = swept(sweep, faults) else { continue };
         if axes.iter().any(|other| other.name == axis.name) {
@@ -270,7 +269,12 @@ fn swept(sweep: &At<SweepKeys>, faults: &mut Diagnostics) -> Option<Axis> {
             let message = format!("{} is no number of threads", wrong.text);
             return fault(&wrong.value.place, message, "whole numbers from 1 to 1024");
         }
-        return Some(Axis { name: "threads".into(), varies: Varies::Threads, place: threads.place.clone(), values: list.0.clone() });
+        return Some(Axis {
+            name: "threads".into(),
+            varies: Varies::Threads,
+            place: threads.place.clone(),
+            values: list.0.clone(),
+        });
     }
     let (name, varies) = match (parameter, key) {
         (At { value: Some(name), place, .. }, _) => ((name, place), Varies::Parameter),
@@ -344,7 +348,12 @@ impl Checker<'_> {
         if n.is_none() {
             let sizes: Vec<String> = self.axes.iter().map(|axis| axis.values.len().to_string()).collect();
             let message = format!("{} points are too many", sizes.join(" x "));
-            self.fault(&keys.machines.place, "sweep", message, format!("at most {MOST_POINTS}: sweep fewer values, or in two experiments"));
+            self.fault(
+                &keys.machines.place,
+                "sweep",
+                message,
+                format!("at most {MOST_POINTS}: sweep fewer values, or in two experiments"),
+            );
         }
         n
     }
@@ -437,7 +446,8 @@ impl Checker<'_> {
         let x_log = plot.x_scale.value == ScaleKey::Log;
         let positive = self.axes[x].values.iter().all(|value| value.number().is_some_and(|number| number > 0.0));
         if x_log && !positive {
-            let message = format!("`{}` has values that are no numbers above 0: no logarithmic axis can show them", self.axes[x].name);
+            let message =
+                format!("`{}` has values that are no numbers above 0: no logarithmic axis can show them", self.axes[x].name);
             self.fault(&plot.x_scale.place, "plot.x_scale", message, "`x_scale = \"linear\"`");
             return None;
         }

@@ -13,12 +13,7 @@ pub trait Executor {
     ///
     /// # Errors
     /// Why nothing can be done.
-    fn each<T: Send>(
-        &self,
-        n: usize,
-        work: impl Fn(usize) -> T + Sync,
-        done: impl FnMut(usize, T),
-    ) -> Result<(), String>;
+    fn each<T: Send>(&self, n: usize, work: impl Fn(usize) -> T + Sync, done: impl FnMut(usize, T)) -> Result<(), String>;
 }
 
 /// One after the other.

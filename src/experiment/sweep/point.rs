@@ -47,7 +47,10 @@ impl fmt::Display for PointKey {
 pub enum Outcome {
     Record(Box<Record>),
     /// The run did not come to its end: one word, and a sentence.
-    Stopped { kind: String, message: String },
+    Stopped {
+        kind: String,
+        message: String,
+    },
 }
 
 /// A point that can be run.
