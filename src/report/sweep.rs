@@ -94,7 +94,7 @@ pub fn experiment(input: &ExperimentInput<'_>) -> Result<ExperimentPage, RenderE
 /// What was run, in a sentence.
 fn made(input: &ExperimentInput<'_>) -> String {
     let experiment = input.experiment;
-    let axes = experiment.axes.iter().map(|axis| human::plural(axis.values.len(), axis.short_name()));
+    let axes = experiment.axes.iter().map(Axis::counted);
     let fixed = experiment.set.iter().chain(&experiment.parameters).map(|each| format!("{} = {}", each.name, each.value.text));
     let fixed: Vec<String> = fixed.chain(input.set.iter().map(|(key, value)| format!("{key} = {value}"))).collect();
     let with = if fixed.is_empty() { String::new() } else { format!(", with {}", fixed.join(", ")) };
@@ -177,7 +177,7 @@ fn plotted(experiment: &Experiment, results: &Results, plot: &Plot) -> Result<Fi
         (false, true) => format!(" A line for each {}.", of.join(", ")),
         (false, false) => format!(" A bar for each {}.", of.join(", ")),
     };
-    let description = format!("{} over {}.{each}{left_out}", plot.label, axis.name);
+    let description = format!("{} over {}.{each}{left_out}", capitalised(&plot.label), axis.name);
     let about = About { name: "plot", title: plot.title.clone(), description, table };
     if !lines {
         return bars(about, axis, &series[..series.len().min(most)], y, scaled);
@@ -194,6 +194,15 @@ fn plotted(experiment: &Experiment, results: &Results, plot: &Plot) -> Result<Fi
         log: (plot.x_log, plot.y_log),
     };
     Figure::chart(about, chart.height(), |area| chart.draw(area))
+}
+
+/// A figure's label at the beginning of a sentence; a name stays as it is written.
+fn capitalised(label: &str) -> String {
+    let mut letters = label.chars();
+    match letters.next() {
+        Some(first) if !label.contains(['_', '.']) => first.to_uppercase().chain(letters).collect(),
+        _ => label.to_owned(),
+    }
 }
 
 /// A value of the axis: at its number, or where not all are numbers, one as far from the other as the next.

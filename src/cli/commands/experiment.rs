@@ -15,6 +15,7 @@ use crate::cli::output::file_name;
 use crate::cli::parallel::Workers;
 use crate::cli::points::{Points, replace};
 use crate::cli::progress::Progress;
+use crate::experiment::record::Start;
 use crate::experiment::sweep::{Axis, Bench, Document, Experiment, Performed, Varies, Verdict, perform, points};
 use crate::experiment::workload::Workload;
 use crate::machine::Machine;
@@ -65,6 +66,8 @@ struct Found {
     library: Library,
     machines: Vec<Entry>,
     workloads: Vec<Workload>,
+    /// What the workloads were read from.
+    workload_texts: Vec<Entry>,
 }
 
 impl Found {
@@ -74,9 +77,9 @@ impl Found {
             axis.values.iter().map(|value| find(&library, kind, &value.text, &entry.source.name)).collect::<Result<Vec<_>, _>>()
         };
         let machines = named(&experiment.axes[0], Kind::Machine)?;
-        let workloads = named(&experiment.axes[1], Kind::Workload)?;
-        let workloads = workloads.iter().map(|entry| read_workload(&library, entry)).collect::<Result<_, _>>()?;
-        Ok(Found { experiment, library, machines, workloads })
+        let workload_texts = named(&experiment.axes[1], Kind::Workload)?;
+        let workloads = workload_texts.iter().map(|entry| read_workload(&library, entry)).collect::<Result<_, _>>()?;
+        Ok(Found { experiment, library, machines, workloads, workload_texts })
     }
 
     /// Calls `with` a bench of what was found.
@@ -139,7 +142,7 @@ fn answer(arguments: &Arguments, console: &mut Console) -> Outcome {
     }
     let verdicts: Vec<Verdict> =
         experiment.expectations.iter().map(|expectation| expectation.judge(experiment, &performed.results)).collect();
-    let document = Document::new(experiment, &performed.results, &arguments.set.set, verdicts);
+    let document = Document::new(experiment, &performed, &arguments.set.set, verdicts);
     write(&directory, &found, arguments, &performed, &document)?;
     if arguments.format.is_json() {
         console.print_json(&document)?;
@@ -209,7 +212,7 @@ fn write(
 }
 
 fn heading(experiment: &Experiment, performed: &Performed) -> String {
-    let axes: Vec<String> = experiment.axes.iter().map(|axis| human::plural(axis.values.len(), axis.short_name())).collect();
+    let axes: Vec<String> = experiment.axes.iter().map(Axis::counted).collect();
     let stopped = match performed.results.n_stopped() {
         0 => String::new(),
         n => format!("; {n} did not come to their end"),
@@ -246,17 +249,40 @@ fn verdict_lines(verdicts: &[Verdict]) -> String {
     verdicts.iter().map(line).collect()
 }
 
-/// A run of the last point's machine and workload by itself.
+/// A run of the last point by itself.
 fn next(found: &Found, arguments: &Arguments) -> String {
-    let last = |varies: Varies| {
-        let axis = found.experiment.axes.iter().find(|axis| axis.varies == varies);
-        axis.and_then(|axis| axis.values.last()).map(|value| value.text.clone())
+    let experiment = &found.experiment;
+    let last: Vec<usize> = experiment.axes.iter().map(|axis| axis.values.len() - 1).collect();
+    let quoted = |key: &str, value: &str| {
+        let assigned = format!("{key}={value}");
+        if assigned.contains([' ', '"', '[', '$', '\\']) { format!("'{}'", assigned.replace('\'', "'\\''")) } else { assigned }
     };
-    match (last(Varies::Machine), last(Varies::Workload)) {
-        (Some(machine), Some(workload)) => {
-            let threads = last(Varies::Threads).map_or(String::new(), |threads| format!(" --threads {threads}"));
-            format!("flynn run {machine} {workload}{threads}")
+    let called = |axis: usize, entry: &Entry| match experiment.axes[axis].values[last[axis]].text.as_str() {
+        text if is_path(text) => entry.source.name.to_string(),
+        text => text.to_owned(),
+    };
+    let (machine, workload) = (called(0, &found.machines[last[0]]), called(1, &found.workload_texts[last[1]]));
+    let mut command = format!("flynn run {machine} {workload}");
+    let fixed = experiment.set.iter().map(|each| (each.name.as_str(), each.value.text.as_str()));
+    let mut keys: Vec<(&str, &str)> = fixed.collect();
+    for (axis, value) in experiment.axes.iter().filter_map(|axis| Some((axis, axis.values.last()?))) {
+        match axis.varies {
+            Varies::Threads => command += &format!(" --threads {}", value.text),
+            Varies::Key => keys.push((&axis.name, &value.text)),
+            _ => {}
         }
-        _ => format!("flynn show {}", arguments.experiment),
     }
+    for (name, value) in experiment.parameters(&last) {
+        command += &format!(" --param {}", quoted(&name, &value));
+    }
+    for (key, value) in keys.into_iter().chain(arguments.set.set.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
+        command += &format!(" --set {}", quoted(key, value));
+    }
+    if experiment.start == Start::Cold {
+        command += " --cold";
+    }
+    if experiment.seed != 1 {
+        command += &format!(" --seed {}", experiment.seed);
+    }
+    command
 }

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::experiment::sweep::expect::Verdict;
 use crate::experiment::sweep::experiment::Experiment;
+use crate::experiment::sweep::perform::Performed;
 use crate::experiment::sweep::quantity::Quantity;
 use crate::experiment::sweep::results::{Results, Row};
 
@@ -88,17 +89,20 @@ pub struct PointDocument {
     pub why: Option<String>,
     #[serde(skip_serializing_if = "Json::is_null")]
     pub stopped: Json,
+    /// The key of its outcome in the store, which holds the whole record.
+    pub key: String,
 }
 
 impl Document {
     /// Of what came out, with the verdicts on it.
-    pub fn new(experiment: &Experiment, results: &Results, set: &[(String, String)], verdicts: Vec<Verdict>) -> Document {
+    pub fn new(experiment: &Experiment, performed: &Performed, set: &[(String, String)], verdicts: Vec<Verdict>) -> Document {
+        let results = &performed.results;
         let assigned =
             |all: &[super::keys::Assignment]| all.iter().map(|each| (each.name.clone(), each.value.text.clone())).collect();
         let mut keys: IndexMap<String, String> = assigned(&experiment.set);
         keys.extend(set.iter().cloned());
         let figures = figures(experiment);
-        let point = |number: usize| point(experiment, results, &figures, number);
+        let point = |number: usize| point(experiment, performed, &figures, number);
         Document {
             name: experiment.title.clone(),
             question: experiment.question.clone(),
@@ -120,7 +124,8 @@ impl Document {
     }
 }
 
-fn point(experiment: &Experiment, results: &Results, figures: &[Quantity], number: usize) -> PointDocument {
+fn point(experiment: &Experiment, performed: &Performed, figures: &[Quantity], number: usize) -> PointDocument {
+    let results = &performed.results;
     let coordinates = experiment.coordinates(number);
     let row = &results.rows[number];
     let own = row.figures();
@@ -132,5 +137,6 @@ fn point(experiment: &Experiment, results: &Results, figures: &[Quantity], numbe
         checksum: own.map(|own| own.checksum.clone()),
         why: own.map(|own| own.why.clone()),
         stopped: row.stopped().map_or(Json::Null, |stopped| json!(stopped)),
+        key: performed.keys[number].to_string(),
     }
 }

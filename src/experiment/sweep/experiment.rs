@@ -67,6 +67,16 @@ impl Axis {
         }
     }
 
+    /// How many values there are, in words: `2 machines`, `5 values of width`.
+    pub fn counted(&self) -> String {
+        let n = self.values.len();
+        let ending = if n == 1 { "" } else { "s" };
+        match self.varies {
+            Varies::Machine | Varies::Workload => format!("{n} {}{ending}", self.name),
+            _ => format!("{n} value{ending} of {}", self.short_name()),
+        }
+    }
+
     /// The last part of a key: `width` of `node.interconnect.width`.
     pub fn short_name(&self) -> &str {
         self.name.rsplit('.').next().unwrap_or(&self.name)
