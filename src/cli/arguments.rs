@@ -8,7 +8,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::answer::{Failure, Outcome};
 use super::case::{OPERATION_LIMIT, RunSettings};
-use super::commands::{check, compare, completions, experiment, host_child, list, man, new, run, schema, show, topology, tour, validate};
+use super::commands::{
+    check, compare, completions, experiment, host_child, list, man, new, run, schema, show, topology, tour, validate,
+};
 use super::console::Console;
 use super::help;
 use crate::experiment::record::Start;

@@ -215,7 +215,7 @@ fn heading(experiment: &Experiment, performed: &Performed) -> String {
     let axes: Vec<String> = experiment.axes.iter().map(Axis::counted).collect();
     let stopped = match performed.results.n_stopped() {
         0 => String::new(),
-        n => format!("; {n} did not come to their end"),
+        n => format!("; {n} did not come to {} end", if n == 1 { "its" } else { "their" }),
     };
     let n = human::plural(experiment.n_points(), "point");
     hanging("", 2, &format!("{}: {n} ({}){stopped}", experiment.title, axes.join(", ")))
