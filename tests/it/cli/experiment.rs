@@ -170,14 +170,18 @@ fn mistakes_are_told_before_anything_runs() {
     for (from, to, says) in [
         ("\"mine.toml\"", "\"uma-bus-5\"", "there is no machine called `uma-bus-5`"),
         ("\"sum-padded\"", "\"nothing.flynn\"", "nothing.flynn"),
-        ("threads = [1, 2, 4]", "key = \"node.cache.L3.size\"\nvalues = [\"1 MiB\"]", "node.cache.L3"),
+        (
+            "threads = [1, 2, 4]",
+            "threads = [1, 2, 4]\n[[sweep]]\nkey = \"node.cache.L3.size\"\nvalues = [\"1 MiB\"]",
+            "node.cache.L3",
+        ),
         ("x = \"threads\"", "x = \"treads\"", "lab/own.toml:"),
     ] {
         here.file("lab/own.toml", &SWEEP.replace(from, to));
         for command in ["experiment", "check"] {
-            let told = here.flynn(&[command, "lab/own.toml"]).ends_with(2);
+            let told = here.flynn(&[command, "lab/own.toml"]);
             let said = told.out + &told.err;
-            assert!(said.contains(says), "{said}");
+            assert!(told.code != Some(0) && said.contains(says), "{command} with {to}: {said}");
         }
         assert_eq!(finished(&here), 0);
     }
