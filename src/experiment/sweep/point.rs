@@ -16,12 +16,15 @@ use crate::machine::Machine;
 use crate::machine::catalogue::Catalogue;
 use crate::machine::overrides::Override;
 
+/// Finds a machine by its number and reads it.
+pub type MachineFinder<'a> = dyn Fn(usize, &[Override]) -> Result<Machine, Diagnostics> + Sync + 'a;
+
 /// What an experiment is made with: what its names lead to.
 pub struct Bench<'a> {
     /// In the order of the axis.
     pub workloads: &'a [Workload],
     /// Finds machine number n of the axis and reads it with other values of keys.
-    pub machine: &'a (dyn Fn(usize, &[Override]) -> Result<Machine, Diagnostics> + Sync),
+    pub machine: &'a MachineFinder<'a>,
     /// Keys of machines that count more than what the experiment says: `--set`.
     pub set: &'a [(String, String)],
     pub catalogue: &'a Catalogue,
