@@ -24,6 +24,8 @@ fn main() {
     for directory in ["configs", "models"] {
         println!("cargo::rerun-if-changed={directory}");
     }
+    println!("cargo::rerun-if-changed=src");
+    println!("cargo::rustc-env=FLYNN_CODE={:016x}", code_of_simulations());
     list("shipped.rs", &TEXTS, "include_str!");
     list("traces.rs", &TRACES, "include_bytes!");
 }
@@ -47,4 +49,19 @@ fn list(output: &str, extensions: &[&str], include: &str) {
     list.push_str("]\n");
     let directory = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo says where to write"));
     fs::write(directory.join(output), list).expect("cargo's output directory is writable");
+}
+
+/// Names the sources that decide what a simulation gives: FNV-1a, 64 bits, over the pure floors and the tables of packages.
+fn code_of_simulations() -> u64 {
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package is"));
+    let mut files = vec![root.join("Cargo.toml")];
+    for floor in ["base", "engine", "program", "coherence", "interconnect", "components", "machine", "experiment"] {
+        let directory = root.join("src").join(floor);
+        if directory.is_dir() {
+            collect(&directory, &["rs"], &mut files);
+        }
+    }
+    files.sort();
+    let bytes = files.iter().flat_map(|file| fs::read(file).expect("the sources are readable"));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }

@@ -8,7 +8,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::answer::{Failure, Outcome};
 use super::case::{OPERATION_LIMIT, RunSettings};
-use super::commands::{check, compare, completions, host_child, list, man, new, run, schema, show, topology, tour, validate};
+use super::commands::{
+    check, compare, completions, experiment, host_child, list, man, new, run, schema, show, topology, tour, validate,
+};
 use super::console::Console;
 use super::help;
 use crate::experiment::record::Start;
@@ -31,6 +33,7 @@ pub enum Command {
     New(new::Arguments),
     Run(run::Arguments),
     Compare(compare::Arguments),
+    Experiment(experiment::Arguments),
     Check(check::Arguments),
     Topology(topology::Arguments),
     Schema(schema::Arguments),
@@ -51,6 +54,7 @@ impl Command {
             Command::New(arguments) => new::execute(arguments, console),
             Command::Run(arguments) => run::execute(arguments, console),
             Command::Compare(arguments) => compare::execute(arguments, console),
+            Command::Experiment(arguments) => experiment::execute(arguments, console),
             Command::Check(arguments) => check::execute(arguments, console),
             Command::Topology(arguments) => topology::execute(arguments, console),
             Command::Schema(arguments) => schema::execute(arguments, console),
@@ -63,10 +67,9 @@ impl Command {
 }
 
 /// Commands that are planned and what they will do.
-const PLANNED: [(&str, &str); 4] = [
+const PLANNED: [(&str, &str); 3] = [
     ("scale", "speedup over threads or over a growing machine"),
     ("explain", "the proof of the why sentence, by making one part ideal at a time"),
-    ("experiment", "sweeps with expectations"),
     ("calibrate", "learning this computer from microbenchmarks"),
 ];
 

@@ -8,7 +8,7 @@ use crate::base::document;
 use crate::machine::catalogue::Kind;
 
 /// Keys at the top of a TOML that tell its kind; the first that is there decides.
-const KEYS: [(&str, Kind); 14] = [
+const KEYS: [(&str, Kind); 16] = [
     ("node", Kind::Machine),
     ("address_space", Kind::Machine),
     ("agent", Kind::Protocol),
@@ -20,6 +20,8 @@ const KEYS: [(&str, Kind); 14] = [
     ("machines", Kind::Experiment),
     ("workloads", Kind::Experiment),
     ("expect", Kind::Experiment),
+    ("sweep", Kind::Experiment),
+    ("question", Kind::Experiment),
     ("core", Kind::Processor),
     ("memory", Kind::Memory),
     ("interconnect", Kind::Link),
@@ -57,12 +59,12 @@ fn defines_runtime(text: &str) -> bool {
     functions.any(|name| ["acquire", "wait", "contribute", "next"].contains(&name.trim()))
 }
 
-/// Whether a text is a machine or a workload, beyond doubt: by its extension or its keys alone.
+/// Whether a text is a machine, a workload or an experiment, beyond doubt: by its extension or its keys alone.
 pub fn whole_kind_of(source: &SourceText) -> Option<Kind> {
     if source.name.ends_with(".flynn") {
         return Some(Kind::Workload);
     }
-    kind_by_keys(source).filter(|kind| [Kind::Machine, Kind::Workload].contains(kind))
+    kind_by_keys(source).filter(|kind| [Kind::Machine, Kind::Workload, Kind::Experiment].contains(kind))
 }
 
 fn kind_by_keys(source: &SourceText) -> Option<Kind> {

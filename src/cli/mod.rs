@@ -26,6 +26,7 @@ mod outcomes;
 mod output;
 mod pages;
 mod parallel;
+mod points;
 mod progress;
 mod proof;
 mod summary;

@@ -9,6 +9,7 @@ use super::content;
 use crate::base::diagnostic::{SourceText, nearest};
 use crate::machine::Machine;
 use crate::machine::catalogue::{Catalogue, Entry, Kind};
+use crate::machine::overrides::Override;
 
 /// The longest text that is read, in bytes.
 const MAXIMUM_BYTES: u64 = 4 << 20;
@@ -111,9 +112,21 @@ impl Library {
 
     /// Reads a machine. A part or protocol it names is a file beside the machine's, or a path from there or from here, or a name.
     pub fn resolve(&self, machine: &SourceText, set: &[(String, String)]) -> Result<Machine, Failure> {
+        let catalogue = self.with_parts_of(machine, Machine::references(machine, set))?;
+        Ok(Machine::resolve(machine, set, catalogue.as_ref().unwrap_or(&self.catalogue))?)
+    }
+
+    /// The same with settings that other texts make.
+    pub fn resolve_with(&self, machine: &SourceText, overrides: &[Override]) -> Result<Machine, Failure> {
+        let catalogue = self.with_parts_of(machine, Machine::references_with(machine, overrides))?;
+        Ok(Machine::resolve_with(machine, overrides, catalogue.as_ref().unwrap_or(&self.catalogue))?)
+    }
+
+    /// The catalogue with the files that a machine's references mean; `None` where they mean none.
+    fn with_parts_of(&self, machine: &SourceText, references: Vec<(Kind, String)>) -> Result<Option<Catalogue>, Failure> {
         let directory = Path::new(&*machine.name).parent().unwrap_or(Path::new(""));
-        let mut catalogue = self.catalogue.clone();
-        for (kind, name) in Machine::references(machine, set) {
+        let mut catalogue = None;
+        for (kind, name) in references {
             let beside = directory.join(if is_path(&name) { name.clone() } else { format!("{name}.toml") });
             // What `--set` names is where its user is; a built-in machine has nothing beside it.
             let here = PathBuf::from(&name);
@@ -123,11 +136,11 @@ impl Library {
                 let source = read_text(&path)?;
                 // Beside a machine there may be another machine of that name.
                 if is_path(&name) || content::kind_of(&source) == Ok(kind) {
-                    catalogue.add(kind, name, source);
+                    catalogue.get_or_insert_with(|| self.catalogue.clone()).add(kind, name, source);
                 }
             }
         }
-        Ok(Machine::resolve(machine, set, &catalogue)?)
+        Ok(catalogue)
     }
 
     /// The program that the text of a workload names: a file beside that text, or a name.

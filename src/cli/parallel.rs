@@ -1,8 +1,10 @@
 //! Simulations side by side: `--jobs`. Results come back in the order of the questions, whoever was first.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::answer::Failure;
+use crate::experiment::sweep::Executor;
 
 /// Does `work` for each item on `jobs` threads of this computer (all of them where `None`); `done` hears of each that is ready.
 pub fn each<I: Sync, T: Send>(
@@ -32,6 +34,45 @@ pub fn each<I: Sync, T: Send>(
         }
     });
     Ok(results.into_iter().flatten().collect())
+}
+
+/// The threads of this computer that an experiment's points run on.
+pub struct Workers {
+    pool: rayon::ThreadPool,
+}
+
+impl Workers {
+    /// So many, or one for each core where `None`.
+    pub fn new(jobs: Option<u32>) -> Result<Workers, Failure> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.map_or(0, |jobs| jobs as usize)).build();
+        Ok(Workers { pool: pool.map_err(|error| Failure::input(format!("cannot start threads: {error}")))? })
+    }
+}
+
+impl Executor for Workers {
+    fn each<T: Send>(&self, n: usize, work: impl Fn(usize) -> T + Sync, mut done: impl FnMut(usize, T)) -> Result<(), String> {
+        let (sender, receiver) = mpsc::channel();
+        // Each thread takes the next number when it is free. The last come first: the largest values of a sweep mostly stand there, and
+        // a long run that begins last would run alone.
+        let left = AtomicUsize::new(n);
+        self.pool.in_place_scope(|scope| {
+            for _ in 0..self.pool.current_num_threads().min(n) {
+                let (sender, work, left) = (sender.clone(), &work, &left);
+                scope.spawn(move |_| {
+                    let take = |left: usize| left.checked_sub(1);
+                    while let Ok(taken) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+                        // Nobody listens only if the listener has panicked.
+                        let _ = sender.send((taken - 1, work(taken - 1)));
+                    }
+                });
+            }
+            drop(sender);
+            for (number, result) in receiver {
+                done(number, result);
+            }
+        });
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod record;
 pub mod result;
 pub mod run;
+pub mod sweep;
 pub mod theory;
 pub mod trace;
 mod traffic;

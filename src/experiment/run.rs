@@ -440,7 +440,7 @@ fn misses(causes: Option<&Causes>) -> IndexMap<String, u64> {
     Cause::ALL.iter().map(counted).filter(|&(_, count)| count > 0).collect()
 }
 
-fn runtime_json(plan: &Plan, ranks: u32) -> serde_json::Value {
+pub(super) fn runtime_json(plan: &Plan, ranks: u32) -> serde_json::Value {
     let mut runtime = json!({
         "threads": plan.threads,
         "lock": plan.lock,

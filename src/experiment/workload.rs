@@ -244,7 +244,7 @@ pub fn schema() -> serde_json::Value {
 }
 
 /// A plain value as a program or `--set` writes it.
-fn literal(value: &Value) -> Option<String> {
+pub(super) fn literal(value: &Value) -> Option<String> {
     match &value.data {
         Data::Text(text) => Some(text.clone()),
         Data::Integer(number) => Some(number.to_string()),

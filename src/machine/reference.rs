@@ -18,9 +18,14 @@ const HEAD: &str = "# The keys of a machine\n\n\
 
 /// The page, in Markdown.
 pub fn reference() -> String {
-    let mut page = HEAD.to_string();
-    if let Shape::Table(table) = MachineKeys::shape() {
-        write_table(&mut page, "the file itself", "", &table);
+    page(HEAD, &MachineKeys::shape())
+}
+
+/// The reference of a kind of text, in Markdown: what it begins with, and its tables.
+pub fn page(head: &str, shape: &Shape) -> String {
+    let mut page = head.to_string();
+    if let Shape::Table(table) = shape {
+        write_table(&mut page, "the file itself", "", table);
     }
     page
 }

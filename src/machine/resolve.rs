@@ -118,8 +118,14 @@ impl Machine {
     /// The names of parts and protocols that a machine's text refers to, with the keys of `set` in force: what a caller may look for in
     /// files beside the text. Of a text that cannot be read there are none.
     pub fn references(source: &SourceText, set: &[(String, String)]) -> Vec<(Kind, String)> {
+        let overrides: Vec<Override> = set.iter().filter_map(|(key, value)| Override::new(key, value).ok()).collect();
+        Machine::references_with(source, &overrides)
+    }
+
+    /// The same with settings that other texts make.
+    pub fn references_with(source: &SourceText, overrides: &[Override]) -> Vec<(Kind, String)> {
         let Ok(mut tree) = parse(source) else { return Vec::new() };
-        for setting in set.iter().filter_map(|(key, value)| Override::new(key, value).ok()) {
+        for setting in overrides {
             // What cannot be set is told when the machine is resolved.
             let _ = setting.apply(&mut tree);
         }

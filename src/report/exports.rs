@@ -67,7 +67,7 @@ fn timelines(record: &Record) -> Vec<Vec<String>> {
     rows.collect()
 }
 
-fn csv(name: &str, header: Vec<String>, rows: Vec<Vec<String>>) -> Result<Vec<u8>, RenderError> {
+pub(super) fn csv(name: &str, header: Vec<String>, rows: Vec<Vec<String>>) -> Result<Vec<u8>, RenderError> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in [header].into_iter().chain(rows) {
         writer.write_record(row).map_err(|error| RenderError::new(name, &error))?;

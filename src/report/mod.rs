@@ -6,6 +6,7 @@
 //!                                             --> exports (CSV)
 //!   WatchRecord --> life                                                                       --> page
 //!   ValidationCase --> validation                                                              --> page
+//!   Experiment, Results --> sweep: lines, bars                                                 --> page of its own, CSV
 //!   Counterexample --> sequence                                                                --> stand-alone SVG
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod facts;
 mod figure;
 pub mod human;
 mod life;
+mod lines;
 mod listing;
 mod machine;
 mod page;
@@ -29,6 +31,7 @@ mod sample;
 mod sequence;
 mod stacks;
 mod svg;
+mod sweep;
 pub mod topology;
 mod utilisation;
 mod validation;
@@ -39,6 +42,7 @@ pub use self::exports::exports;
 pub use self::figure::{Column, Figure, RenderError, Table};
 pub use self::page::page;
 pub use self::sequence::sequence;
+pub use self::sweep::{ExperimentInput, ExperimentPage, experiment, score, shown};
 use crate::experiment::record::{Record, ValidationCase};
 
 /// What a page is made of.

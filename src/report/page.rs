@@ -43,7 +43,7 @@ struct Entry {
 }
 
 #[derive(Serialize)]
-struct FigureView {
+pub(super) struct FigureView {
     title: String,
     description: String,
     svg: String,
@@ -159,7 +159,7 @@ pub fn page(input: &ReportInput<'_>) -> Result<String, RenderError> {
     let runs = facts.iter().enumerate().map(|(i, facts)| run(i, facts, label(i), input.record_files.get(i)));
     let mut page = Page {
         title: input.title,
-        style: palette::variables() + include_str!("templates/style.css"),
+        style: style(),
         contents: Vec::new(),
         groups: compared.map(|(i, of)| group(i, of)).collect::<Result<_, _>>()?,
         runs: runs.collect::<Result<_, _>>()?,
@@ -169,10 +169,16 @@ pub fn page(input: &ReportInput<'_>) -> Result<String, RenderError> {
         commands: &input.commands,
     };
     page.contents = contents(&page);
-    render(page)
+    render("page.html", page)
 }
 
-fn render(page: Page<'_>) -> Result<String, RenderError> {
+/// The style of every page.
+pub(super) fn style() -> String {
+    palette::variables() + include_str!("templates/style.css")
+}
+
+/// One of the templates, filled in.
+pub(super) fn render(name: &str, page: impl Serialize) -> Result<String, RenderError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let templates = [
@@ -180,13 +186,14 @@ fn render(page: Page<'_>) -> Result<String, RenderError> {
         ("overview.html", include_str!("templates/overview.html")),
         ("run.html", include_str!("templates/run.html")),
         ("page.html", include_str!("templates/page.html")),
+        ("experiment.html", include_str!("templates/experiment.html")),
     ];
     let fault = |error: minijinja::Error| RenderError::new("the page could not be made", &format!("{error:#}"));
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(fault)?);
     for (name, text) in templates {
         environment.add_template(name, text).map_err(fault)?;
     }
-    let template = environment.get_template("page.html").map_err(fault)?;
+    let template = environment.get_template(name).map_err(fault)?;
     template.render(Serde(page)).map_err(fault)
 }
 
@@ -211,7 +218,7 @@ fn contents(page: &Page<'_>) -> Vec<Entry> {
     contents
 }
 
-fn view(figure: Figure, prefix: &str) -> FigureView {
+pub(super) fn view(figure: Figure, prefix: &str) -> FigureView {
     let svg = figure.inline(prefix);
     FigureView { title: figure.title, description: figure.description, svg, table: figure.table }
 }

@@ -197,6 +197,18 @@ pub const OWNERS: [Owner; 15] = [
     },
 ];
 
+/// Lines of a plot that are told apart by their colour, after Okabe and Ito; the owners of time have the same ones.
+pub const SERIES: [Ink; 8] = [
+    OWNERS[0].fill,
+    OWNERS[7].fill,
+    OWNERS[3].fill,
+    OWNERS[10].fill,
+    OWNERS[9].fill,
+    OWNERS[8].fill,
+    OWNERS[1].fill,
+    OWNERS[4].fill,
+];
+
 /// Every ink, once.
 fn inks() -> impl Iterator<Item = Ink> {
     [PAPER, PANEL, TEXT, MUTED, RULE, ACCENT, ALARM, ON_DEEP, ON_PALE]

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flynn::base::diagnostic::SourceText;
+use flynn::experiment::sweep;
 use flynn::machine::Machine;
 use flynn::machine::catalogue::Catalogue;
 use flynn::machine::reference::reference;
@@ -13,15 +14,18 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// `FLYNN_UPDATE=1 cargo test reference` writes the page anew.
+/// `FLYNN_UPDATE=1 cargo test reference` writes the pages anew.
 #[test]
-fn the_reference_page_is_the_generated_one() {
-    let path = root().join("configs/machines/REFERENCE.md");
-    if std::env::var_os("FLYNN_UPDATE").is_some() {
-        fs::write(&path, reference()).unwrap();
+fn the_reference_pages_are_the_generated_ones() {
+    let pages = [("configs/machines/REFERENCE.md", reference()), ("configs/experiments/REFERENCE.md", sweep::keys::reference())];
+    for (name, text) in pages {
+        let path = root().join(name);
+        if std::env::var_os("FLYNN_UPDATE").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        let page = fs::read_to_string(&path).unwrap_or_default();
+        assert!(page == text, "{name} is out of date: FLYNN_UPDATE=1 cargo test reference");
     }
-    let page = fs::read_to_string(&path).unwrap_or_default();
-    assert!(page == reference(), "configs/machines/REFERENCE.md is out of date: FLYNN_UPDATE=1 cargo test reference");
 }
 
 fn texts_below(directory: &Path, found: &mut Vec<PathBuf>) {

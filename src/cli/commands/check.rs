@@ -9,6 +9,7 @@ use crate::base::diagnostic::{Diagnostics, SourceText};
 use crate::cli::answer::{Answer, Failure, Outcome};
 use crate::cli::arguments::{FormatArguments, ProgramArguments, SetArguments};
 use crate::cli::case::read_workload;
+use crate::cli::commands::experiment::check_experiment;
 use crate::cli::console::Console;
 use crate::cli::names::Library;
 use crate::cli::outcomes::{Asked, LitmusAnswer, seen};
@@ -211,7 +212,10 @@ impl Checker {
             Kind::Protocol => self.protocol(entry),
             Kind::Runtime => self.runtime(&entry.source),
             Kind::Processor | Kind::Memory | Kind::Link => self.part(entry),
-            Kind::Experiment => Err(Failure::input(format!("{}: experiments are not built yet", entry.source.name))),
+            Kind::Experiment => {
+                let n = check_experiment(&self.library, entry, &self.arguments.set.set)?;
+                Ok(Verdict::new(format!("an experiment of {n} points")).fact("points", n))
+            }
         }
     }
 

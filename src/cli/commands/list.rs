@@ -22,17 +22,18 @@ const START_HERE: [(&str, &str); 5] = [
     ("flynn validate triad", "the same text on the threads of this computer"),
 ];
 
-/// List what there is, in a sentence each: machines, workloads, parts, protocols
+/// List what there is, in a sentence each: machines, workloads, experiments, parts, protocols
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   flynn list                          where to start, machines and workloads
+  flynn list experiments              questions with sweeps, plots and what is expected
   flynn list parts                    processors, memories, links, run-time texts
   flynn list --format json | jq '.workloads[].name'
 
 Files of yours in ./configs/ are listed too; one that has a built-in name takes its place.")]
 pub struct Arguments {
-    /// machines, workloads, parts or protocols [default: where to start, machines and workloads]
+    /// machines, workloads, experiments, parts or protocols [default: where to start, machines and workloads]
     #[arg(value_enum, hide_possible_values = true)]
     what: Option<What>,
 
@@ -47,8 +48,6 @@ enum What {
     Workloads,
     Parts,
     Protocols,
-    /// None is shipped.
-    #[value(hide = true)]
     Experiments,
 }
 
@@ -104,7 +103,7 @@ fn text(library: &Library, what: Option<What>) -> String {
     let sections: Vec<String> = groups.iter().map(|(kind, entries)| section(*kind, entries, width)).collect();
     text.push_str(&sections.join("\n"));
     if what.is_none() {
-        let counts = [What::Parts, What::Protocols, What::Experiments].map(|what| {
+        let counts = [What::Experiments, What::Parts, What::Protocols].map(|what| {
             let count: usize = what.kinds().iter().map(|&kind| library.catalogue.entries(kind).count()).sum();
             let name = what.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned());
             (name, count)

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod compare;
 pub mod completions;
+pub mod experiment;
 pub mod host_child;
 pub mod list;
 pub mod man;

@@ -12,7 +12,7 @@ use crate::cli::content::may_be_runtime;
 use crate::cli::names::{Library, stem};
 use crate::machine::catalogue::{Entry, Kind};
 
-/// Copy a machine, a workload or any other text into a file of your own, to edit
+/// Copy a machine, a workload, an experiment or any other text into a file of your own, to edit
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -82,6 +82,7 @@ fn next(file: &Path, entry: &Entry) -> String {
     match entry.kind {
         Kind::Machine => format!("next: flynn run {shown} triad"),
         Kind::Workload => format!("next: flynn run uma-bus-4 {shown}"),
+        Kind::Experiment => format!("next: flynn experiment {shown}"),
         Kind::Runtime => match runtime_name(file) {
             Some((what, name)) => {
                 format!("next: flynn run uma-bus-4 sum-lock --set runtime.{what}={name}, here or beside the machine")

@@ -18,7 +18,7 @@ Examples:
 A first line `#:schema ./machine.schema.json` in a machine's TOML gives completion and hints in editors \
 with Taplo or Tombi.")]
 pub struct Arguments {
-    /// machine, workload, processor, memory, link, protocol or record
+    /// machine, workload, experiment, processor, memory, link, protocol or record
     #[arg(value_enum, hide_possible_values = true, value_name = "KIND")]
     kind: SchemaKind,
 }
@@ -28,6 +28,7 @@ pub struct Arguments {
 enum SchemaKind {
     Machine,
     Workload,
+    Experiment,
     Processor,
     Memory,
     Link,
@@ -42,6 +43,7 @@ pub fn execute(arguments: Arguments, console: &mut Console) -> Outcome {
         SchemaKind::Memory => machine::schema::schema(Kind::Memory),
         SchemaKind::Link => machine::schema::schema(Kind::Link),
         SchemaKind::Workload => Some(titled(experiment::workload::schema(), "A workload of Flynn")),
+        SchemaKind::Experiment => Some(titled(experiment::sweep::keys::schema(), "An experiment of Flynn")),
         SchemaKind::Protocol => Some(coherence::schema::schema()),
         SchemaKind::Record => Some(experiment::record::schema()),
     };

@@ -3,6 +3,7 @@
 mod catalogue;
 mod check;
 mod compare;
+mod experiment;
 mod run;
 mod streams;
 mod topology;

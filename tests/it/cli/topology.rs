@@ -108,9 +108,10 @@ fn what_cannot_be_joined_or_routed_is_said() {
 fn what_joins_a_machines_nodes_is_told_and_drawn() {
     let here = Directory::new();
     insta::assert_snapshot!(topology(&here, &["norma-hypercube-16", "--picture", "cube.svg"]).ends_with(0).out, @"");
-    let picture = std::fs::read_to_string(here.path("cube.svg")).unwrap();
+    let picture = std::fs::read_to_string(here.path().join("cube.svg")).unwrap();
     assert!(picture.starts_with("<svg") && picture.contains("node[15]") && picture.matches("<line").count() == 32, "{picture}");
-    let json = topology(&here, &["norma-hypercube-16", "--set", "interconnect.topology=ring", "--format", "json"]).ends_with(0).json();
+    let json =
+        topology(&here, &["norma-hypercube-16", "--set", "interconnect.topology=ring", "--format", "json"]).ends_with(0).json();
     assert_eq!((&json["topology"], &json["nodes"], &json["diameter"]), (&"ring".into(), &16.into(), &8.into()));
 }
 
