@@ -193,7 +193,10 @@ fn closest(places: &[Place]) -> f64 {
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let mut least = f64::INFINITY;
     for (number, one) in sorted.iter().enumerate() {
-        for other in sorted[number + 1..].iter().take_while(|other| other.0 - one.0 < least) {
+        for other in &sorted[number + 1..] {
+            if other.0 - one.0 >= least {
+                break;
+            }
             least = least.min((one.0 - other.0).abs().max((one.1 - other.1).abs()));
         }
     }
