@@ -89,7 +89,8 @@ fn what_cannot_be_joined_or_routed_is_said() {
     error: up-down knows no way on a butterfly: packets from node[8] to node[0] do not get through
     help: "destination-tag" is usual there
 
-    FILL
+    error: a dragonfly of 16781312 nodes has 17043520 vertices and 67125248 channels
+    help: at most 65536 vertices and 1048576 channels can be built
     "#);
     insta::assert_snapshot!(
         [
@@ -100,14 +101,34 @@ fn what_cannot_be_joined_or_routed_is_said() {
         ]
         .map(|finished| finished.ends_with(2).err)
         .join("\n"),
-        @""
+        @"
+        error: there is no machine called `moebius`
+        help: `flynn list machines` shows what there is
+
+        error: uma-bus-4 has one node: there is nothing between nodes
+        help: take one of several nodes, or a topology: line, ring, star, crossbar, full, mesh, torus, hypercube, tree, fat-tree, butterfly, omega, dragonfly
+
+        error: `--nodes` belongs to a topology, and norma-hypercube-16 is none
+        help: the machine says that itself: `--set interconnect.KEY=VALUE`; topologies are line, ring, star, crossbar, full, mesh, torus, hypercube, tree, fat-tree, butterfly, omega, dragonfly
+
+        error: `--set` gives keys of a machine other values
+        help: name a machine
+        "
     );
 }
 
 #[test]
 fn what_joins_a_machines_nodes_is_told_and_drawn() {
     let here = Directory::new();
-    insta::assert_snapshot!(topology(&here, &["norma-hypercube-16", "--picture", "cube.svg"]).ends_with(0).out, @"");
+    insta::assert_snapshot!(topology(&here, &["norma-hypercube-16", "--picture", "cube.svg"]).ends_with(0).out, @"
+    hypercube: 16 nodes, 64 channels
+      degree     4 channels out of a node
+      diameter   4 channels; the mean distance is 2.133
+      bisection  8 channels each way, the least of halves by the digits of the nodes' numbers
+      routing    dimension-order, 1 virtual channel: every way is as short as can be
+      deadlock   cannot happen: no chain of channels that packets hold and wait for closes
+      picture    cube.svg
+    ");
     let picture = std::fs::read_to_string(here.path().join("cube.svg")).unwrap();
     assert!(picture.starts_with("<svg") && picture.contains("node[15]") && picture.matches("<line").count() == 32, "{picture}");
     let json =
