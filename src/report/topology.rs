@@ -65,18 +65,15 @@ fn in_grid(node: u32, shape: &[u32]) -> Place {
     place
 }
 
-/// A cube aslant, and cubes beside and below it: each bit has a direction of its own.
+/// A cube aslant, and larger cubes of cubes: each bit has a direction of its own.
 fn in_cube(node: u32) -> Place {
     let mut place = (0.0, 0.0);
     for bit in (0..32_u32).filter(|bit| node >> bit & 1 == 1) {
-        let far = 2.2_f64.powi(bit as i32 / 3);
-        let (right, down) = match bit % 3 {
-            0 => (1.0, 0.13),
-            1 => (0.16, 1.0),
-            _ => (0.46, 0.37),
-        };
-        let turned = if bit / 3 % 2 == 1 { (down, right) } else { (right, down) };
-        place = (place.0 + far * turned.0, place.1 + far * turned.1);
+        let of_cubes = f64::from(bit / 3);
+        let (degrees, length) = [(5.0, 1.0), (85.0, 1.0), (42.0, 0.6)][bit as usize % 3];
+        let angle = TAU * (degrees + 11.0 * of_cubes) / 360.0;
+        let far = length * 2.5_f64.powf(of_cubes);
+        place = (place.0 + far * angle.cos(), place.1 + far * angle.sin());
     }
     place
 }
