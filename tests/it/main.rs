@@ -5,6 +5,7 @@ mod branches;
 mod cli;
 mod compare;
 mod floors;
+mod lab;
 mod litmus;
 mod machine;
 mod nodes;
