@@ -1,5 +1,5 @@
 //! Simulated memory accesses per second of one host core: private hits on one and on four cores, misses to memory in order and at
-//! random; references of a memory trace, its text read on the way, with time and without. Checks of coherence are off, as they are for
+//! random; references of a memory trace, its text read on the way, with time and without; messages between ranks. Checks of coherence are off, as they are for
 //! speed's sake only here. Bytes per simulated core go to stderr.
 
 use std::fmt::Write;
@@ -56,6 +56,17 @@ for i in 0..60_000 {
 total = s
 ";
 
+/// 512 ranks pass a word round a ring: 511 messages each.
+const RING: &str = "
+array word: i64[1] = rank
+array other: i64[1]
+for step in 1..ranks {
+    exchange word to (rank + 1) % ranks, other from (rank - 1) % ranks
+    word[0] = other[0]
+}
+result word[0]
+";
+
 /// A machine and Code, ready to run again and again.
 struct Bench {
     machine: Machine,
@@ -74,15 +85,23 @@ impl Bench {
     }
 
     fn node(&self) -> Simulation {
-        let memory = Memory::new(&self.code.arena).expect("room");
-        Simulation::new(&self.machine.nodes[0], Arc::clone(&self.code), memory).expect("the machine fits the program")
+        let memories = (0..self.code.ranks).map(|_| Memory::new(&self.code.arena).expect("room")).collect();
+        Simulation::of(&self.machine.spec(), Arc::clone(&self.code), memories).expect("the machine fits the program")
     }
 
     /// One run of the timed part; its accesses.
     fn run(&self, node: &mut Simulation) -> u64 {
-        node.memory_mut().reset_runtime();
+        node.change_memories(Memory::reset_runtime);
         let function = self.code.function(Phase::Main).expect("a timed part");
         node.run(function).expect("an end").totals.accesses
+    }
+
+    /// The same; its messages.
+    fn messages(&self, node: &mut Simulation) -> u64 {
+        node.change_memories(Memory::reset_runtime);
+        let function = self.code.function(Phase::Main).expect("a timed part");
+        let report = node.run(function).expect("an end");
+        report.metrics.iter().filter(|(path, _)| path.ends_with(".interface.sends")).map(|(_, sends)| sends).sum()
     }
 }
 
@@ -102,6 +121,20 @@ fn accesses(criterion: &mut Criterion) {
         let mut node = bench.node();
         group.throughput(Throughput::Elements(bench.run(&mut node)));
         group.bench_function(name, |bencher| bencher.iter(|| black_box(bench.run(&mut node))));
+    }
+    group.finish();
+}
+
+fn messages(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("messages");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    for (name, machine) in
+        [("a ring of 512 ranks on a torus", "mpp-torus-512"), ("a ring of 16 ranks on a switch", "cluster-star-16")]
+    {
+        let bench = Bench::new(machine, RING);
+        let mut ranks = bench.node();
+        group.throughput(Throughput::Elements(bench.messages(&mut ranks)));
+        group.bench_function(name, |bencher| bencher.iter(|| black_box(bench.messages(&mut ranks))));
     }
     group.finish();
 }
@@ -172,5 +205,5 @@ fn footprint(_: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, accesses, references, footprint);
+criterion_group!(benches, accesses, messages, references, footprint);
 criterion_main!(benches);
