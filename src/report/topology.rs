@@ -44,7 +44,7 @@ fn places(topology: &Topology, network: &Network) -> Vec<Place> {
 /// On a circle, the first at the top.
 fn on_circle(number: u32, of: u32, radius: f64) -> Place {
     let angle = TAU * f64::from(number) / f64::from(of.max(1));
-    (radius * angle.sin(), -radius * angle.cos())
+    (radius * libm::sin(angle), -radius * libm::cos(angle))
 }
 
 /// In columns and rows; further dimensions side by side, a little lower each, so that no link lies on other nodes.
@@ -72,8 +72,8 @@ fn in_cube(node: u32) -> Place {
         let of_cubes = f64::from(bit / 3);
         let (degrees, length) = [(5.0, 1.0), (85.0, 1.0), (42.0, 0.6)][bit as usize % 3];
         let angle = TAU * (degrees + 11.0 * of_cubes) / 360.0;
-        let far = length * 2.5_f64.powf(of_cubes);
-        place = (place.0 + far * angle.cos(), place.1 + far * angle.sin());
+        let far = length * 2.5_f64.powi(bit as i32 / 3);
+        place = (place.0 + far * libm::cos(angle), place.1 + far * libm::sin(angle));
     }
     place
 }

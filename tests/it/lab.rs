@@ -28,7 +28,7 @@ fn the_figures_of_the_lab_come_out() {
         let cycles = 1000.0 * microseconds("textbook-numa", "read-once", "4096", None, Start::Warm, &set);
         format!("{},{:03} cycles", cycles as u64 / 1000, cycles as u64 % 1000)
     };
-    ["first-touch", "interleave", "node 0"].map(|placement| told(cycles(placement)));
+    ["first-touch", "interleave", "node 0"].into_iter().for_each(|placement| told(cycles(placement)));
     for (program, threads) in [("sum-unpadded", 1), ("sum-unpadded", 4), ("sum-padded", 4)] {
         let time = microseconds("uma-bus-4", program, "5000", Some(threads), Start::Warm, &[]);
         told(if time < 100.0 { format!("{time:.1} us") } else { format!("{time:.0} us") });

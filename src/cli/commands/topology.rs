@@ -10,7 +10,7 @@ use crate::cli::answer::{Answer, Failure, Outcome};
 use crate::cli::arguments::{FormatArguments, SetArguments};
 use crate::cli::console::Console;
 use crate::cli::layout::labelled;
-use crate::cli::names::Library;
+use crate::cli::names::{Library, is_path};
 use crate::interconnect::{Figures, Network, Routes, Routing, Topology, VirtualChannel, cycle};
 use crate::machine::catalogue;
 use crate::report::{dot, human, topology};
@@ -141,7 +141,12 @@ impl Arguments {
             return Err(Failure::input(format!("`{option}` belongs to a topology, and {} is none", self.of)).help(help));
         }
         let library = Library::new();
-        let entry = library.find(catalogue::Kind::Machine, &self.of)?;
+        let unknown = |failure| match is_path(&self.of) {
+            true => failure,
+            false => Failure::input(format!("there is neither a machine nor a topology called `{}`", self.of))
+                .help(format!("`flynn list machines` shows the machines; topologies are {}", Kind::names())),
+        };
+        let entry = library.find(catalogue::Kind::Machine, &self.of).map_err(unknown)?;
         let joined = match library.resolve(&entry.source, &self.set.set)?.joined {
             Some(joined) => joined,
             None => {

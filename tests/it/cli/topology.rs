@@ -102,8 +102,8 @@ fn what_cannot_be_joined_or_routed_is_said() {
         .map(|finished| finished.ends_with(2).err)
         .join("\n"),
         @"
-        error: there is no machine called `moebius`
-        help: `flynn list machines` shows what there is
+        error: there is neither a machine nor a topology called `moebius`
+        help: `flynn list machines` shows the machines; topologies are line, ring, star, crossbar, full, mesh, torus, hypercube, tree, fat-tree, butterfly, omega, dragonfly
 
         error: uma-bus-4 has one node: there is nothing between nodes
         help: take one of several nodes, or a topology: line, ring, star, crossbar, full, mesh, torus, hypercube, tree, fat-tree, butterfly, omega, dragonfly
