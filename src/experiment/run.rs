@@ -157,6 +157,15 @@ fn simulate_program(
     let plan = request.machine.plan(request.threads, request.seed)?;
     let parameters = [&workload.parameters[..], request.parameters].concat();
     let (program, code) = prepare(&workload.source, &parameters, &plan, catalogue)?;
+    if program.uses_ranks && request.machine.interface.is_none() {
+        let message = format!(
+            "this program is one of ranks that send messages, and {} has one address space: ranks as processes that share a memory \
+             are not built yet",
+            request.machine.name
+        );
+        let help = "take a machine with an address space for each node, such as norma-hypercube-16";
+        return Err(RunError::Input(vec![Diagnostic::at(&workload.source, None, message).help(help)]));
+    }
     let code = Arc::new(code);
     let mut run = Run::new(request, &workload.source, &code)?;
     let watched = request.watch.map(|object| run.watch(object, request.machine)).transpose()?;

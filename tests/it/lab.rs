@@ -26,7 +26,7 @@ fn the_figures_of_the_lab_come_out() {
     let cycles = |placement| {
         let set = [("address_space.placement", placement)];
         let cycles = 1000.0 * microseconds("textbook-numa", "read-once", "4096", None, Start::Warm, &set);
-        format!("{},{:03} cycles", cycles as u64 / 1000, cycles as u64 % 1000)
+        format!("{},{:03}", cycles as u64 / 1000, cycles as u64 % 1000)
     };
     ["first-touch", "interleave", "node 0"].into_iter().for_each(|placement| told(cycles(placement)));
     for (program, threads) in [("sum-unpadded", 1), ("sum-unpadded", 4), ("sum-padded", 4)] {

@@ -1,5 +1,6 @@
 //! Machines of several nodes: the textbook case, exactly, and what is refused.
 
+use flynn::experiment::run::{RunError, simulate};
 use flynn::machine::Machine;
 use flynn::machine::catalogue::{Catalogue, Kind};
 
@@ -132,5 +133,16 @@ fn messages_and_threads_give_the_same_values_on_every_machine_of_ranks() {
         let fat = on("cluster-fat-tree-64", &[("node.count", "16")], true);
         assert!(star.0 == cube.0 && star.0 == fat.0, "{name}");
         assert_eq!(on("norma-hypercube-16", &[], false), cube, "{name}");
+    }
+}
+
+#[test]
+fn programs_of_ranks_are_refused_where_memory_is_shared() {
+    let catalogue = Catalogue::built_in();
+    for name in ["uma-bus-4", "textbook-numa"] {
+        let (machine, workload) = (machine(&catalogue, name, &[]), workload(&catalogue, "allreduce-ring"));
+        let refused = simulate(&request(&machine, &workload, &[]), &catalogue, &mut |_| {}).unwrap_err();
+        let RunError::Input(faults) = refused else { panic!("{refused:?}") };
+        assert!(faults[0].message.contains("one address space"), "{}", faults[0]);
     }
 }
