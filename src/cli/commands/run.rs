@@ -148,9 +148,14 @@ fn next(arguments: &Arguments, record: &Record) -> (String, &'static str) {
         None => {}
     }
     let threads = record.workload.runtime.get("threads").and_then(serde_json::Value::as_u64);
+    let of_ranks = record.workload.runtime.get("ranks").is_some();
     let options = arguments.options();
     let run = |machine: &str, more: &str| format!("flynn run {}{options}{more}", words(&[machine, workload]));
     match threads {
+        Some(_) if of_ranks && !options.contains("eager") => {
+            (run(machine, " --set 'node.network_interface.eager=0 B'"), "what if every message asked first?")
+        }
+        Some(_) if of_ranks => (format!("flynn topology {}{with_set}", words(&[machine])), "what joins the nodes"),
         Some(threads) if threads > 1 => (run(machine, " --threads 1"), "what do the other cores bring?"),
         Some(_) if machine == "uniprocessor" && arguments.set.set.is_empty() => {
             (run("uma-bus-4", ""), "and four such cores on one bus?")
