@@ -38,7 +38,7 @@ section! {
         per_router: Option<Whole<1, 64>>,
         /// Switches of a custom topology; none unless told.
         switches: Option<Whole<0, 65_536>>,
-        /// Links of a custom topology, each between two of `node[N]` and `switch[N]`: "node[0] - switch[0]".
+        /// Links of a custom topology, each between two of `node[N]` and `switch[N]`, such as `node[0] - switch[0]`.
         links: Option<Vec<At<String>>>,
         /// How the way of a packet is found; the topology's usual routing unless told.
         routing: Option<RoutingKey>,
