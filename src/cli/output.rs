@@ -92,6 +92,8 @@ fn link(_: &Path, _: &Path) -> io::Result<()> {
 /// A directory that is being written; removed unless it is finished.
 struct Unfinished {
     path: PathBuf,
+    /// It has been given its name. What is then at `path` is another writer's, who found the name free, and not to be removed.
+    finished: bool,
 }
 
 impl Unfinished {
@@ -101,20 +103,23 @@ impl Unfinished {
             match fs::create_dir(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
-                Ok(()) => return Ok(Unfinished { path }),
+                Ok(()) => return Ok(Unfinished { path, finished: false }),
             }
         }
         Err(io::Error::new(ErrorKind::AlreadyExists, "too many unfinished runs"))
     }
 
-    fn finish(self, root: &Path, name: &str) -> io::Result<PathBuf> {
+    fn finish(mut self, root: &Path, name: &str) -> io::Result<PathBuf> {
         for number in 1u32.. {
             let target = if number == 1 { root.join(name) } else { root.join(format!("{name}-{number}")) };
             if fs::symlink_metadata(&target).is_ok() {
                 continue;
             }
             match fs::rename(&self.path, &target) {
-                Ok(()) => return Ok(target),
+                Ok(()) => {
+                    self.finished = true;
+                    return Ok(target);
+                }
                 // Another process was quicker: on to the next number.
                 Err(_) if fs::symlink_metadata(&target).is_ok() => continue,
                 Err(error) => return Err(error),
@@ -126,7 +131,9 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
+        if !self.finished {
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }
 
@@ -180,19 +187,24 @@ mod tests {
     #[test]
     fn racing_writers_each_get_a_whole_directory() {
         let root = temporary("racing");
-        let paths: Vec<PathBuf> = std::thread::scope(|scope| {
+        // Often enough that one of them begins under the temporary name that another has just given up.
+        const EACH: usize = 40;
+        let paths: Vec<Vec<PathBuf>> = std::thread::scope(|scope| {
             let writers: Vec<_> = (0..8)
                 .map(|i| {
                     let root = &root;
-                    scope.spawn(move || write_directory(root, "m-w", &[OutputFile::new("f", vec![i; 1000])]).unwrap())
+                    let write = move || write_directory(root, "m-w", &[OutputFile::new("f", vec![i; 1000])]).unwrap();
+                    scope.spawn(move || (0..EACH).map(|_| write()).collect())
                 })
                 .collect();
             writers.into_iter().map(|writer| writer.join().unwrap()).collect()
         });
-        for (i, path) in paths.iter().enumerate() {
-            assert_eq!(fs::read(path.join("f")).unwrap(), vec![i as u8; 1000]);
+        for (i, paths) in paths.iter().enumerate() {
+            for path in paths {
+                assert_eq!(fs::read(path.join("f")).unwrap(), vec![i as u8; 1000]);
+            }
         }
-        assert_eq!(names(&root).len(), 8);
+        assert_eq!(names(&root).len(), 8 * EACH);
         fs::remove_dir_all(root).unwrap();
     }
 
