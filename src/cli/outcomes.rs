@@ -12,7 +12,7 @@ use crate::cli::names::Library;
 use crate::coherence::consistency::Consistency;
 use crate::coherence::explore::litmus::{LitmusScope, Outcomes, outcomes};
 use crate::coherence::load::load;
-use crate::coherence::protocol::Protocol;
+use crate::coherence::protocol::{Kind as ProtocolKind, Protocol};
 use crate::experiment::result::json as json_value;
 use crate::program::code::{Code, Plan};
 use crate::program::tree::{Program, Type, Value};
@@ -51,7 +51,13 @@ pub struct LitmusAnswer {
 impl LitmusAnswer {
     /// Explores a program on a protocol.
     pub fn new(program: &Program, code: &Code, protocol: &SourceText, asked: Asked) -> Result<LitmusAnswer, Diagnostics> {
-        let protocol = load(protocol)?;
+        let (text, protocol) = (protocol, load(protocol)?);
+        if protocol.kind() == ProtocolKind::Directory {
+            let message = format!("{} has a directory, and outcomes are explored on a bus", protocol.name);
+            let help =
+                "name a snooping protocol with --protocol: mesi, msi, moesi, mesif, dragon; they all allow the same outcomes";
+            return Err(vec![Diagnostic::at(text, None, message).help(help)]);
+        }
         let mut models = Vec::new();
         let wanted = |&(_, model): &(_, Consistency)| asked.consistency.is_none_or(|only| only == model);
         for (_, consistency) in Consistency::ALL.into_iter().filter(wanted) {

@@ -5,12 +5,43 @@ use serde_json::{Map, Value as Json, json};
 use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText};
 use crate::coherence::explore::{Change, Counterexample, Exploration, Lane, Scope, Step, TableRows, Taken, explore};
 use crate::coherence::load::{RowPlaces, load_with_places};
-use crate::coherence::protocol::{Protocol, Vocabulary};
+use crate::coherence::protocol::{Kind, Protocol, Vocabulary};
 use crate::report::human::count;
 use crate::report::{Figure, sequence};
 
 /// What is explored where nothing is said: every shipped protocol takes each of its rows in it.
 const USUAL_SCOPES: [(usize, usize); 2] = [(2, 1), (3, 1)];
+
+/// How much is to be explored, where an option says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub agents: Option<usize>,
+    pub lines: Option<usize>,
+    pub misses: usize,
+    pub pointers: Option<usize>,
+    pub most_states: Option<usize>,
+}
+
+impl Wanted {
+    /// The scopes for a kind of protocols. With a directory, homes that note all sharers are followed by such as note one.
+    fn scopes(self, kind: Kind) -> Vec<Scope> {
+        let sizes = match (self.agents, self.lines) {
+            (None, None) => USUAL_SCOPES.to_vec(),
+            (agents, lines) => vec![(agents.unwrap_or(2), lines.unwrap_or(1))],
+        };
+        let scope = |&(agents, lines): &(usize, usize)| {
+            let scope = Scope::new(agents, lines);
+            let most_states = self.most_states.unwrap_or(scope.most_states);
+            Scope { misses: self.misses, pointers: self.pointers.unwrap_or(scope.pointers), most_states, ..scope }
+        };
+        let mut scopes: Vec<Scope> = sizes.iter().map(scope).collect();
+        if kind == Kind::Directory && self.pointers.is_none() {
+            let last = scopes.last().copied();
+            scopes.extend(last.map(|scope| Scope { pointers: 1, ..scope }));
+        }
+        scopes
+    }
+}
 
 /// What is known of a protocol.
 pub struct Proof {
@@ -22,29 +53,16 @@ pub struct Proof {
 
 impl Proof {
     /// Reads a protocol and explores it, scope by scope, up to the first counterexample.
-    pub fn new(source: &SourceText, scopes: &[Scope]) -> Result<Proof, Diagnostics> {
+    pub fn new(source: &SourceText, wanted: Wanted) -> Result<Proof, Diagnostics> {
         let (protocol, places) = load_with_places(source)?;
         let mut explorations: Vec<Exploration> = Vec::new();
-        for &scope in scopes {
+        for scope in wanted.scopes(protocol.kind()) {
             explorations.push(explore(&protocol, scope));
             if explorations.iter().any(|exploration| exploration.counterexample.is_some()) {
                 break;
             }
         }
         Ok(Proof { protocol, source: source.clone(), places, explorations })
-    }
-
-    /// The scopes that options ask for.
-    pub fn scopes(agents: Option<usize>, lines: Option<usize>, misses: usize, most_states: Option<usize>) -> Vec<Scope> {
-        let scopes = match (agents, lines) {
-            (None, None) => USUAL_SCOPES.to_vec(),
-            (agents, lines) => vec![(agents.unwrap_or(2), lines.unwrap_or(1))],
-        };
-        let scope = |(agents, lines)| {
-            let scope = Scope::new(agents, lines);
-            Scope { misses, most_states: most_states.unwrap_or(scope.most_states), ..scope }
-        };
-        scopes.into_iter().map(scope).collect()
     }
 
     /// How it goes wrong, if it does.
@@ -66,13 +84,14 @@ impl Proof {
     pub fn sentence(&self) -> String {
         let name = &self.protocol.name;
         if let (Some(counterexample), Some(last)) = (self.counterexample(), self.explorations.last()) {
-            let (states, scope, n) = (count(self.states() as u64), scope_text(last.scope), counterexample.steps.len());
+            let (states, scope, n) =
+                (count(self.states() as u64), scope_text(last.scope, self.protocol.kind()), counterexample.steps.len());
             let steps = if n == 1 { "1 step".to_owned() } else { format!("{n} steps") };
             return format!(
                 "a coherence protocol, {name}, refuted ({scope}; {states} states explored): {steps}\n\n{counterexample}\n"
             );
         }
-        let found: Vec<String> = self.explorations.iter().map(explored).collect();
+        let found: Vec<String> = self.explorations.iter().map(|exploration| explored(exploration, self.protocol.kind())).collect();
         let mut sentence = format!("a coherence protocol, {name}: no fault in {}", found.join(" and "));
         let missing = self.missing();
         if !missing.is_empty() {
@@ -104,7 +123,9 @@ impl Proof {
     fn row_names(&self, taken: Taken) -> (&'static str, &str, &'static str) {
         match taken {
             Taken::Agent(state, event) => ("agent", &self.protocol.agent.state(state).name, event.name()),
-            Taken::Memory(state, event) => ("memory", &self.protocol.memory.state(state).name, event.name()),
+            Taken::Memory(state, event) => {
+                (self.protocol.kind().memory_table(), &self.protocol.memory.state(state).name, event.name())
+            }
         }
     }
 
@@ -141,7 +162,11 @@ impl Proof {
         let scopes = self.explorations.iter().map(|exploration| {
             let Exploration { scope, states, steps, cut_short, counterexample, .. } = exploration;
             let complete = !cut_short && counterexample.is_none();
-            json!({"agents": scope.agents, "lines": scope.lines, "misses": scope.misses, "states": states, "steps": steps, "complete": complete})
+            let mut json = json!({"agents": scope.agents, "lines": scope.lines, "misses": scope.misses, "states": states, "steps": steps, "complete": complete});
+            if self.protocol.kind() == Kind::Directory {
+                json["pointers"] = json!(scope.pointers);
+            }
+            json
         });
         facts.insert("scopes".to_owned(), scopes.collect());
         let missing = self.missing();
@@ -162,10 +187,10 @@ impl Proof {
             json!({
                 "step": number + 1,
                 "kind": kind(step.step),
-                "from": lane(step.from),
-                "to": lane(step.to),
+                "from": self.lane(step.from),
+                "to": self.lane(step.to),
                 "what": step.what,
-                "changes": step.changes.iter().map(change).collect::<Vec<_>>(),
+                "changes": step.changes.iter().map(|change| self.change(change)).collect::<Vec<_>>(),
                 "row": step.row.map(|taken| self.row_json(taken)),
             })
         });
@@ -179,19 +204,37 @@ impl Proof {
     }
 }
 
+impl Proof {
+    fn lane(&self, lane: Lane) -> String {
+        match lane {
+            Lane::Agent(agent) => format!("agent {agent}"),
+            Lane::Bus => "bus".to_owned(),
+            Lane::Memory => self.protocol.kind().memory_table().to_owned(),
+        }
+    }
+
+    fn change(&self, change: &Change) -> Json {
+        json!({"at": self.lane(change.lane), "line": change.line, "before": change.from, "after": change.to})
+    }
+}
+
 /// "all 746 states of 2 agents and 1 line".
-fn explored(exploration: &Exploration) -> String {
-    let (states, scope) = (count(exploration.states as u64), scope_text(exploration.scope));
+fn explored(exploration: &Exploration, kind: Kind) -> String {
+    let (states, scope) = (count(exploration.states as u64), scope_text(exploration.scope, kind));
     match exploration.cut_short {
         false => format!("all {states} states of {scope}"),
         true => format!("the first {states} states of {scope} (there are more: --states raises the limit)"),
     }
 }
 
-fn scope_text(scope: Scope) -> String {
+fn scope_text(scope: Scope, kind: Kind) -> String {
     let counted = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
     let misses = if scope.misses.min(scope.lines) == 1 { "" } else { ", two misses of an agent under way" };
-    format!("{} and {}{misses}", counted(scope.agents, "agent"), counted(scope.lines, "line"))
+    let pointers = match kind {
+        Kind::Directory if scope.pointers < scope.agents => format!(", {} for each line", counted(scope.pointers, "pointer")),
+        _ => String::new(),
+    };
+    format!("{} and {}{misses}{pointers}", counted(scope.agents, "agent"), counted(scope.lines, "line"))
 }
 
 fn kind(step: Step) -> &'static str {
@@ -206,17 +249,7 @@ fn kind(step: Step) -> &'static str {
         Step::Complete { .. } => "complete",
         Step::Word { .. } => "word",
         Step::Memory { .. } => "memory",
+        Step::Deliver { .. } => "packet",
+        Step::Wait { .. } => "wait",
     }
-}
-
-fn lane(lane: Lane) -> String {
-    match lane {
-        Lane::Agent(agent) => format!("agent {agent}"),
-        Lane::Bus => "bus".to_owned(),
-        Lane::Memory => "memory".to_owned(),
-    }
-}
-
-fn change(change: &Change) -> Json {
-    json!({"at": lane(change.lane), "line": change.line, "before": change.from, "after": change.to})
 }

@@ -9,12 +9,16 @@
 //!                    +------------------------+
 //! ```
 //!
+//! Where lines have homes, it sends and receives packets (`directory`) instead, and counts the acknowledgements that an access waits for.
+//!
 //! Plain data and pure functions: where the lines are kept is the caller's ([`Copies`]): a cache's ways in the simulator.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::address::Line;
 use crate::coherence::controller::{Impossible, Transaction, Transition, transition};
+use crate::coherence::directory::{Packet, PacketKind};
+use crate::coherence::order::AgentNumber;
 use crate::coherence::protocol::{AgentAction, AgentEvent, State, Table};
 
 /// The lines that an agent holds, each with its state.
@@ -38,10 +42,32 @@ pub struct WriteBack {
 /// Lines that can be on their way out of one agent at a time.
 pub const WRITE_BACK_PLACES: usize = 2;
 
+/// Acknowledgements of other agents that an access waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Acks {
+    pub line: Line,
+    /// How many there will be, once that is known.
+    pub expected: Option<u16>,
+    pub received: u16,
+}
+
 /// One core's private hierarchy as the bus sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Agent {
     write_backs: Vec<WriteBack>,
+    acks: Vec<Acks>,
+}
+
+/// What a packet came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    pub taken: Transition,
+    /// The access that waits takes effect now.
+    pub performs: bool,
+    /// A place of the write-back buffer is free again.
+    pub left: bool,
+    /// The line was sent to someone.
+    pub sends: bool,
 }
 
 /// How an access went.
@@ -106,7 +132,8 @@ impl Agent {
     /// Whether a line in this state can be evicted now: it waits for nothing, and needs no write-back or there is a place for one.
     pub fn can_evict(&self, table: &Table<AgentEvent>, victim: State) -> bool {
         let Some(row) = table.row(victim, AgentEvent::Evict) else { return true };
-        let has_place = self.write_backs.len() < WRITE_BACK_PLACES || !row.actions.has(AgentAction::BusWb);
+        let asks = [AgentAction::BusWb, AgentAction::Put, AgentAction::PutClean].iter().any(|&action| row.actions.has(action));
+        let has_place = self.write_backs.len() < WRITE_BACK_PLACES || !asks;
         has_place && !row.actions.has(AgentAction::Stall)
     }
 
@@ -224,6 +251,110 @@ impl Agent {
             return Ok((Access::Asked(transaction), taken));
         }
         Ok((Access::Performed, taken))
+    }
+
+    /// The acknowledgements that accesses wait for, where any have come or are known of.
+    pub fn acks(&self) -> &[Acks] {
+        &self.acks
+    }
+
+    /// The packet that gives back a line that has just been evicted.
+    pub fn put(&self, table: &Table<AgentEvent>, number: AgentNumber, line: Line) -> Option<Packet> {
+        let leaving = self.write_backs.iter().find(|write_back| write_back.line == line)?;
+        let kind = if table.state(leaving.state).dirty { PacketKind::Put } else { PacketKind::PutClean };
+        Some(Packet { version: leaving.version, ..Packet::from_agent(number, kind, line) })
+    }
+
+    /// A packet of another agent or of the home has come; what there is to answer is added to `answers`. Where the access that waits
+    /// takes effect, a line that came has its state already, and the version is the caller's to set.
+    ///
+    /// # Errors
+    /// Where the protocol calls it impossible.
+    pub fn receive(
+        &mut self,
+        table: &Table<AgentEvent>,
+        copies: &mut impl Copies,
+        number: AgentNumber,
+        packet: &Packet,
+        answers: &mut Vec<Packet>,
+    ) -> Result<Received, Impossible> {
+        let line = packet.line;
+        let event = self.event(packet);
+        let leaving = self.write_backs.iter().position(|write_back| write_back.line == line);
+        let (state, version) = match leaving {
+            Some(place) => (self.write_backs[place].state, self.write_backs[place].version),
+            None => (copies.state(line), copies.version(line)),
+        };
+        let taken = transition(table, state, event)?;
+        let mut left = false;
+        match leaving {
+            Some(place) if taken.next == State::INVALID => {
+                self.write_backs.remove(place);
+                left = true;
+            }
+            Some(place) => self.write_backs[place].state = taken.next,
+            None if state != taken.next => copies.set_state(line, taken.next),
+            None => {}
+        }
+        let has = |action| taken.actions.has(action);
+        let own = |kind| Packet { version, requestor: packet.requestor, ..Packet::from_agent(number, kind, line) };
+        let to_requestor = |kind| Packet { to: Some(packet.requestor), ..own(kind) };
+        if has(AgentAction::SendData) {
+            answers.push(Packet { acks: packet.acks, ..to_requestor(PacketKind::Data) });
+        }
+        if has(AgentAction::DataHome) {
+            answers.push(own(PacketKind::Data));
+        }
+        if has(AgentAction::CleanHome) {
+            answers.push(own(PacketKind::Clean));
+        }
+        if has(AgentAction::InvAck) {
+            answers.push(to_requestor(PacketKind::InvAck));
+        }
+        if has(AgentAction::Unblock) {
+            answers.push(Packet::from_agent(number, PacketKind::Unblock, line));
+        }
+        let performs = has(AgentAction::Perform);
+        if performs {
+            self.acks.retain(|acks| acks.line != line);
+        }
+        Ok(Received { taken, performs, left, sends: has(AgentAction::SendData) || has(AgentAction::DataHome) })
+    }
+
+    /// What a packet means to the agent, acknowledgements counted.
+    fn event(&mut self, packet: &Packet) -> AgentEvent {
+        match packet.kind {
+            PacketKind::FwdGetS => AgentEvent::FwdGetS,
+            PacketKind::FwdGetM => AgentEvent::FwdGetM,
+            PacketKind::Inv => AgentEvent::Inv,
+            PacketKind::PutAck => AgentEvent::PutAck,
+            PacketKind::DataExclusive => AgentEvent::DataExclusive,
+            PacketKind::InvAck => match self.count(packet.line, 1, None) {
+                true => AgentEvent::LastInvAck,
+                false => AgentEvent::InvAck,
+            },
+            PacketKind::AckCount => match self.count(packet.line, 0, Some(packet.acks)) {
+                true => AgentEvent::AckCount,
+                false => AgentEvent::AckCountEarly,
+            },
+            // Nothing else is sent to agents.
+            _ => match self.count(packet.line, 0, Some(packet.acks)) {
+                true => AgentEvent::Data,
+                false => AgentEvent::DataEarly,
+            },
+        }
+    }
+
+    /// Counts acknowledgements. Returns whether all are there.
+    fn count(&mut self, line: Line, received: u16, expected: Option<u16>) -> bool {
+        let place = self.acks.iter().position(|acks| acks.line == line).unwrap_or_else(|| {
+            self.acks.push(Acks { line, expected: None, received: 0 });
+            self.acks.len() - 1
+        });
+        let acks = &mut self.acks[place];
+        acks.received += received;
+        acks.expected = expected.or(acks.expected);
+        acks.expected == Some(acks.received)
     }
 
     /// The word came that the agent said it would take.

@@ -3,7 +3,9 @@
 
 use crate::base::diagnostic::Diagnostics;
 use crate::coherence::load::Places;
-use crate::coherence::protocol::{AgentAction, AgentEvent, MemoryAction, MemoryEvent, Permission, Row, State, Table, Vocabulary};
+use crate::coherence::protocol::{
+    AgentAction, AgentEvent, Kind, MemoryAction, MemoryEvent, Permission, Row, State, Table, Vocabulary,
+};
 
 /// Every state can be reached from the first.
 pub(super) fn reachable<E: Vocabulary>(table: &Table<E>, places: &Places, faults: &mut Diagnostics) {
@@ -21,15 +23,25 @@ pub(super) fn reachable<E: Vocabulary>(table: &Table<E>, places: &Places, faults
     }
 }
 
-const REQUESTS: [AgentAction; 5] =
-    [AgentAction::BusRd, AgentAction::BusRdX, AgentAction::BusUpgr, AgentAction::BusWb, AgentAction::BusUpd];
+const REQUESTS: [AgentAction; 10] = [
+    AgentAction::BusRd,
+    AgentAction::BusRdX,
+    AgentAction::BusUpgr,
+    AgentAction::BusWb,
+    AgentAction::BusUpd,
+    AgentAction::GetS,
+    AgentAction::GetM,
+    AgentAction::Upgrade,
+    AgentAction::Put,
+    AgentAction::PutClean,
+];
 
 fn n_requests(row: Row) -> usize {
     REQUESTS.iter().filter(|&&request| row.actions.has(request)).count()
 }
 
 /// The rules of an agent's table.
-pub(super) fn agent(table: &Table<AgentEvent>, places: &Places, faults: &mut Diagnostics) {
+pub(super) fn agent(table: &Table<AgentEvent>, kind: Kind, places: &Places, faults: &mut Diagnostics) {
     let first = table.state(State::INVALID);
     if first.permits != Permission::Nothing || first.dirty || first.transient {
         let message = format!("{} comes first, so it is the state of lines that are not held: it permits nothing", first.name);
@@ -45,12 +57,13 @@ pub(super) fn agent(table: &Table<AgentEvent>, places: &Places, faults: &mut Dia
     for (state, event) in rows {
         let Some(place) = &places.rows[table.row_number(state, event)] else { continue };
         let Some(row) = table.row(state, event) else { continue };
-        let check = AgentRow { table, state, event, row };
+        let check = AgentRow { table, kind, state, event, row };
         let fault = match event {
             AgentEvent::Load | AgentEvent::Store => check.access(),
             AgentEvent::Evict => check.eviction(),
             AgentEvent::DataShared | AgentEvent::DataAlone | AgentEvent::Done | AgentEvent::DoneShared => check.completion(),
             AgentEvent::Word => check.misplaced(&[]),
+            _ if kind == Kind::Directory => check.packet(),
             _ => check.snoop(),
         };
         faults.extend(fault.map(|message| place.fault(message)));
@@ -60,6 +73,7 @@ pub(super) fn agent(table: &Table<AgentEvent>, places: &Places, faults: &mut Dia
 
 struct AgentRow<'a> {
     table: &'a Table<AgentEvent>,
+    kind: Kind,
     state: State,
     event: AgentEvent,
     row: Row,
@@ -91,6 +105,11 @@ impl AgentRow<'_> {
             "stall" => "only an access or an eviction can be tried again",
             "bus_wb" => "a write-back is asked for by an eviction",
             "perform" => "no access of the core waits here",
+            "put" | "put_clean" => "a line is given back by an eviction",
+            "send_data" | "data_home" | "clean_home" => "it answers a request that the home passes on",
+            "inv_ack" => "it answers `inv`",
+            "unblock" => "it goes with what ends the own request",
+            "get_s" | "get_m" | "upgrade" => "the home is asked by an access of the core",
             _ => "the bus is asked by an access of the core",
         };
         Some(format!("the action `{name}` has no place on the event `{}`: {reason}", self.event.name()))
@@ -112,15 +131,20 @@ impl AgentRow<'_> {
             AgentAction::BusRdX,
             AgentAction::BusUpgr,
             AgentAction::BusUpd,
+            AgentAction::GetS,
+            AgentAction::GetM,
+            AgentAction::Upgrade,
         ];
         if let Some(misplaced) = self.misplaced(&allowed) {
             return Some(misplaced);
         }
         let ways = usize::from(self.has(AgentAction::Perform)) + usize::from(self.has(AgentAction::Stall)) + n_requests(self.row);
         if ways != 1 {
-            return Some(format!(
-                "a {event} in {state} must do exactly one of: `perform`, `stall`, ask the bus (`bus_rd`, `bus_rdx`, `bus_upgr`, `bus_upd`); this does {ways}"
-            ));
+            let asking = match self.kind {
+                Kind::Snooping => "ask the bus (`bus_rd`, `bus_rdx`, `bus_upgr`, `bus_upd`)",
+                Kind::Directory => "ask the home (`get_s`, `get_m`, `upgrade`)",
+            };
+            return Some(format!("a {event} in {state} must do exactly one of: `perform`, `stall`, {asking}; this does {ways}"));
         }
         let needed = if self.event == AgentEvent::Store { Permission::Write } else { Permission::Read };
         let permits = self.table.state(self.state).permits;
@@ -140,7 +164,8 @@ impl AgentRow<'_> {
             }
         } else if !self.next().transient {
             return Some(format!(
-                "a {event} in {state} asks the bus, so the next state must be transient; {} is not",
+                "a {event} in {state} asks {}, so the next state must be transient; {} is not",
+                if self.kind == Kind::Snooping { "the bus" } else { "the home" },
                 self.next().name
             ));
         }
@@ -148,17 +173,24 @@ impl AgentRow<'_> {
     }
 
     fn eviction(&self) -> Option<String> {
-        if let Some(misplaced) = self.misplaced(&[AgentAction::BusWb, AgentAction::Stall]) {
+        if let Some(misplaced) = self.misplaced(&[AgentAction::BusWb, AgentAction::Put, AgentAction::PutClean, AgentAction::Stall])
+        {
             return Some(misplaced);
         }
-        let asks = self.has(AgentAction::BusWb);
+        let asks = n_requests(self.row) > 0;
+        if self.kind == Kind::Directory && asks && self.next().dirty != self.has(AgentAction::Put) {
+            return Some(format!(
+                "a line that is given back waits in a state that is `dirty` if it goes with the line (`put`) and not if it goes without (`put_clean`); {} is not so",
+                self.next().name
+            ));
+        }
         if self.has(AgentAction::Stall) {
             let (name, waits) = (self.name(), !asks && self.row.next == self.state);
             return (!waits).then(|| format!("an eviction that stalls in {name} must stay in {name} and ask for nothing"));
         }
         if asks && !self.next().transient {
             return Some(format!(
-                "the write-back waits for the bus, so the next state must be transient; {} is not",
+                "the write-back waits for its answer, so the next state must be transient; {} is not",
                 self.next().name
             ));
         }
@@ -222,6 +254,89 @@ impl AgentRow<'_> {
             )
         })
     }
+}
+
+impl AgentRow<'_> {
+    /// What a packet does.
+    fn packet(&self) -> Option<String> {
+        use AgentAction::{CleanHome, DataHome, InvAck, Perform, SendData, Unblock};
+        let allowed: &[AgentAction] = match self.event {
+            AgentEvent::FwdGetS | AgentEvent::FwdGetM => &[SendData, DataHome, CleanHome],
+            AgentEvent::Inv => &[InvAck],
+            AgentEvent::PutAck => &[],
+            _ => &[Perform, Unblock],
+        };
+        if let Some(misplaced) = self.misplaced(allowed) {
+            return Some(misplaced);
+        }
+        let (event, name, next) = (self.event.name(), self.name(), &self.next().name);
+        let must = match self.event {
+            AgentEvent::FwdGetS | AgentEvent::FwdGetM => Some((SendData, "the requestor waits for the line: `send_data`")),
+            AgentEvent::Inv => Some((InvAck, "the requestor waits for the acknowledgement: `inv_ack`")),
+            _ => None,
+        };
+        if let Some((_, why)) = must.filter(|&(action, _)| !self.has(action)) {
+            return Some(why.to_owned());
+        }
+        if self.has(Perform) {
+            let permits = self.next().permits;
+            return (permits == Permission::Nothing).then(|| format!("the access is performed, but {next} permits nothing"));
+        }
+        let gains = self.next().permits > self.table.state(self.state).permits;
+        gains.then(|| format!("`{event}` leads from {name} to {next}, which permits more, without the access being performed"))
+    }
+}
+
+/// The rules of a home's table.
+pub(super) fn home(table: &Table<MemoryEvent>, places: &Places, faults: &mut Diagnostics) {
+    let rows =
+        (0..table.states.len()).flat_map(|state| MemoryEvent::ALL.iter().map(move |&(_, event)| (State(state as u8), event)));
+    for (state, event) in rows {
+        let (Some(row), Some(place)) = (table.row(state, event), &places.rows[table.row_number(state, event)]) else { continue };
+        faults.extend(home_row(state, event, row).map(|message| place.fault(message)));
+    }
+}
+
+fn home_row(state: State, event: MemoryEvent, row: Row) -> Option<String> {
+    let has = |action| row.actions.has(action);
+    let name = event.name();
+    let asks = matches!(event, MemoryEvent::GetS | MemoryEvent::GetM | MemoryEvent::Upgrade | MemoryEvent::UpgradeOwner);
+    let gives = matches!(event, MemoryEvent::Put | MemoryEvent::PutClean | MemoryEvent::PutStale);
+    if has(MemoryAction::Stall) {
+        if !(asks || gives) {
+            return Some(format!("`{name}` must not `stall`: what waits at the home waits for it"));
+        }
+        let alone = row.next == state && MemoryAction::ALL.iter().all(|&(_, other)| other == MemoryAction::Stall || !has(other));
+        return (!alone).then(|| format!("a `{name}` that stalls must leave everything as it is"));
+    }
+    if asks {
+        let answers = [
+            MemoryAction::SendData,
+            MemoryAction::SendDataExclusive,
+            MemoryAction::SendAckCount,
+            MemoryAction::FwdGetS,
+            MemoryAction::FwdGetM,
+        ];
+        let ways = answers.iter().filter(|&&action| has(action)).count();
+        return (ways != 1).then(|| {
+            format!(
+                "a `{name}` must be answered in exactly one way, by `send_data`, `send_data_exclusive`, `send_ack_count`, `fwd_get_s`, `fwd_get_m` or `stall`; this does {ways}"
+            )
+        });
+    }
+    if gives != has(MemoryAction::PutAck) {
+        return Some(match gives {
+            true => format!("`{name}` must be answered by `put_ack`, or `stall`"),
+            false => format!("the action `put_ack` has no place on the event `{name}`"),
+        });
+    }
+    if has(MemoryAction::Update) != matches!(event, MemoryEvent::Put | MemoryEvent::Data) {
+        return Some(match has(MemoryAction::Update) {
+            true => format!("no line comes with `{name}` that memory could take"),
+            false => format!("a newer line comes with `{name}`, so memory must take it: `update`"),
+        });
+    }
+    None
 }
 
 /// A stable state performs what it permits: the fast path of a hit is read off the permission.

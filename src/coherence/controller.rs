@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::coherence::protocol::{Actions, AgentAction, AgentEvent, MemoryEvent, Protocol, Row, State, Table, Vocabulary};
+use crate::coherence::protocol::{Actions, AgentAction, AgentEvent, Kind, MemoryEvent, Protocol, Row, State, Table, Vocabulary};
 
-/// What agents put on the bus.
+/// What agents ask the bus, or the home of a line, for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Transaction {
     /// A copy to read.
@@ -18,10 +18,29 @@ pub enum Transaction {
     BusWb,
     /// A written word goes to all other copies.
     BusUpd,
+    /// Of the home: a copy to read.
+    GetS,
+    /// Of the home: the only copy.
+    GetM,
+    /// Of the home: all other copies are to go.
+    Upgrade,
+    /// To the home: the line goes back.
+    Put,
+    /// To the home: the line, which memory has, is gone.
+    PutClean,
 }
 
 impl Transaction {
+    /// Whether it is the home of the line that is asked.
+    #[inline]
+    pub fn is_of_home(self) -> bool {
+        matches!(self, Transaction::GetS | Transaction::GetM | Transaction::Upgrade | Transaction::Put | Transaction::PutClean)
+    }
+
     /// The event that the agent sees whose transaction it is.
+    ///
+    /// # Panics
+    /// For what the home is asked: no bus shows that.
     pub fn own_event(self) -> AgentEvent {
         match self {
             Transaction::BusRd => AgentEvent::OwnBusRd,
@@ -29,10 +48,14 @@ impl Transaction {
             Transaction::BusUpgr => AgentEvent::OwnBusUpgr,
             Transaction::BusWb => AgentEvent::OwnBusWb,
             Transaction::BusUpd => AgentEvent::OwnBusUpd,
+            _ => unreachable!("what the home is asked no bus shows"),
         }
     }
 
     /// The event that the other agents see.
+    ///
+    /// # Panics
+    /// For what the home is asked: no bus shows that.
     pub fn other_event(self) -> AgentEvent {
         match self {
             Transaction::BusRd => AgentEvent::BusRd,
@@ -40,6 +63,7 @@ impl Transaction {
             Transaction::BusUpgr => AgentEvent::BusUpgr,
             Transaction::BusWb => AgentEvent::BusWb,
             Transaction::BusUpd => AgentEvent::BusUpd,
+            _ => unreachable!("what the home is asked no bus shows"),
         }
     }
 
@@ -67,6 +91,11 @@ impl Transaction {
             Transaction::BusUpgr => "BusUpgr",
             Transaction::BusWb => "BusWB",
             Transaction::BusUpd => "BusUpd",
+            Transaction::GetS => "GetS",
+            Transaction::GetM => "GetM",
+            Transaction::Upgrade => "Upgrade",
+            Transaction::Put => "Put",
+            Transaction::PutClean => "PutClean",
         }
     }
 
@@ -100,6 +129,11 @@ impl Transition {
             (AgentAction::BusUpgr, Transaction::BusUpgr),
             (AgentAction::BusWb, Transaction::BusWb),
             (AgentAction::BusUpd, Transaction::BusUpd),
+            (AgentAction::GetS, Transaction::GetS),
+            (AgentAction::GetM, Transaction::GetM),
+            (AgentAction::Upgrade, Transaction::Upgrade),
+            (AgentAction::Put, Transaction::Put),
+            (AgentAction::PutClean, Transaction::PutClean),
         ]
         .into_iter()
         .find(|&(action, _)| self.actions.has(action))
@@ -149,8 +183,9 @@ impl MemoryImpossible {
     /// The sentence.
     pub fn describe(&self, protocol: &Protocol) -> String {
         format!(
-            "`{}` happened at memory in state {}, which the protocol {} calls impossible",
+            "`{}` happened at {} in state {}, which the protocol {} calls impossible",
             self.event.name(),
+            if protocol.kind() == Kind::Directory { "the home" } else { "memory" },
             protocol.memory.state(self.state).name,
             protocol.name
         )

@@ -10,13 +10,16 @@
 //! ```
 //!
 //! Every pair of a state and a listed event has a row or is listed as impossible; none has both.
+//!
+//! A protocol whose `[networks]` have an `address` snoops, and its second table is `[memory]`; one whose networks have `request`,
+//! `forward` and `response` has a directory, and its second table is `[home]`.
 
 use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, nearest};
 use crate::base::document::{Data, Place, Table as Keys, Value, parse};
 use crate::coherence::check;
 use crate::coherence::protocol::{
-    Actions, AgentAction, AgentEvent, Delivery, MemoryAction, MemoryEvent, Networks, Permission, Protocol, Row, State, StateInfo,
-    Table, Vocabulary,
+    Actions, AgentAction, AgentEvent, Delivery, Kind, MemoryAction, MemoryEvent, Networks, Permission, Protocol, Row, State,
+    StateInfo, Table, Vocabulary,
 };
 
 /// As many faults of one text are told.
@@ -34,7 +37,18 @@ pub struct Places {
 #[derive(Clone, Debug)]
 pub struct RowPlaces {
     pub agent: Places,
+    /// Of memory's, or the home's.
     pub memory: Places,
+}
+
+impl Kind {
+    /// What the second table is called.
+    pub fn memory_table(self) -> &'static str {
+        match self {
+            Kind::Snooping => "memory",
+            Kind::Directory => "home",
+        }
+    }
 }
 
 /// Reads a protocol.
@@ -51,7 +65,7 @@ pub fn load(source: &SourceText) -> Result<Protocol, Diagnostics> {
 /// Everything that is wrong with the text.
 pub fn load_with_places(source: &SourceText) -> Result<(Protocol, RowPlaces), Diagnostics> {
     let root = parse(source)?;
-    let mut reader = Reader { faults: Vec::new() };
+    let mut reader = Reader { faults: Vec::new(), kind: Kind::Snooping };
     let protocol = reader.protocol(&root);
     match protocol {
         Some(protocol) if reader.faults.is_empty() => Ok(protocol),
@@ -65,6 +79,8 @@ pub fn load_with_places(source: &SourceText) -> Result<(Protocol, RowPlaces), Di
 
 struct Reader {
     faults: Diagnostics,
+    /// Whose words are known.
+    kind: Kind,
 }
 
 fn suggestion<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
@@ -74,8 +90,17 @@ fn suggestion<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str> + Cl
     }
 }
 
-fn names<T: Vocabulary>() -> Vec<&'static str> {
-    T::ALL.iter().map(|&(name, _)| name).collect()
+/// The words of a kind of protocols.
+fn words_of<T: Vocabulary>(kind: Kind) -> Vec<(&'static str, T)> {
+    T::ALL.iter().filter(|(_, word)| word.is_of(kind)).copied().collect()
+}
+
+/// What a text is meant to be, by its networks, or else by its tables.
+fn kind_of(keys: &Keys) -> Kind {
+    let networks = keys.get("networks").and_then(|entry| entry.value.table());
+    let has = |key| networks.is_some_and(|networks| networks.contains_key(key));
+    let of_directory = has("request") || has("forward") || has("response") || (!has("address") && keys.contains_key("home"));
+    if of_directory { Kind::Directory } else { Kind::Snooping }
 }
 
 impl Reader {
@@ -154,19 +179,24 @@ impl Reader {
 
     fn protocol(&mut self, root: &Value) -> Option<(Protocol, RowPlaces)> {
         let keys = root.table()?;
-        self.known_keys(keys, &["name", "summary", "source", "networks", "agent", "memory"], "");
+        self.kind = kind_of(keys);
+        let memory_table = self.kind.memory_table();
+        self.known_keys(keys, &["name", "summary", "source", "networks", "agent", memory_table], "");
         let name = self.text(keys, &root.place, "name", "name");
         let summary = self.text(keys, &root.place, "summary", "summary");
         let origin = self.text(keys, &root.place, "source", "source");
         let networks = self.networks(keys, &root.place);
         let agent = self.side::<AgentEvent, AgentAction>(keys, &root.place, "agent");
-        let memory = self.side::<MemoryEvent, MemoryAction>(keys, &root.place, "memory");
+        let memory = self.side::<MemoryEvent, MemoryAction>(keys, &root.place, memory_table);
         let (agent, memory) = (agent?, memory?);
         if self.faults.is_empty() {
             check::reachable(&agent.0, &agent.1, &mut self.faults);
             check::reachable(&memory.0, &memory.1, &mut self.faults);
-            check::agent(&agent.0, &agent.1, &mut self.faults);
-            check::memory(&memory.0, &memory.1, &mut self.faults);
+            check::agent(&agent.0, self.kind, &agent.1, &mut self.faults);
+            match self.kind {
+                Kind::Snooping => check::memory(&memory.0, &memory.1, &mut self.faults),
+                Kind::Directory => check::home(&memory.0, &memory.1, &mut self.faults),
+            }
         }
         let protocol = Protocol {
             name: name?.0,
@@ -181,16 +211,36 @@ impl Reader {
 
     fn networks(&mut self, keys: &Keys, at: &Place) -> Option<Networks> {
         let (networks, place) = self.table(keys, at, "networks", "networks")?;
-        self.known_keys(networks, &["address", "data"], "networks");
-        let (address, address_place) = self.text(networks, place, "address", "networks.address")?;
-        let (data, data_place) = self.text(networks, place, "data", "networks.data")?;
-        let address = self.word(&address, &address_place, &Delivery::ALL, "order of delivery")?;
-        let data = self.word(&data, &data_place, &Delivery::ALL, "order of delivery")?;
-        if address != Delivery::TotalOrder {
-            let message = "a snooping protocol needs every agent to see all transactions in one order";
-            self.fault(address_place.fault(message).key("networks.address").help("write \"total-order\""));
+        match self.kind {
+            Kind::Snooping => {
+                self.known_keys(networks, &["address", "data"], "networks");
+                let (address, address_place) = self.delivery(networks, place, "address")?;
+                let (data, _) = self.delivery(networks, place, "data")?;
+                if address != Delivery::TotalOrder {
+                    let message = "a snooping protocol needs every agent to see all transactions in one order";
+                    self.fault(address_place.fault(message).key("networks.address").help("write \"total-order\""));
+                }
+                Some(Networks::Snooping { address, data })
+            }
+            Kind::Directory => {
+                self.known_keys(networks, &["request", "forward", "response"], "networks");
+                let [request, forward, response] = ["request", "forward", "response"].map(|key| {
+                    let (delivery, place) = self.delivery(networks, place, key)?;
+                    if delivery != Delivery::Unordered {
+                        let message = "packets between agents and homes overtake each other: no network here keeps them in order";
+                        self.fault(place.fault(message).key(format!("networks.{key}")).help("write \"unordered\""));
+                    }
+                    Some(delivery)
+                });
+                Some(Networks::Directory { request: request?, forward: forward?, response: response? })
+            }
         }
-        Some(Networks { address, data })
+    }
+
+    fn delivery(&mut self, networks: &Keys, at: &Place, key: &str) -> Option<(Delivery, Place)> {
+        let (text, place) = self.text(networks, at, key, &format!("networks.{key}"))?;
+        let delivery = self.word(&text, &place, &Delivery::ALL, "order of delivery")?;
+        Some((delivery, place))
     }
 
     /// One of the two tables.
@@ -216,13 +266,16 @@ impl Reader {
     fn vocabulary<T: Vocabulary>(&mut self, keys: &Keys, at: &Place, key: &str, what: &str, side: &str) -> Option<Vec<T>> {
         let path = format!("{side}.{key}");
         let Some(entry) = keys.get(key) else {
-            let help = format!("list the {key} that its rows use, of: {}", names::<T>().join(", "));
+            let help = format!(
+                "list the {key} that its rows use, of: {}",
+                words_of::<T>(self.kind).iter().map(|&(word, _)| word).collect::<Vec<_>>().join(", ")
+            );
             self.fault(at.fault(format!("`{path}` is missing")).key(path).help(help));
             return None;
         };
         let mut words: Vec<T> = Vec::new();
         for (text, place) in self.list(&entry.value, &path) {
-            let Some(word) = self.word(text, place, T::ALL, what) else { continue };
+            let Some(word) = self.word(text, place, &words_of::<T>(self.kind), what) else { continue };
             if words.iter().any(|known| known.index() == word.index()) {
                 self.fault(place.fault(format!("the {what} `{text}` is listed twice")).key(path.clone()));
             }
@@ -350,7 +403,7 @@ impl<E: Vocabulary, A: Vocabulary> RowReader<'_, E, A> {
 
     /// An event that the table lists.
     fn event(&self, reader: &mut Reader, text: &str, place: &Place) -> Option<E> {
-        let event = reader.word(text, place, E::ALL, "event")?;
+        let event = reader.word(text, place, &words_of::<E>(reader.kind), "event")?;
         if !self.events.iter().any(|listed| listed.index() == event.index()) {
             let message = format!("the event `{text}` is not among those the table lists");
             reader.fault(
@@ -371,7 +424,7 @@ impl<E: Vocabulary, A: Vocabulary> RowReader<'_, E, A> {
         let mut actions = Actions::NONE;
         if let Some(entry) = keys.get("do") {
             for (text, place) in reader.list(&entry.value, &format!("{path}.do")) {
-                let Some(action) = reader.word(text, place, A::ALL, "action") else { continue };
+                let Some(action) = reader.word(text, place, &words_of::<A>(reader.kind), "action") else { continue };
                 if !self.actions.iter().any(|listed| listed.index() == action.index()) {
                     let message = format!("the action `{text}` is not among those the table lists");
                     reader.fault(place.fault(message).key(path).help(format!("add it to `{}.actions`", self.side)));

@@ -14,6 +14,7 @@ pub mod agent;
 pub mod check;
 pub mod consistency;
 pub mod controller;
+pub mod directory;
 pub mod explore;
 pub mod load;
 pub mod order;

@@ -1,13 +1,15 @@
 //! A coherence protocol: what a cache agent and what memory do in each state on each event.
 //!
 //! ```text
-//!                 event: the core's (load, store, evict), the own transaction on the bus, another agent's, data
+//!                 event: the core's (load, store, evict), the own transaction on the bus, another agent's, data; or a message
 //!                   |
 //!      state  --> row: next state, actions
 //! ```
 //!
-//! The agent is one core's private hierarchy; a line has one state in it. Events and actions are closed lists, here; which of them a
-//! protocol uses, its states and its rows are its own. A row is a transition of SLICC (gem5) written as data.
+//! The agent is one core's private hierarchy; a line has one state in it. Memory is all of it behind a bus, or, with a directory, the
+//! home of the line, which knows who has copies. Events and actions are closed lists, here, some for snooping protocols and some for
+//! those with a directory; which of them a protocol uses, its states and its rows are its own. A row is a transition of SLICC (gem5)
+//! written as data.
 
 use std::fmt;
 
@@ -39,10 +41,22 @@ impl Permission {
         [("nothing", Permission::Nothing), ("read", Permission::Read), ("write", Permission::Write)];
 }
 
+/// How agents learn of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Every agent sees every transaction, on a bus or what orders them like one.
+    Snooping,
+    /// The home of a line knows who has copies, and tells those whom a request concerns.
+    Directory,
+}
+
 /// Words that a protocol's text uses, in the order of their numbers.
 pub trait Vocabulary: Copy + Sized + 'static {
     /// Each word with what it stands for.
     const ALL: &'static [(&'static str, Self)];
+
+    /// The words of a kind of protocols, by their numbers.
+    fn is_of(self, kind: Kind) -> bool;
 
     /// Its place in [`Vocabulary::ALL`].
     fn index(self) -> usize;
@@ -53,8 +67,10 @@ pub trait Vocabulary: Copy + Sized + 'static {
     }
 }
 
+// Words of both kinds of protocols come first, up to the one that is named; then those of snooping protocols, up to theirs.
 macro_rules! vocabulary {
-    ($(#[$documentation:meta])* $type:ident { $($(#[$variant_documentation:meta])* $variant:ident = $name:literal,)* }) => {
+    ($(#[$documentation:meta])* $type:ident, both $($both:ident)?, snooping $snooping:ident
+        { $($(#[$variant_documentation:meta])* $variant:ident = $name:literal,)* }) => {
         $(#[$documentation])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[repr(u8)]
@@ -66,13 +82,20 @@ macro_rules! vocabulary {
             fn index(self) -> usize {
                 self as usize
             }
+
+            fn is_of(self, kind: Kind) -> bool {
+                $(if self as u8 <= $type::$both as u8 {
+                    return true;
+                })?
+                (self as u8 <= $type::$snooping as u8) == (kind == Kind::Snooping)
+            }
         }
     };
 }
 
 vocabulary! {
     /// What happens to a line at a cache agent.
-    AgentEvent {
+    AgentEvent, both Evict, snooping Word {
         /// The core reads.
         Load = "load",
         /// The core writes, or does a read-modify-write.
@@ -109,14 +132,38 @@ vocabulary! {
         DoneShared = "done_shared",
         /// The word that another agent wrote came.
         Word = "word",
+        /// The home passes on a read: this agent owns the line.
+        FwdGetS = "fwd_get_s",
+        /// The home passes on a read for ownership: this agent owns the line.
+        FwdGetM = "fwd_get_m",
+        /// Another agent is going to write.
+        Inv = "inv",
+        /// The home has taken the line back, or knows that it went another way.
+        PutAck = "put_ack",
+        /// The line came, and all acknowledgements that it takes have come.
+        Data = "data",
+        /// The line came, and acknowledgements are still to come.
+        DataEarly = "data_early",
+        /// The line came, and no other agent has a copy.
+        DataExclusive = "data_exclusive",
+        /// The home says that the own copy may be written, and all acknowledgements that it takes have come.
+        AckCount = "ack_count",
+        /// The home says that the own copy may be written when all acknowledgements have come.
+        AckCountEarly = "ack_count_early",
+        /// An agent has dropped its copy.
+        InvAck = "inv_ack",
+        /// The last agent that had to has dropped its copy.
+        LastInvAck = "last_inv_ack",
     }
 }
 
 vocabulary! {
     /// What a cache agent does in a transition.
-    AgentAction {
+    AgentAction, both Stall, snooping Withdraw {
         /// The core's waiting access takes effect.
         Perform = "perform",
+        /// The core tries again once the line's write-back has left, or the word on its way to the copy has come.
+        Stall = "stall",
         /// Asks the bus for a copy to read.
         BusRd = "bus_rd",
         /// Asks the bus for the only copy.
@@ -143,36 +190,102 @@ vocabulary! {
         Amend = "amend",
         /// The pending write-back is taken off: another agent's transaction has moved the line already.
         Withdraw = "withdraw",
-        /// The core tries again once the line's write-back has left, or the word on its way to the copy has come.
-        Stall = "stall",
+        /// Asks the home for a copy to read.
+        GetS = "get_s",
+        /// Asks the home for the only copy.
+        GetM = "get_m",
+        /// Asks the home to have all other copies dropped.
+        Upgrade = "upgrade",
+        /// Gives the home the line, which is newer than memory's.
+        Put = "put",
+        /// Gives the home notice that the line, which is as memory's, is going.
+        PutClean = "put_clean",
+        /// Sends the requestor the line.
+        SendData = "send_data",
+        /// Sends the home the line.
+        DataHome = "data_home",
+        /// Tells the home that memory's copy is as new.
+        CleanHome = "clean_home",
+        /// Tells the requestor that there is no copy here any more.
+        InvAck = "inv_ack",
+        /// Tells the home that its request is over.
+        Unblock = "unblock",
     }
 }
 
 vocabulary! {
     /// What happens to a line at memory.
-    MemoryEvent {
+    MemoryEvent, both , snooping WriteBack {
         /// A line is asked for, and no agent supplies it.
         Read = "read",
         /// An agent supplied the line to another one.
         Flush = "flush",
         /// An agent writes the line back.
         WriteBack = "write_back",
+        /// An agent asks for a copy to read.
+        GetS = "get_s",
+        /// An agent asks for the only copy, or to have all others dropped though it may have lost its own.
+        GetM = "get_m",
+        /// An agent that surely has a copy asks to have all others dropped.
+        Upgrade = "upgrade",
+        /// The owner asks to have all other copies dropped.
+        UpgradeOwner = "upgrade_owner",
+        /// The owner gives back the line, which is newer than memory's.
+        Put = "put",
+        /// The owner gives notice that the line, which is as memory's, is going.
+        PutClean = "put_clean",
+        /// An agent that is the owner no longer gives the line back.
+        PutStale = "put_stale",
+        /// The line came from the agent that owned it.
+        Data = "data",
+        /// The agent that owned the line says that memory's copy is as new.
+        Clean = "clean",
+        /// The requestor says that its request is over.
+        Unblock = "unblock",
     }
 }
 
 vocabulary! {
     /// What memory does in a transition.
-    MemoryAction {
-        /// Sends its copy.
-        Supply = "supply",
+    MemoryAction, both Update, snooping Supply {
         /// Takes what the agent sent as its copy.
         Update = "update",
+        /// Sends its copy.
+        Supply = "supply",
+        /// Sends the requestor the line, and how many acknowledgements it is to wait for.
+        SendData = "send_data",
+        /// Sends the requestor the line, of which no other agent has a copy.
+        SendDataExclusive = "send_data_exclusive",
+        /// Tells the requestor how many acknowledgements it is to wait for.
+        SendAckCount = "send_ack_count",
+        /// Passes the request on to the owner.
+        FwdGetS = "fwd_get_s",
+        /// Passes the request on to the owner, with how many acknowledgements the requestor is to wait for.
+        FwdGetM = "fwd_get_m",
+        /// Tells all sharers but the requestor and the owner to drop their copies.
+        Inv = "inv",
+        /// Tells the owner to drop its copy.
+        InvOwner = "inv_owner",
+        /// Tells the agent that its line has been taken.
+        PutAck = "put_ack",
+        /// Notes the requestor among the sharers.
+        AddSharer = "add_sharer",
+        /// Notes the owner among the sharers.
+        AddOwner = "add_owner",
+        /// Forgets all sharers.
+        ClearSharers = "clear_sharers",
+        /// Notes the requestor as the owner.
+        SetOwner = "set_owner",
+        /// Forgets the owner.
+        ClearOwner = "clear_owner",
+        /// Leaves the message waiting until the request under way is over.
+        Stall = "stall",
     }
 }
 
 /// A set of a table's actions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Actions(u16);
+pub struct Actions(u32);
 
 impl Actions {
     /// No action.
@@ -286,11 +399,23 @@ impl Delivery {
 
 /// What the tables need of the wires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Networks {
-    /// Requests, as agents see them.
-    pub address: Delivery,
-    /// Lines on their way.
-    pub data: Delivery,
+pub enum Networks {
+    /// Of a snooping protocol.
+    Snooping {
+        /// Requests, as agents see them.
+        address: Delivery,
+        /// Lines on their way.
+        data: Delivery,
+    },
+    /// Of a protocol with a directory.
+    Directory {
+        /// From agents to homes.
+        request: Delivery,
+        /// From homes to agents that others' requests concern.
+        forward: Delivery,
+        /// What ends someone's wait.
+        response: Delivery,
+    },
 }
 
 /// A coherence protocol: a cache agent's table, memory's table, and what they need of the wires.
@@ -305,6 +430,16 @@ pub struct Protocol {
     pub networks: Networks,
     pub agent: Table<AgentEvent>,
     pub memory: Table<MemoryEvent>,
+}
+
+impl Protocol {
+    /// Whether it snoops or has a directory.
+    pub fn kind(&self) -> Kind {
+        match self.networks {
+            Networks::Snooping { .. } => Kind::Snooping,
+            Networks::Directory { .. } => Kind::Directory,
+        }
+    }
 }
 
 impl fmt::Debug for Protocol {

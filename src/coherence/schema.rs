@@ -12,14 +12,16 @@ pub fn schema() -> Json {
         "title": "A coherence protocol of Flynn",
         "type": "object",
         "additionalProperties": false,
-        "required": ["name", "summary", "source", "networks", "agent", "memory"],
+        "required": ["name", "summary", "source", "networks", "agent"],
+        "oneOf": [{"required": ["memory"]}, {"required": ["home"]}],
         "properties": {
             "name": text("What people call it: MESI."),
             "summary": text("One sentence: what it does that others do not."),
             "source": text("The paper or book it is from."),
             "networks": networks(),
             "agent": side::<AgentEvent, AgentAction>("The table of a cache agent: one core's private caches."),
-            "memory": side::<MemoryEvent, MemoryAction>("The table of memory."),
+            "memory": side::<MemoryEvent, MemoryAction>("The table of memory, of a protocol that snoops."),
+            "home": side::<MemoryEvent, MemoryAction>("The table of the home of a line, of a protocol with a directory."),
         },
     })
 }
@@ -35,11 +37,20 @@ fn vocabulary<T: Vocabulary>() -> Json {
 fn networks() -> Json {
     let delivery = words(Delivery::ALL.iter().map(|(word, _)| *word));
     json!({
-        "description": "What the tables need of the wires.",
+        "description": "What the tables need of the wires: of a protocol that snoops, or of one with a directory.",
         "type": "object",
-        "additionalProperties": false,
-        "required": ["address", "data"],
-        "properties": {"address": delivery.clone(), "data": delivery},
+        "oneOf": [
+            {
+                "additionalProperties": false,
+                "required": ["address", "data"],
+                "properties": {"address": delivery.clone(), "data": delivery.clone()},
+            },
+            {
+                "additionalProperties": false,
+                "required": ["request", "forward", "response"],
+                "properties": {"request": delivery.clone(), "forward": delivery.clone(), "response": delivery},
+            },
+        ],
     })
 }
 

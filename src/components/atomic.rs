@@ -208,13 +208,14 @@ impl Atomic {
                 }
                 return Ok(None);
             }
-            (Transaction::BusUpgr, _) | (Transaction::BusUpd, None) => 0,
+            (Transaction::BusUpd, None) => 0,
+            (transaction, _) if !transaction.brings_line() && transaction != Transaction::BusUpd => 0,
             (Transaction::BusUpd, Some(version)) => {
                 self.counters.sent(transaction, false);
                 self.moved(WORD_BYTES);
                 version
             }
-            (Transaction::BusRd | Transaction::BusRdX, Some(version)) => {
+            (_, Some(version)) => {
                 self.counters.sent(transaction, under_way.for_memory);
                 if under_way.for_memory {
                     self.write(line, MemoryEvent::Flush, version);
@@ -223,7 +224,7 @@ impl Atomic {
                 }
                 version
             }
-            (Transaction::BusRd | Transaction::BusRdX, None) => self.read(line),
+            (_, None) => self.read(line),
         };
         let mut observer = observe(&mut self.shared, access);
         let caches = &mut self.caches[usize::from(core)];

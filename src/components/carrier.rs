@@ -1,5 +1,5 @@
 //! The interconnect of a node in a machine of several nodes: it carries parcels between the cores, the home and the network. Nobody
-//! snoops: who has a line is the home's business.
+//! snoops: who has a line is the home's business. What a core asks of a line, or has to say about one, it addresses to the line's home.
 //!
 //! ```text
 //!   cores  ====  carrier  ====  home
@@ -11,6 +11,8 @@
 //! are wide; a crossbar has both for each port that things go to. Who goes first its arbiter says. An ideal one takes no time.
 
 use crate::base::time::{Clock, Time};
+use crate::coherence::controller::Transaction;
+use crate::coherence::directory::{Packet, PacketKind};
 use crate::coherence::order::{AgentNumber, Command, Request};
 use crate::components::arbiter::Arbiter;
 use crate::components::homes::Homes;
@@ -37,6 +39,8 @@ pub struct CarrierPorts {
 pub struct Carrier {
     node: NodeNumber,
     spec: InterconnectSpec,
+    /// Of the private caches; of a machine without, bytes of a word.
+    line_bytes: u32,
     ports: CarrierPorts,
     shared: SharedHandle,
 
@@ -75,7 +79,7 @@ struct Waiting {
 
 impl Carrier {
     /// A carrier with nothing on it.
-    pub fn new(node: NodeNumber, spec: InterconnectSpec, ports: CarrierPorts, shared: SharedHandle) -> Carrier {
+    pub fn new(node: NodeNumber, spec: InterconnectSpec, line_bytes: u32, ports: CarrierPorts, shared: SharedHandle) -> Carrier {
         let wires = match &spec {
             InterconnectSpec::Ideal => Vec::new(),
             InterconnectSpec::Snooping(own) => {
@@ -93,7 +97,7 @@ impl Carrier {
         };
         let counters = InterconnectCounters::new(Time::ZERO, Time::ZERO);
         let (local, remote) = (Accesses::default(), Accesses::default());
-        Carrier { node, spec, ports, shared, wires, counters, local, remote }
+        Carrier { node, spec, line_bytes, ports, shared, wires, counters, local, remote }
     }
 
     /// What it counted.
@@ -134,20 +138,58 @@ impl Carrier {
         match message {
             Message::Request { agent, command, line, time } => {
                 self.counters.begin_transaction(command);
-                let address = line * u64::from(WORD_BYTES);
-                let to =
-                    self.shared.borrow_mut().homes.as_mut().map_or(self.node, |homes: &mut Homes| homes.home(address, self.node));
+                if let Command::Coherent(transaction) = command {
+                    let kind = PacketKind::of_request(transaction);
+                    if let Some(packet) = kind.map(|kind| Packet::from_agent(agent, kind, line)) {
+                        self.carry_packet(&packet, time, time, port);
+                    }
+                    return;
+                }
+                let to = self.home(line * u64::from(WORD_BYTES));
                 let (content, bytes) = match command {
-                    Command::Read(bytes) => (Content::Read { bytes }, 0),
                     Command::Write(bytes) => (Content::Write, bytes),
+                    Command::Read(bytes) => (Content::Read { bytes }, 0),
                     Command::Coherent(_) => return,
                 };
                 self.carry(Parcel { from: self.node, to, end: End::Home, content, agent, line, bytes, asked: time, time }, port);
+            }
+            Message::Packet { packet, asked, time } => {
+                match packet.kind {
+                    PacketKind::Put | PacketKind::PutClean => self.counters.put += 1,
+                    PacketKind::Data | PacketKind::DataExclusive => {
+                        self.counters.sent(Transaction::GetS, packet.to.is_none());
+                    }
+                    _ => {}
+                }
+                self.carry_packet(&packet, asked, time, port);
             }
             Message::Parcel(parcel) => self.carry(parcel, port),
             Message::Written { address, time } => self.wake_sleepers(address, time, port),
             _ => {}
         }
+    }
+
+    /// The node that an address lives on.
+    fn home(&self, address: u64) -> NodeNumber {
+        let homes = &mut self.shared.borrow_mut().homes;
+        homes.as_mut().map_or(self.node, |homes: &mut Homes| homes.home(address, self.node))
+    }
+
+    /// A packet of a core of this node is to be carried.
+    fn carry_packet(&mut self, packet: &Packet, asked: Time, time: Time, port: &mut Port<'_, Message>) {
+        let Packet { kind, line, requestor, from, to: agent, acks, version } = *packet;
+        let (to, end) = match agent {
+            Some(agent) => (agent / self.ports.cores.len() as AgentNumber, End::Core(agent)),
+            None => (self.home(line * u64::from(self.line_bytes)), End::Home),
+        };
+        if kind == PacketKind::Unblock {
+            let accesses = if to == self.node { &mut self.local } else { &mut self.remote };
+            accesses.count += 1;
+            accesses.latency += time - asked;
+        }
+        let bytes = if kind.has_line() { self.line_bytes } else { 0 };
+        let content = Content::Packet { kind, from, acks, version };
+        self.carry(Parcel { from: self.node, to, end, content, agent: requestor, line, bytes, asked, time }, port);
     }
 
     /// Those of the node's cores are told that sleep until a word is written; other nodes are told where there are more.
@@ -190,9 +232,10 @@ impl Carrier {
         if parcel.from != self.node {
             return cores + 1;
         }
-        match parcel.end {
+        match (parcel.content, parcel.end) {
+            (Content::Packet { from, .. }, _) => from.map_or(cores, |agent| self.port_of(agent)),
             // What goes to a core comes from the home.
-            End::Core(_) => cores,
+            (_, End::Core(_)) => cores,
             _ => self.port_of(parcel.agent),
         }
     }
@@ -263,7 +306,7 @@ impl Carrier {
                 self.counters.data.enter(chance, end, u64::from(parcel.bytes), port.now());
                 self.wires[number].used.enter(chance, end, u64::from(parcel.bytes), port.now());
             }
-            {
+            if parcel.is_awaited() {
                 let timelines = &mut self.shared.borrow_mut().timelines[usize::from(parcel.agent)];
                 timelines.mark(parcel.line, Owner::Queue, chance);
                 timelines.mark(parcel.line, Owner::Network, end);
@@ -288,7 +331,10 @@ impl Carrier {
                     accesses.latency += time - parcel.asked;
                     Message::Complete { transaction: None, line: parcel.line, shared: false, version: 0, time }
                 }
-                _ => Message::Parcel(parcel),
+                _ => match parcel.packet() {
+                    Some(packet) => Message::Packet { packet, asked: parcel.asked, time },
+                    None => Message::Parcel(parcel),
+                },
             };
             port.send(core, message, departure);
             return;

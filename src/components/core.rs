@@ -41,6 +41,7 @@ use std::rc::Rc;
 use crate::base::address::{Address, Line};
 use crate::base::time::{Clock, Time};
 use crate::coherence::controller::Transaction;
+use crate::coherence::directory::Packet;
 use crate::coherence::order::{AgentNumber, Command, TransactionId};
 use crate::components::block::BlockTable;
 use crate::components::hierarchy::{Broken, PrivateCaches};
@@ -439,6 +440,7 @@ impl Core {
                 self.complete(transaction, line, shared, version, time, port);
             }
             Message::Word { line, version, time } => self.take_word(line, version, time, port),
+            Message::Packet { packet, asked, time } => self.hear(&packet, asked, time, port),
             Message::Wake { time } => self.awake(time),
             Message::Over { .. } => self.hear_of_message(),
             _ => {}
@@ -586,6 +588,11 @@ impl Core {
             return;
         }
         let leaving = caches.take_leaving();
+        if caches.has_homes() {
+            let puts: Vec<Packet> = leaving.into_iter().filter_map(|line| caches.give_back(line, self.number)).collect();
+            self.send_packets(&puts, time, time, port);
+            return;
+        }
         let departure = self.departure(time, port);
         for line in leaving {
             let command = Command::Coherent(Transaction::BusWb);
@@ -640,6 +647,48 @@ impl Core {
                 shared.broken(port.now(), self.number, &broken);
                 port.stop();
             }
+        }
+    }
+
+    /// A packet about a line has come, there at `time`, of a request that was made at `asked`.
+    fn hear(&mut self, packet: &Packet, asked: Time, time: Time, port: &mut Port<'_, Message>) {
+        let Some(caches) = &mut self.caches else { return };
+        let handle = Rc::clone(&self.shared);
+        let mut answers = Vec::new();
+        let heard = {
+            let shared = &mut *handle.borrow_mut();
+            let mut observer = shared.observe(self.number, time, NO_ACCESS);
+            match caches.receive(packet, &mut answers, &mut observer) {
+                Ok(heard) => heard,
+                Err(broken) => {
+                    shared.broken(time, self.number, &broken);
+                    port.stop();
+                    return;
+                }
+            }
+        };
+        // What is sent on has to be looked up in the caches first.
+        let lookups = if packet.kind.is_forward() { self.lookups } else { Time::ZERO };
+        handle.borrow_mut().timelines[usize::from(packet.requestor)].mark(packet.line, Owner::Coherence, time + lookups);
+        self.send_packets(&answers, asked, time + lookups, port);
+        if heard.left {
+            self.has_news(packet.line);
+            self.try_again(time);
+        }
+        if heard.gone && self.sleeps_on(packet.line) {
+            self.awake(time);
+        }
+        if heard.performs {
+            self.complete(Some(Transaction::GetM), packet.line, false, packet.version, time, port);
+        }
+    }
+
+    /// Packets of this core's are to be at the interconnect at an instant.
+    fn send_packets(&mut self, packets: &[Packet], asked: Time, time: Time, port: &mut Port<'_, Message>) {
+        let Some(channel) = self.requests else { return };
+        for &packet in packets {
+            let departure = time.saturating_sub(Time(1)).max(port.now());
+            port.send(channel, Message::Packet { packet, asked, time }, departure);
         }
     }
 

@@ -22,7 +22,8 @@ use crate::base::random::Stream;
 use crate::base::time::Time;
 use crate::coherence::agent::{Access, Agent, Answer};
 use crate::coherence::controller::{Impossible, Transaction, Transition};
-use crate::coherence::protocol::{AgentAction, AgentEvent, Permission, Protocol, State, Vocabulary};
+use crate::coherence::directory::{Packet, PacketKind};
+use crate::coherence::protocol::{AgentAction, AgentEvent, Kind as ProtocolKind, Permission, Protocol, State, Vocabulary};
 use crate::components::cache::{DIRTY, Permissions, READ, Slot, TRACED, WRITE};
 use crate::components::causes::{Cause, Causes, Lack, Losses};
 use crate::components::message::WORD_BYTES;
@@ -67,6 +68,17 @@ pub enum Lookup {
     Ask(Transaction),
     /// It has to be tried again once a write-back has left.
     Stall,
+}
+
+/// What a packet came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The access that waits for the line is to be [completed](PrivateCaches::complete).
+    pub performs: bool,
+    /// A place of the write-back buffer is free again.
+    pub left: bool,
+    /// A readable copy went.
+    pub gone: bool,
 }
 
 /// An access that waits for its line.
@@ -424,6 +436,56 @@ impl PrivateCaches {
         Ok((answer, gone))
     }
 
+    /// A packet about a line has come; what there is to answer is added to `answers`.
+    pub fn receive(&mut self, packet: &Packet, answers: &mut Vec<Packet>, observer: &mut Observer<'_>) -> Result<Heard, Broken> {
+        let line = packet.line;
+        let place = self.levels.find(line);
+        let received = self
+            .agent
+            .receive(&self.protocol.agent, &mut self.levels.hold(place), observer.core, packet, answers)
+            .map_err(|impossible| Broken::Impossible(line, impossible))?;
+        let taken = received.taken;
+        if taken.from != taken.next || taken.from != State::INVALID {
+            observer.transition(&self.protocol, line, &taken)?;
+        }
+        let takes_away = matches!(packet.kind, PacketKind::Inv | PacketKind::FwdGetM);
+        let gone = place.is_held() && takes_away && taken.from != taken.next && taken.from != State::INVALID;
+        if gone {
+            observer.losses.lose(line, observer.core);
+            for (level, _) in place.all() {
+                self.levels.get_mut(level).counters.invalidations += 1;
+            }
+        }
+        if received.sends {
+            self.traffic.written += self.line_bytes;
+            let sender =
+                place.all().last().map_or_else(|| self.levels.anchor(Kind::Read), |(level, _)| self.levels.outermost(level));
+            self.levels.get_mut(sender).counters.bytes_written += self.line_bytes;
+        }
+        if packet.kind.has_line() {
+            self.traffic.read += self.line_bytes;
+            for (level, _) in place.all() {
+                self.levels.get_mut(level).counters.bytes_read += self.line_bytes;
+            }
+            self.received(&place, packet.version, observer);
+        }
+        Ok(Heard { performs: received.performs, left: received.left, gone })
+    }
+
+    /// The packet that gives back a line that has just left.
+    pub fn give_back(&mut self, line: Line, core: u16) -> Option<Packet> {
+        let packet = self.agent.put(&self.protocol.agent, core, line)?;
+        if packet.kind.has_line() {
+            self.traffic.written += self.line_bytes;
+        }
+        Some(packet)
+    }
+
+    /// Whether lines have homes, which keep them coherent.
+    pub fn has_homes(&self) -> bool {
+        self.protocol.kind() == ProtocolKind::Directory
+    }
+
     /// The word came that another agent wrote, and this one said it would take into its copy.
     pub fn take_word(&mut self, line: Line, version: u64, observer: &mut Observer<'_>) -> Result<(), Broken> {
         let place = self.levels.find(line);
@@ -457,8 +519,12 @@ impl PrivateCaches {
         let Some(number) = self.awaited.iter().position(|awaited| awaited.line == line) else {
             return Err(Broken::Incoherent(line, format!("core {} received a line it did not wait for", observer.core)));
         };
-        let Awaited { kind, words, source_line, lost, .. } = self.awaited[number];
         let mut place = self.levels.find(line);
+        if transaction.is_of_home() {
+            // The packets that it waited for have made the transitions.
+            self.perform_awaited(number, &mut place, observer)?;
+            return Ok(None);
+        }
         let mut held = self.levels.hold(place);
         // Its own transaction had its place in the order before; nothing of the line could be seen in between.
         if !transaction.is_shown_to_requestor() {
@@ -483,12 +549,18 @@ impl PrivateCaches {
         if let Access::Asked(next) = access {
             return Ok(Some(next));
         }
-        self.bring_inwards(&mut place, kind, observer)?;
+        self.perform_awaited(number, &mut place, observer)?;
+        Ok(None)
+    }
+
+    /// The access that waited for a line takes effect.
+    fn perform_awaited(&mut self, number: usize, place: &mut Place, observer: &mut Observer<'_>) -> Result<(), Broken> {
+        let Awaited { line, kind, words, source_line, lost } = self.awaited[number];
+        self.bring_inwards(place, kind, observer)?;
         self.awaited.swap_remove(number);
         let written = observer.losses.regain(line, observer.core).unwrap_or(0);
         self.count_sharing(lost, kind, written & words != 0, source_line);
-        self.take_effect(&place, kind, words, observer)?;
-        Ok(None)
+        self.take_effect(place, kind, words, observer)
     }
 
     /// Whether an access could go on without asking anyone.

@@ -6,6 +6,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::base::address::Address;
+use crate::base::time::Time;
 use crate::components::parcel::NodeNumber;
 
 /// How pages are dealt to nodes.
@@ -20,7 +21,23 @@ pub enum Placement {
     Node(NodeNumber),
 }
 
-/// What the pages of a machine are dealt by.
+/// What keeps track of copies at each home, where there are private caches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirectorySpec {
+    /// From a packet to what it makes the home do.
+    pub latency: Time,
+    /// Sharers that an entry can note, before all cores are taken for sharers.
+    pub pointers: u32,
+}
+
+impl Default for DirectorySpec {
+    /// One that takes no time and notes everyone.
+    fn default() -> DirectorySpec {
+        DirectorySpec { latency: Time::ZERO, pointers: u32::MAX }
+    }
+}
+
+/// What the pages of a machine are dealt by, and who knows of copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HomesSpec {
     pub placement: Placement,
@@ -29,6 +46,7 @@ pub struct HomesSpec {
     pub nodes: NodeNumber,
     /// Of each node's memory.
     pub memory_bytes: u64,
+    pub directory: DirectorySpec,
 }
 
 /// Pages and their homes.
@@ -83,7 +101,7 @@ mod tests {
     use super::*;
 
     fn homes(placement: Placement, memory_bytes: u64) -> Homes {
-        Homes::new(HomesSpec { placement, page_bytes: 4096, nodes: 3, memory_bytes })
+        Homes::new(HomesSpec { placement, page_bytes: 4096, nodes: 3, memory_bytes, directory: DirectorySpec::default() })
     }
 
     #[test]

@@ -7,6 +7,9 @@
 //!            Answer ------------------>
 //! ```
 //!
+//! On a machine of several nodes with one address space requests go to the homes of their lines, and where there are private caches, agents
+//! and homes send each other packets (`coherence::directory`).
+//!
 //! A shared cache stands between interconnect and memory and speaks with both as they do with each other.
 //!
 //! A message over a channel of the engine takes at least a picosecond, so that effects come after causes. Where the model says *no
@@ -17,6 +20,7 @@ use crate::base::address::Line;
 use crate::base::time::Time;
 use crate::coherence::agent::Answer;
 use crate::coherence::controller::Transaction;
+use crate::coherence::directory::Packet;
 use crate::coherence::order::{AgentNumber, Command, Request, TransactionId, UnderWay};
 use crate::components::parcel::Parcel;
 use crate::components::post::EndId;
@@ -58,6 +62,8 @@ pub enum Message {
     Gone { end: EndId, time: Time },
     /// An interface to the cores of its node: a message is over at `time`.
     Over { time: Time },
+    /// Agent to interconnect, and back: a packet about a line, belonging to what was asked at `asked`, there at `time`.
+    Packet { packet: Packet, asked: Time, time: Time },
     /// Between the parts of a machine of several nodes.
     Parcel(Parcel),
 }

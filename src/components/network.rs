@@ -412,6 +412,7 @@ impl Network {
         channel.counters.used.enter(start, start + transfer, u64::from(packet.bytes + self.spec.header_bytes), port.now());
         let (head, tail) = (start + latency, start + transfer + latency);
         if packet.last
+            && parcel.is_awaited()
             && let Some(shared) = &self.shared
         {
             let timelines = &mut shared.borrow_mut().timelines[usize::from(parcel.agent)];

@@ -7,6 +7,7 @@
 
 use crate::base::address::Line;
 use crate::base::time::Time;
+use crate::coherence::directory::{Packet, PacketKind};
 use crate::coherence::order::AgentNumber;
 
 /// A node's number in its machine.
@@ -45,6 +46,8 @@ pub enum Content {
     Clear,
     /// The data of a message that may come.
     Data,
+    /// A packet about a line, with the version of the line that goes with it.
+    Packet { kind: PacketKind, from: Option<AgentNumber>, acks: u16, version: u64 },
 }
 
 /// Kinds of parcels that must not wait for each other, each with buffers of its own in the network: an answer gets through where
@@ -69,7 +72,7 @@ pub struct Parcel {
     pub to: NodeNumber,
     pub end: End,
     pub content: Content,
-    /// The core that waits for the outcome.
+    /// The core whose request it belongs to.
     pub agent: AgentNumber,
     /// Of a message: the number of its sending end.
     pub line: Line,
@@ -89,6 +92,25 @@ impl Parcel {
             Content::Eager | Content::Ask => VirtualNetwork::Request,
             Content::Clear => VirtualNetwork::Forward,
             Content::ReadReply | Content::WriteReply | Content::Data => VirtualNetwork::Response,
+            Content::Packet { kind, .. } if kind.is_request() => VirtualNetwork::Request,
+            Content::Packet { kind, .. } if kind.is_forward() => VirtualNetwork::Forward,
+            Content::Packet { .. } => VirtualNetwork::Response,
         }
+    }
+
+    /// Whether the core that asked waits for it.
+    pub fn is_awaited(&self) -> bool {
+        let beside = [PacketKind::Unblock, PacketKind::Put, PacketKind::PutClean, PacketKind::PutAck, PacketKind::Clean];
+        match self.content {
+            Content::Packet { kind, .. } => !beside.contains(&kind) && !(kind == PacketKind::Data && self.end == End::Home),
+            _ => true,
+        }
+    }
+
+    /// The packet that it carries, where it does.
+    pub fn packet(&self) -> Option<Packet> {
+        let Content::Packet { kind, from, acks, version } = self.content else { return None };
+        let to = if let End::Core(agent) = self.end { Some(agent) } else { None };
+        Some(Packet { kind, line: self.line, requestor: self.agent, from, to, acks, version })
     }
 }

@@ -15,7 +15,7 @@ use crate::base::diagnostic::Diagnostics;
 use crate::base::document::{At, Field, Shape, Value, Whole};
 use crate::base::quantity::{Bandwidth, ByteSize, Cycles, Duration, Frequency};
 use crate::components::spec::LARGEST_MEMORY_BYTES;
-use crate::machine::network::{InterfaceKeys, NetworkKeys};
+use crate::machine::network::{DirectoryKeys, InterfaceKeys, NetworkKeys};
 use crate::machine::placement::PlacementKey;
 use crate::machine::running::{ScheduleKey, SynchronisationKey, ThreadsKey};
 use crate::machine::sharing::SharedByKey;
@@ -145,6 +145,8 @@ section! {
         /// What sends and receives messages, where each node has an address space of its own; without it, messages cost nothing beside
         /// the network.
         network_interface: Option<InterfaceKeys>,
+        /// What keeps track of who has copies of the memory's lines, where several nodes have one address space and private caches.
+        directory: Option<DirectoryKeys>,
     }
     later {
         "accelerator" => "accelerators are",

@@ -8,6 +8,7 @@ use crate::base::diagnostic::{Diagnostic, Diagnostics};
 use crate::base::document::{At, Field, Place, Shape, Value, Whole, Word};
 use crate::base::quantity::{Bandwidth, ByteSize, Duration};
 use crate::base::time::Time;
+use crate::components::homes::DirectorySpec;
 use crate::components::interface::InterfaceSpec;
 use crate::components::network::{NetworkSpec, Switching};
 use crate::interconnect::{Routes, Routing, Topology, Vertex, cycle};
@@ -99,6 +100,25 @@ impl InterfaceKeys {
             gap: self.gap.0,
             eager_bytes: self.eager.0,
         }
+    }
+}
+
+section! {
+    /// What keeps track of the copies of a memory's lines, where several nodes have one address space and their cores private caches.
+    pub struct DirectoryKeys {
+        /// From a packet to what it makes the home do: looking up who has copies.
+        latency: Duration = Duration(Time::ZERO),
+        /// Cores that the directory can note as sharers of a line; of more, all cores are told when one writes (limited pointers with
+        /// broadcast). Absent: all (a full map).
+        pointers: Option<Whole<1, 1024>>,
+    }
+}
+
+impl DirectoryKeys {
+    /// As parts take it.
+    pub fn spec(&self) -> DirectorySpec {
+        let usual = DirectorySpec::default();
+        DirectorySpec { latency: self.latency.0, pointers: self.pointers.map_or(usual.pointers, |pointers| pointers.0 as u32) }
     }
 }
 

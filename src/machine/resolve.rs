@@ -8,15 +8,15 @@ use crate::base::diagnostic::{Diagnostic, Diagnostics, SourceText, nearest};
 use crate::base::document::{At, Data, Field, Place, Value, enumerate, parse, read_value};
 use crate::base::quantity::ByteSize;
 use crate::coherence::load::load;
-use crate::coherence::protocol::Protocol;
-use crate::components::homes::{HomesSpec, Placement};
+use crate::coherence::protocol::{Kind as ProtocolKind, Protocol};
+use crate::components::homes::{DirectorySpec, HomesSpec, Placement};
 use crate::components::interface::InterfaceSpec;
 use crate::components::spec::{Holds, MachineSpec, NodeSpec, SpecFault};
 use crate::components::translation::PAGE_BYTES;
 use crate::machine::address_map::AddressMap;
 use crate::machine::catalogue::{Catalogue, Kind};
 use crate::machine::keys::{AddressSpaceKeys, InterconnectKeys, MachineKeys, NodeKeys, OrganisationKey, RuntimeKeys};
-use crate::machine::network::{InterfaceKeys, Joined, USUAL_EAGER_BYTES, joined};
+use crate::machine::network::{DirectoryKeys, InterfaceKeys, Joined, USUAL_EAGER_BYTES, joined};
 use crate::machine::node::{cache_spec, caches, interconnect_clock, node_spec};
 use crate::machine::overrides::Override;
 use crate::machine::running::{SynchronisationKey, ThreadsKey};
@@ -241,6 +241,7 @@ impl Resolver<'_> {
             let usual = InterfaceSpec { eager_bytes: USUAL_EAGER_BYTES, ..InterfaceSpec::default() };
             kind.network_interface.value.as_ref().map_or(usual, InterfaceKeys::spec)
         });
+        self.fits_protocol(protocol.as_deref(), kind, count > 1 && interface.is_none());
         let node = NodeSpec {
             alone: count == 1 || interface.is_some(),
             free_synchronisation: keys.runtime.synchronisation.value == SynchronisationKey::Free,
@@ -251,6 +252,7 @@ impl Resolver<'_> {
             page_bytes,
             nodes: count as u16,
             memory_bytes: node.memory_bytes,
+            directory: kind.directory.value.as_ref().map_or(DirectorySpec::default(), DirectoryKeys::spec),
         });
         let network = joined.as_ref().map(|joined| Arc::clone(&joined.spec));
         let spec = MachineSpec { node, count, network, homes, interface };
@@ -463,6 +465,35 @@ impl Resolver<'_> {
                     None
                 }
             },
+        }
+    }
+
+    /// Caches on a bus snoop; those of nodes with homes cannot, and have directories.
+    fn fits_protocol(&mut self, protocol: Option<&Protocol>, node: &NodeKeys, homes: bool) {
+        let keys = self.keys;
+        if let (Some(protocol), place) = (protocol, &keys.address_space.protocol.place) {
+            let wanted = if homes { ProtocolKind::Directory } else { ProtocolKind::Snooping };
+            if protocol.kind() != wanted {
+                let message = match wanted {
+                    ProtocolKind::Directory => format!("{protocol} snoops, and no bus joins the caches of several nodes"),
+                    ProtocolKind::Snooping => format!("{protocol} has a directory, and caches that share a bus snoop"),
+                };
+                let names: Vec<&str> = self
+                    .catalogue
+                    .entries(Kind::Protocol)
+                    .filter(|entry| load(&entry.source).is_ok_and(|other| other.kind() == wanted))
+                    .map(|entry| entry.name.as_str())
+                    .collect();
+                let help = format!("one of: {}", names.join(", "));
+                self.faults.push(place.fault(message).key("address_space.protocol").help(help));
+            }
+        }
+        if let Some(place) = node.directory.value.as_ref().map(|_| &node.directory.place)
+            && !(homes && protocol.is_some())
+        {
+            let help = "leave it out; it belongs to machines of several nodes with one address space (\"numa\") and private caches";
+            let message = "there are no copies on other nodes to keep track of";
+            self.faults.push(place.fault(message).key("node.directory").help(help));
         }
     }
 

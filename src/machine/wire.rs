@@ -25,10 +25,12 @@ use std::rc::Rc;
 use crate::base::random::stream;
 use crate::base::time::Time;
 use crate::coherence::agent::WRITE_BACK_PLACES;
+use crate::coherence::directory::Size;
 use crate::coherence::order::AgentNumber;
 use crate::components::carrier::{Carrier, CarrierPorts};
 use crate::components::core::{Core, CorePorts, Loaded};
-use crate::components::home::{Home, HomePorts};
+use crate::components::home::{Directory, Home, HomePorts};
+use crate::components::homes::DirectorySpec;
 use crate::components::ideal::Ideal;
 use crate::components::interface::{Interface, InterfacePorts, InterfaceSpec};
 use crate::components::llc::{Llc, LlcPorts};
@@ -302,7 +304,7 @@ impl<'a> Wiring<'a> {
         let under_way = under_way.max(spec.llc.as_ref().map_or(0, |llc| llc.mshrs));
         let from_memory = self.plan.channel(memory, behind, under_way.saturating_add(SPARE_PLACES));
         // The first part behind the interconnect is memory's side of the protocol.
-        let mut protocol = spec.coherence();
+        let mut protocol = spec.coherence().filter(|_| self.spec.homes.is_none());
         if let Some((llc, requests, answers)) = shared_cache {
             let ports = LlcPorts { requests, answers, to_memory, from_memory };
             let random = stream(spec.seed, &format!("node[{node}].llc"));
@@ -339,10 +341,16 @@ impl<'a> Wiring<'a> {
         let memory = self.memory(node, home, ANY, self.spec.node.outermost_line_bytes());
         let ports = CarrierPorts { cores: self.to_cores[node as usize].clone(), home: to_home, network: to_network };
         let number = node as NodeNumber;
-        let carrier = Carrier::new(number, self.spec.node.interconnect.clone(), ports, self.shared(node));
+        let spec = &self.spec.node;
+        let carrier = Carrier::new(number, spec.interconnect.clone(), spec.line_bytes(), ports, self.shared(node));
         self.hubs.push(Part::Carrier(Box::new(carrier)));
         let ports = HomePorts { carrier: from_home, memory };
-        let home = Home::new(number, self.places.cores as u16, ports, self.shared(node));
+        let directory = spec.coherence().zip(self.spec.homes).map(|(protocol, homes)| {
+            let DirectorySpec { latency, pointers } = homes.directory;
+            let size = Size { agents: self.spec.cores() as AgentNumber, pointers: pointers as usize };
+            Directory::new(protocol, size, spec.line_bytes(), latency)
+        });
+        let home = Home::new(number, self.places.cores as u16, directory, ports, self.shared(node));
         self.homes.push(Part::Home(Box::new(home)));
     }
 

@@ -68,7 +68,7 @@ struct Chart<'a> {
 
 impl Chart<'_> {
     fn spacing(&self) -> f64 {
-        (SENTENCES - LEFT) / (self.counterexample.agents + 2) as f64
+        (SENTENCES - LEFT) / self.counterexample.headings().len() as f64
     }
 
     fn x(&self, lane: Lane) -> f64 {

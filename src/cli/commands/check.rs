@@ -14,7 +14,7 @@ use crate::cli::console::Console;
 use crate::cli::names::Library;
 use crate::cli::outcomes::{Asked, LitmusAnswer, seen};
 use crate::cli::output::{OutputFile, file_name, write_directory};
-use crate::cli::proof::Proof;
+use crate::cli::proof::{Proof, Wanted};
 use crate::coherence::consistency::Consistency;
 use crate::coherence::explore::{MOST_AGENTS, MOST_LINES};
 use crate::experiment::run::prepare;
@@ -46,6 +46,7 @@ Examples:
   flynn check my-machine.toml --format json
   flynn check my-protocol.toml              every state of 2 agents and 1 line, and of 3 agents and 1 line
   flynn check mesi --agents 2 --lines 2
+  flynn check directory-mesi                packets in any order; homes that note all sharers, and homes that note one
   flynn check litmus-sb --outcomes          every outcome that sequential consistency and total store order allow
   flynn check litmus-mp --outcomes --protocol my-protocol.toml
   flynn check litmus-sb --outcomes --host 100000    and what 100,000 runs on this computer's threads give
@@ -100,6 +101,10 @@ pub struct Arguments {
     /// Accesses that an agent may have waiting at a time, each for another line: 2 for cores with several misses under way
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MOST_LINES as i64))]
     misses: u8,
+
+    /// Sharers that a home notes of a line before it takes all agents for sharers [default: all, and then 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MOST_AGENTS as i64))]
+    pointers: Option<u8>,
 
     /// End an exploration at so many states; a million take up to 700 MB, many millions less each [default: 1000000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_STATES))]
@@ -310,10 +315,15 @@ impl Checker {
     }
 
     fn protocol(&self, entry: &Entry) -> Result<Verdict, Failure> {
-        let Arguments { agents, lines, misses, states, .. } = &self.arguments;
-        let misses = usize::from(*misses);
-        let scopes = Proof::scopes(agents.map(usize::from), lines.map(usize::from), misses, states.map(|states| states as usize));
-        let proof = Proof::new(&entry.source, &scopes)?;
+        let Arguments { agents, lines, misses, pointers, states, .. } = &self.arguments;
+        let wanted = Wanted {
+            agents: agents.map(usize::from),
+            lines: lines.map(usize::from),
+            misses: usize::from(*misses),
+            pointers: pointers.map(usize::from),
+            most_states: states.map(|states| states as usize),
+        };
+        let proof = Proof::new(&entry.source, wanted)?;
         if let (Some(root), Some(chart)) = (&self.arguments.output, proof.chart()) {
             let name = format!("{}-{}", entry.name, chart.name);
             let files = [OutputFile::new(format!("{}.svg", chart.name), chart.svg)];

@@ -1,14 +1,19 @@
-//! A counterexample as a text sequence chart: a column for each agent, the bus and memory, a step a line.
+//! A counterexample as a text sequence chart: a column for each agent, and for bus and memory or the home, a step a line.
 
 use std::fmt;
 
 use crate::coherence::explore::{Counterexample, Lane};
+use crate::coherence::protocol::Kind;
 
 impl Counterexample {
     /// What stands above the columns.
     pub fn headings(&self) -> Vec<String> {
         let agents = (0..self.agents).map(|agent| format!("agent {agent}"));
-        agents.chain(["bus".to_owned(), "memory".to_owned()]).collect()
+        let others: &[&str] = match self.kind {
+            Kind::Snooping => &["bus", "memory"],
+            Kind::Directory => &["home"],
+        };
+        agents.chain(others.iter().map(|&heading| heading.to_owned())).collect()
     }
 
     /// The number of a lane's column.
@@ -16,7 +21,7 @@ impl Counterexample {
         match lane {
             Lane::Agent(agent) => agent,
             Lane::Bus => self.agents,
-            Lane::Memory => self.agents + 1,
+            Lane::Memory => self.agents + usize::from(self.kind == Kind::Snooping),
         }
     }
 }

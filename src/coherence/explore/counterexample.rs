@@ -7,7 +7,7 @@ use crate::coherence::explore::search::Found;
 use crate::coherence::explore::world::{Rows, Step, Taken, World, transaction_of};
 use crate::coherence::explore::wrong::{self, Wrong, line_name};
 use crate::coherence::order::AgentNumber;
-use crate::coherence::protocol::{AgentAction, AgentEvent, Permission, Protocol, State, Vocabulary};
+use crate::coherence::protocol::{AgentAction, AgentEvent, Kind, Permission, Protocol, State, Vocabulary};
 
 /// A column of the chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct ChartStep {
 pub struct Counterexample {
     pub agents: usize,
     pub lines: usize,
+    pub kind: Kind,
     pub steps: Vec<ChartStep>,
     /// What is wrong after the last step.
     pub wrong: String,
@@ -55,6 +56,14 @@ pub struct Counterexample {
     pub row: Option<Taken>,
     /// The pair of state and event that happened and that a table calls impossible, where that is what is wrong.
     pub impossible: Option<Taken>,
+}
+
+/// The steps of a counterexample.
+pub(super) struct Told {
+    pub steps: Vec<ChartStep>,
+    /// The row taken last, and the last of each agent.
+    pub row: Option<Taken>,
+    pub last_of: Vec<Option<Taken>>,
 }
 
 impl Counterexample {
@@ -76,6 +85,11 @@ impl Counterexample {
             }
             steps.push(Teller { protocol, before: &before, after: &world, rows: &rows }.tell(step));
         }
+        Counterexample::new(protocol, scope, found, Told { steps, row, last_of })
+    }
+
+    pub(super) fn new(protocol: &Protocol, scope: Scope, found: &Found, told: Told) -> Counterexample {
+        let Told { steps, row, last_of } = told;
         let impossible = match found.wrong {
             Wrong::Impossible { state, event, .. } => Some(Taken::Agent(state, event)),
             Wrong::MemoryImpossible { state, event, .. } => Some(Taken::Memory(state, event)),
@@ -86,12 +100,12 @@ impl Counterexample {
             _ => row,
         };
         let wrong = found.wrong.describe(protocol, scope.lines);
-        Counterexample { agents: scope.agents, lines: scope.lines, steps, wrong, row, impossible }
+        Counterexample { agents: scope.agents, lines: scope.lines, kind: protocol.kind(), steps, wrong, row, impossible }
     }
 }
 
 /// Whether a row lets an access go on without a word to anyone.
-fn is_hit(taken: Taken, protocol: &Protocol) -> bool {
+pub(super) fn is_hit(taken: Taken, protocol: &Protocol) -> bool {
     let Taken::Agent(state, event) = taken else { return false };
     let performs = protocol.agent.row(state, event).is_some_and(|row| row.actions.has(AgentAction::Perform));
     matches!(event, AgentEvent::Load | AgentEvent::Store) && performs
@@ -124,6 +138,7 @@ impl Teller<'_> {
                 (Lane::Bus, Lane::Agent(agent), what)
             }
             Step::Memory { line } => (Lane::Bus, Lane::Memory, format!("memory takes {}", called(line, self.after))),
+            Step::Deliver { .. } | Step::Wait { .. } => unreachable!("a bus has no packets"),
         };
         ChartStep { step, from, to, what, changes: self.changes(), row: self.rows.last().copied(), cells: self.cells() }
     }

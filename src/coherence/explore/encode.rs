@@ -18,7 +18,7 @@ pub(super) struct Encoder {
 }
 
 /// The ways to number so many lines: the line of each new number. Each is its own inverse.
-fn numberings(lines: usize) -> &'static [&'static [usize]] {
+pub(super) fn numberings(lines: usize) -> &'static [&'static [usize]] {
     match lines {
         1 => &[&[0]],
         _ => &[&[0, 1], &[1, 0]],
@@ -55,7 +55,7 @@ struct Writer<'a> {
 }
 
 /// 1 for the newest version, 2 for one that is about to be written, 0 for any older.
-fn age(version: u64, newest: u64) -> u8 {
+pub(super) fn age(version: u64, newest: u64) -> u8 {
     (version + 1).saturating_sub(newest).min(2) as u8
 }
 

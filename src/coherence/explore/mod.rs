@@ -1,8 +1,8 @@
 //! The explorer: every state that a protocol can come to, for a few agents and lines, by driving the code that the simulator drives:
-//! `agent`, `order`, `controller` and the tables. If something can go wrong it says how, in as few steps as it takes.
+//! `agent`, `order`, `directory`, `controller` and the tables. If something can go wrong it says how, in as few steps as it takes.
 //!
 //! ```text
-//!   Protocol, Scope --search (breadth first)--> states, each once (encode) --step (world)--> checks --> Exploration
+//!   Protocol, Scope --search (breadth first)--> states, each once (encode) --step (world, directory)--> checks --> Exploration
 //!                                                                                 '--> Counterexample, as a sequence chart
 //! ```
 //!
@@ -10,6 +10,9 @@
 //! for each miss or, where the scope says so, with several under way; requests on their way to the bus; any order of arbitration between agents; one transaction of each line under way; agents that see it one
 //! after the other, with anything in between; data, and memory's taking of them, as steps of their own. Of data only one bit matters:
 //! whether a copy is the newest version.
+//!
+//! Of protocols with a directory: packets on their way in any order, whoever they go to, and packets that a home leaves waiting, which it
+//! may take in any order, too; full maps of sharers, and few pointers.
 //!
 //! What is checked: no pair of state and event that a table calls impossible; single writer or multiple readers, by the states'
 //! `permits`; no access to an older version; the newest version is never lost; no two agents send data for one transaction; something
@@ -21,6 +24,7 @@
 
 mod chart;
 mod counterexample;
+mod directory;
 mod encode;
 pub mod litmus;
 mod search;
@@ -34,8 +38,10 @@ pub use world::{MOST_LINES, Step, Taken};
 
 use crate::base::document::Place;
 use crate::coherence::load::RowPlaces;
-use crate::coherence::protocol::{AgentEvent, MemoryEvent, Protocol, State, Table, Vocabulary};
-use search::Search;
+use crate::coherence::protocol::{AgentEvent, Kind, MemoryEvent, Protocol, State, Table, Vocabulary};
+use directory::DirectoryWorld;
+use search::{Found, Model, Search};
+use world::World;
 
 /// Agents that are explored at most.
 pub const MOST_AGENTS: usize = 4;
@@ -50,6 +56,8 @@ pub struct Scope {
     /// Accesses of different lines that an agent may have waiting at a time: 1 for cores that wait for each miss, 2 for cores with
     /// several misses under way. With one line it makes no difference.
     pub misses: usize,
+    /// Sharers that a home can note before it takes all agents for sharers; of a protocol with a directory.
+    pub pointers: usize,
     /// The search ends when it has found more.
     pub most_states: usize,
 }
@@ -57,7 +65,7 @@ pub struct Scope {
 impl Scope {
     /// A scope with as many states as a small computer's memory holds; two lines of two agents, and four agents, need fewer.
     pub fn new(agents: usize, lines: usize) -> Scope {
-        Scope { agents, lines, misses: 1, most_states: 1_000_000 }
+        Scope { agents, lines, misses: 1, pointers: MOST_AGENTS, most_states: 1_000_000 }
     }
 }
 
@@ -87,14 +95,25 @@ pub struct Exploration {
 /// Explores a protocol. The same for the same protocol and scope.
 pub fn explore(protocol: &Protocol, scope: Scope) -> Exploration {
     let scope = Scope { agents: scope.agents.clamp(1, MOST_AGENTS), lines: scope.lines.clamp(1, MOST_LINES), ..scope };
-    let mut search = Search::new(protocol, scope);
+    match protocol.kind() {
+        Kind::Snooping => explore_as::<World>(protocol, scope, Counterexample::replay),
+        Kind::Directory => explore_as::<DirectoryWorld>(protocol, scope, Counterexample::replay_packets),
+    }
+}
+
+fn explore_as<W: Model>(
+    protocol: &Protocol,
+    scope: Scope,
+    replay: impl Fn(&Protocol, Scope, &Found) -> Counterexample,
+) -> Exploration {
+    let mut search = Search::<W>::new(protocol, scope);
     let found = search.run().err();
     Exploration {
         scope,
         states: search.states(),
         steps: search.steps,
         cut_short: search.cut_short,
-        counterexample: found.map(|found| Counterexample::replay(protocol, scope, &found)),
+        counterexample: found.map(|found| replay(protocol, scope, &found)),
         rows: search.rows,
     }
 }

@@ -5,14 +5,34 @@
 //! theirs with a probability of n^2 / 2^129: of a hundred million, less than one in 10^22. The worlds themselves are kept of two levels
 //! of the search only, each in some tens of bytes.
 
+use std::marker::PhantomData;
+
 use rustc_hash::FxHashMap;
 use twox_hash::XxHash3_128;
 
-use crate::coherence::explore::encode::Encoder;
-use crate::coherence::explore::world::{Rows, Step, Taken, World};
+use crate::coherence::explore::world::{Rows, Step, Taken, Unrest};
 use crate::coherence::explore::wrong::Wrong;
 use crate::coherence::explore::{Scope, TableRows};
 use crate::coherence::protocol::Protocol;
+
+/// What can be searched: a state of everything that a protocol's tables drive.
+pub(super) trait Model: Clone + serde::Serialize + serde::de::DeserializeOwned {
+    /// What its states are encoded with.
+    type Encoder: Default + std::fmt::Debug;
+
+    /// Nothing cached, nothing under way.
+    fn first(scope: Scope) -> Self;
+    /// Calls back with each step that can be made, cores' own first.
+    fn each_step(&self, protocol: &Protocol, misses: usize, visit: impl FnMut(Step));
+    /// Makes a step; says which rows were taken.
+    fn apply(&mut self, step: Step, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong>;
+    /// What has to hold in every state, whatever happens next.
+    fn check(&self, protocol: &Protocol) -> Result<(), Wrong>;
+    /// Why nothing is at rest; `None` where all is.
+    fn unrest(&self, protocol: &Protocol) -> Option<Unrest>;
+    /// The bytes of the state and of all that are like it.
+    fn encode<'a>(&self, encoder: &'a mut Self::Encoder) -> &'a [u8];
+}
 
 /// How a state was reached first.
 #[derive(Clone, Copy, Debug)]
@@ -36,18 +56,23 @@ impl Reached {
 
 /// Worlds that wait to be expanded, in their order.
 #[derive(Clone, Debug, Default)]
-struct Worlds {
+struct Worlds<W> {
     /// Of all of them, one after the other.
     bytes: Vec<u8>,
+    worlds: PhantomData<W>,
 }
 
-impl Worlds {
-    fn push(&mut self, world: &World) {
+impl<W: Model> Worlds<W> {
+    fn new() -> Worlds<W> {
+        Worlds { bytes: Vec::new(), worlds: PhantomData }
+    }
+
+    fn push(&mut self, world: &W) {
         let bytes = std::mem::take(&mut self.bytes);
         self.bytes = postcard::to_extend(world, bytes).expect("all of a world has a form in bytes");
     }
 
-    fn iter(&self) -> impl Iterator<Item = World> {
+    fn iter(&self) -> impl Iterator<Item = W> {
         let mut left = &self.bytes[..];
         std::iter::from_fn(move || {
             let (world, behind) = (!left.is_empty()).then(|| postcard::take_from_bytes(left).expect("a world was put there"))?;
@@ -66,10 +91,10 @@ pub(super) struct Found {
 
 /// A search under way, or over.
 #[derive(Debug)]
-pub(super) struct Search<'a> {
+pub(super) struct Search<'a, W: Model> {
     protocol: &'a Protocol,
     scope: Scope,
-    encoder: Encoder,
+    encoder: W::Encoder,
     /// By the hash of its encoding. (Halves are aligned closer than a whole.)
     numbers: FxHashMap<(u64, u64), u32>,
     reached: Vec<Reached>,
@@ -87,12 +112,12 @@ pub(super) struct Search<'a> {
     pub cut_short: bool,
 }
 
-impl<'a> Search<'a> {
-    pub fn new(protocol: &'a Protocol, scope: Scope) -> Search<'a> {
+impl<'a, W: Model> Search<'a, W> {
+    pub fn new(protocol: &'a Protocol, scope: Scope) -> Search<'a, W> {
         Search {
             protocol,
             scope,
-            encoder: Encoder::default(),
+            encoder: W::Encoder::default(),
             numbers: FxHashMap::default(),
             reached: Vec::new(),
             responses: Vec::new(),
@@ -112,8 +137,8 @@ impl<'a> Search<'a> {
 
     /// Searches until something is wrong, everything is known, or there are more states than allowed.
     pub fn run(&mut self) -> Result<(), Found> {
-        let (mut level, mut next) = (Worlds::default(), Worlds::default());
-        let first = World::new(self.scope.agents, self.scope.lines);
+        let (mut level, mut next) = (Worlds::<W>::new(), Worlds::<W>::new());
+        let first = W::first(self.scope);
         self.number(&first, Reached::new(0, Step::Data { line: 0 }));
         level.push(&first);
         let mut state = 0;
@@ -135,8 +160,8 @@ impl<'a> Search<'a> {
     }
 
     /// The number of a state, and whether it is new.
-    fn number(&mut self, world: &World, reached: Reached) -> (u32, bool) {
-        let hash = XxHash3_128::oneshot(self.encoder.encode(world));
+    fn number(&mut self, world: &W, reached: Reached) -> (u32, bool) {
+        let hash = XxHash3_128::oneshot(world.encode(&mut self.encoder));
         let next = self.reached.len() as u32;
         let number = *self.numbers.entry((hash as u64, (hash >> 64) as u64)).or_insert(next);
         if number == next {
@@ -146,7 +171,7 @@ impl<'a> Search<'a> {
     }
 
     /// Makes every step from a state.
-    fn expand(&mut self, world: &World, state: u32, next: &mut Worlds) -> Result<(), Found> {
+    fn expand(&mut self, world: &W, state: u32, next: &mut Worlds<W>) -> Result<(), Found> {
         let mut steps = std::mem::take(&mut self.possible);
         steps.clear();
         world.each_step(self.protocol, self.scope.misses, |step| steps.push(step));

@@ -5,6 +5,7 @@ use crate::base::diagnostic::SourceText;
 use crate::coherence::load::load;
 use crate::coherence::protocol::{AgentAction, Row};
 
+mod directory;
 mod mutants;
 
 /// The shipped tables.
@@ -123,7 +124,7 @@ fn no_shorter_way_leads_to_the_fault() {
 #[test]
 fn a_search_without_end_is_cut_short() {
     let protocol = &protocols()[1];
-    let exploration = explore(protocol, Scope { agents: 4, lines: 2, misses: 2, most_states: 1000 });
+    let exploration = explore(protocol, Scope { misses: 2, most_states: 1000, ..Scope::new(4, 2) });
     assert!(exploration.cut_short && exploration.counterexample.is_none());
     assert_eq!(exploration.states, 1001);
 }

@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::base::address::Line;
 use crate::coherence::agent::{Access, Agent, Answer, Copies};
 use crate::coherence::controller::{Impossible, MemoryImpossible, Transaction, Transition, memory_transition};
+use crate::coherence::explore::Scope;
+use crate::coherence::explore::encode::Encoder;
+use crate::coherence::explore::search::Model;
 use crate::coherence::explore::wrong::Wrong;
 use crate::coherence::order::{AgentNumber, BusOrder, Command, Request, TransactionId};
 use crate::coherence::protocol::{AgentAction, AgentEvent, MemoryAction, MemoryEvent, Permission, Protocol, State};
@@ -51,12 +54,16 @@ pub enum Step {
     Word { agent: usize, line: usize },
     /// Memory takes the line that was sent to it.
     Memory { line: usize },
+    /// A packet on its way, by its number, comes to the agent or home that it goes to.
+    Deliver { packet: usize },
+    /// A packet comes to its home and is left waiting: a request of its line is under way.
+    Wait { packet: usize },
 }
 
 impl Step {
     /// Whether it follows from what is under way, so that it comes about without a core doing anything more.
     pub fn is_response(self) -> bool {
-        !matches!(self, Step::Access { .. } | Step::Evict { .. })
+        !matches!(self, Step::Access { .. } | Step::Evict { .. } | Step::Wait { .. })
     }
 
     /// The agent that acts, where it is one.
@@ -64,7 +71,7 @@ impl Step {
         match self {
             Step::Access { agent, .. } | Step::Evict { agent, .. } | Step::Arrive { agent } | Step::Grant { agent } => Some(agent),
             Step::See { agent, .. } | Step::Complete { agent, .. } | Step::Word { agent, .. } => Some(agent),
-            Step::Data { .. } | Step::Memory { .. } => None,
+            Step::Data { .. } | Step::Memory { .. } | Step::Deliver { .. } | Step::Wait { .. } => None,
         }
     }
 }
@@ -174,7 +181,7 @@ impl Copies for Lines<'_> {
     }
 }
 
-fn took(rows: &mut Rows, taken: &Transition) {
+pub(super) fn took(rows: &mut Rows, taken: &Transition) {
     rows.push(Taken::Agent(taken.from, taken.event));
 }
 
@@ -296,6 +303,7 @@ impl World {
                 }
                 Ok(())
             }
+            Step::Deliver { .. } | Step::Wait { .. } => unreachable!("a bus has no packets"),
         }
     }
 
@@ -541,13 +549,59 @@ impl World {
 /// What keeps a state from being at rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unrest {
-    Waits { agent: usize, line: usize },
-    Leaves { agent: usize, line: usize },
-    Transient { agent: usize, line: usize },
+    Waits {
+        agent: usize,
+        line: usize,
+    },
+    Leaves {
+        agent: usize,
+        line: usize,
+    },
+    Transient {
+        agent: usize,
+        line: usize,
+    },
     UnderWay,
+    /// The home of a line waits for something.
+    Home {
+        line: usize,
+    },
+    /// A packet is on its way, or waits at its home.
+    Packet {
+        line: usize,
+        name: &'static str,
+    },
 }
 
-fn impossible_at(agent: usize, impossible: Impossible) -> Wrong {
+impl Model for World {
+    type Encoder = Encoder;
+
+    fn first(scope: Scope) -> World {
+        World::new(scope.agents, scope.lines)
+    }
+
+    fn each_step(&self, protocol: &Protocol, misses: usize, visit: impl FnMut(Step)) {
+        self.each_step(protocol, misses, visit);
+    }
+
+    fn apply(&mut self, step: Step, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
+        self.apply(step, protocol, rows)
+    }
+
+    fn check(&self, protocol: &Protocol) -> Result<(), Wrong> {
+        self.check(protocol)
+    }
+
+    fn unrest(&self, protocol: &Protocol) -> Option<Unrest> {
+        self.unrest(protocol)
+    }
+
+    fn encode<'a>(&self, encoder: &'a mut Encoder) -> &'a [u8] {
+        encoder.encode(self)
+    }
+}
+
+pub(super) fn impossible_at(agent: usize, impossible: Impossible) -> Wrong {
     Wrong::Impossible { agent, state: impossible.state, event: impossible.event }
 }
 
@@ -560,6 +614,6 @@ pub(super) fn transaction_of(request: &Request) -> Transaction {
 }
 
 /// Whether an eviction has to be tried again.
-fn stalls(state: State, protocol: &Protocol) -> bool {
+pub(super) fn stalls(state: State, protocol: &Protocol) -> bool {
     protocol.agent.row(state, AgentEvent::Evict).is_some_and(|row| row.actions.has(AgentAction::Stall))
 }

@@ -80,6 +80,8 @@ impl Unrest {
                 format!("agent {agent}'s copy of {} stays in a transient state", called(line))
             }
             Unrest::UnderWay => "the bus expects a request that never comes".to_owned(),
+            Unrest::Home { line } => format!("the home of {} stays in a transient state", called(line)),
+            Unrest::Packet { line, name } => format!("the home of {} leaves a {name} waiting for ever", called(line)),
         }
     }
 }

@@ -13,6 +13,11 @@ pub struct InterconnectCounters {
     pub bus_upgr: u64,
     pub bus_wb: u64,
     pub bus_upd: u64,
+    /// What homes were asked: copies to read, the only copies, to have others dropped, and to take lines back.
+    pub get_s: u64,
+    pub get_m: u64,
+    pub upgrade: u64,
+    pub put: u64,
     /// Reads and writes of words that no cache holds.
     pub uncached: u64,
     /// Lines that one cache supplied to another.
@@ -38,6 +43,10 @@ impl InterconnectCounters {
             bus_upgr: 0,
             bus_wb: 0,
             bus_upd: 0,
+            get_s: 0,
+            get_m: 0,
+            upgrade: 0,
+            put: 0,
             uncached: 0,
             flushes: 0,
             supplies: 0,
@@ -50,7 +59,12 @@ impl InterconnectCounters {
 
     /// All transactions.
     pub fn transactions(&self) -> u64 {
-        self.bus_rd + self.bus_rdx + self.bus_upgr + self.bus_wb + self.bus_upd + self.uncached
+        self.bus_rd + self.bus_rdx + self.bus_upgr + self.bus_wb + self.bus_upd + self.of_homes() + self.uncached
+    }
+
+    /// All that homes were asked.
+    pub fn of_homes(&self) -> u64 {
+        self.get_s + self.get_m + self.upgrade + self.put
     }
 
     /// Counts a transaction that begins.
@@ -61,6 +75,10 @@ impl InterconnectCounters {
             Command::Coherent(Transaction::BusUpgr) => self.bus_upgr += 1,
             Command::Coherent(Transaction::BusWb) => self.bus_wb += 1,
             Command::Coherent(Transaction::BusUpd) => self.bus_upd += 1,
+            Command::Coherent(Transaction::GetS) => self.get_s += 1,
+            Command::Coherent(Transaction::GetM) => self.get_m += 1,
+            Command::Coherent(Transaction::Upgrade) => self.upgrade += 1,
+            Command::Coherent(Transaction::Put | Transaction::PutClean) => self.put += 1,
             Command::Read(_) | Command::Write(_) => self.uncached += 1,
         }
     }

@@ -81,15 +81,13 @@ impl MachineSpec {
         faults
     }
 
+    /// Where lines have homes, which keep private caches coherent.
+    pub fn has_directory(&self) -> bool {
+        self.homes.is_some() && self.node.coherence().is_some()
+    }
+
     /// What nodes that share an address space cannot be.
     fn home_faults(&self, faults: &mut Vec<SpecFault>) {
-        if let Some(cache) = self.node.caches.first() {
-            faults.push(SpecFault::new(
-                format!("cache.{}", cache.name),
-                "private caches on several nodes with one address space are not built yet",
-                "leave them out; a shared cache before each memory, `[node.cache.LLC]`, can stay",
-            ));
-        }
         if let InterconnectSpec::Snooping(own) = &self.node.interconnect
             && let TransportSpec::Ring { .. } = own.transport
         {

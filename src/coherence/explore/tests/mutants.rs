@@ -75,7 +75,7 @@ impl Mutant {
     fn is_refused(&self, places: &RowPlaces) -> bool {
         let mut faults = Vec::new();
         check::reachable(&self.protocol.agent, &places.agent, &mut faults);
-        check::agent(&self.protocol.agent, &places.agent, &mut faults);
+        check::agent(&self.protocol.agent, self.protocol.kind(), &places.agent, &mut faults);
         check::memory(&self.protocol.memory, &places.memory, &mut faults);
         !faults.is_empty()
     }

@@ -1,0 +1,45 @@
+//! Protocols with a directory: the shipped ones hold, with full maps and with one pointer, and broken ones are refuted.
+
+use super::*;
+
+const TEXTS: [(&str, &str); 3] = [
+    ("directory-msi.toml", include_str!("../../../../models/protocols/directory-msi.toml")),
+    ("directory-mesi.toml", include_str!("../../../../models/protocols/directory-mesi.toml")),
+    ("directory-moesi.toml", include_str!("../../../../models/protocols/directory-moesi.toml")),
+];
+
+fn directories() -> [Protocol; 3] {
+    TEXTS.map(|(name, text)| load(&SourceText::new(name, text)).unwrap_or_else(|faults| panic!("{name}: {faults:?}")))
+}
+
+/// Agents, lines and pointers, and then how many states each protocol has.
+const STATES: [(usize, usize, usize, [usize; 3]); 4] =
+    [(2, 1, 4, [0, 0, 0]), (2, 1, 1, [0, 0, 0]), (3, 1, 4, [0, 0, 0]), (3, 1, 1, [0, 0, 0])];
+
+fn states_of(scopes: &[(usize, usize, usize, [usize; 3])]) -> (Vec<(usize, usize, usize, [usize; 3])>, [Vec<Taken>; 3]) {
+    let mut rows: [Option<TableRows>; 3] = [const { None }; 3];
+    let mut found = Vec::new();
+    for &(agents, lines, pointers, _) in scopes {
+        let mut number = 0;
+        let states = directories().map(|protocol| {
+            let exploration = holds(&protocol, Scope { pointers, most_states: 20_000_000, ..Scope::new(agents, lines) });
+            match &mut rows[number] {
+                Some(rows) => rows.merge(&exploration.rows),
+                rows => *rows = Some(exploration.rows),
+            }
+            number += 1;
+            exploration.states
+        });
+        found.push((agents, lines, pointers, states));
+    }
+    let mut rows = rows.into_iter();
+    let missing = directories().map(|protocol| rows.next().flatten().map_or(Vec::new(), |rows| rows.missing(&protocol)));
+    (found, missing)
+}
+
+#[test]
+fn directories_hold_and_take_every_row() {
+    let (found, missing) = states_of(&STATES);
+    assert_eq!(found, STATES);
+    assert_eq!(missing, [const { Vec::new() }; 3], "rows never taken");
+}
