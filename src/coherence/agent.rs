@@ -66,8 +66,8 @@ pub struct Received {
     pub performs: bool,
     /// A place of the write-back buffer is free again.
     pub left: bool,
-    /// The line was sent to someone.
-    pub sends: bool,
+    /// How often the line was sent to someone.
+    pub sent: u64,
 }
 
 /// How an access went.
@@ -318,7 +318,8 @@ impl Agent {
         if performs {
             self.acks.retain(|acks| acks.line != line);
         }
-        Ok(Received { taken, performs, left, sends: has(AgentAction::SendData) || has(AgentAction::DataHome) })
+        let sent = u64::from(has(AgentAction::SendData)) + u64::from(has(AgentAction::DataHome));
+        Ok(Received { taken, performs, left, sent })
     }
 
     /// What a packet means to the agent, acknowledgements counted.

@@ -590,7 +590,8 @@ impl Core {
         let leaving = caches.take_leaving();
         if caches.has_homes() {
             let puts: Vec<Packet> = leaving.into_iter().filter_map(|line| caches.give_back(line, self.number)).collect();
-            self.send_packets(&puts, time, time, port);
+            let departure = self.departure(time, port);
+            self.send_packets(&puts, (time, time), departure, port);
             return;
         }
         let departure = self.departure(time, port);
@@ -670,7 +671,8 @@ impl Core {
         // What is sent on has to be looked up in the caches first.
         let lookups = if packet.kind.is_forward() { self.lookups } else { Time::ZERO };
         handle.borrow_mut().timelines[usize::from(packet.requestor)].mark(packet.line, Owner::Coherence, time + lookups);
-        self.send_packets(&answers, asked, time + lookups, port);
+        let at = time + lookups;
+        self.send_packets(&answers, (asked, at), at.saturating_sub(Time(1)).max(port.now()), port);
         if heard.left {
             self.has_news(packet.line);
             self.try_again(time);
@@ -683,11 +685,10 @@ impl Core {
         }
     }
 
-    /// Packets of this core's are to be at the interconnect at an instant.
-    fn send_packets(&mut self, packets: &[Packet], asked: Time, time: Time, port: &mut Port<'_, Message>) {
+    /// Packets of this core's are to be at the interconnect at an instant, for what was asked at another.
+    fn send_packets(&self, packets: &[Packet], (asked, time): (Time, Time), departure: Time, port: &mut Port<'_, Message>) {
         let Some(channel) = self.requests else { return };
         for &packet in packets {
-            let departure = time.saturating_sub(Time(1)).max(port.now());
             port.send(channel, Message::Packet { packet, asked, time }, departure);
         }
     }

@@ -456,11 +456,11 @@ impl PrivateCaches {
                 self.levels.get_mut(level).counters.invalidations += 1;
             }
         }
-        if received.sends {
-            self.traffic.written += self.line_bytes;
+        if received.sent > 0 {
+            self.traffic.written += received.sent * self.line_bytes;
             let sender =
                 place.all().last().map_or_else(|| self.levels.anchor(Kind::Read), |(level, _)| self.levels.outermost(level));
-            self.levels.get_mut(sender).counters.bytes_written += self.line_bytes;
+            self.levels.get_mut(sender).counters.bytes_written += received.sent * self.line_bytes;
         }
         if packet.kind.has_line() {
             self.traffic.read += self.line_bytes;

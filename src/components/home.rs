@@ -47,6 +47,8 @@ pub struct HomeCounters {
     pub waited: u64,
     /// Requests that were passed on to the agent that owned the line.
     pub forwarded: u64,
+    /// Lines that were given back when another agent had them already.
+    pub stale: u64,
     /// Copies that agents were told to drop.
     pub invalidations: u64,
 }
@@ -252,6 +254,7 @@ impl Home {
             let store = Message::Store { line: packet.line, bytes: line_bytes, version: packet.version, flush, time };
             self.for_memory.push_back(store);
         }
+        self.counters.stale += u64::from(packet.kind == PacketKind::Put && !handled.updates && !handled.stalls);
         for packet in sent {
             self.counters.forwarded += u64::from(matches!(packet.kind, PacketKind::FwdGetS | PacketKind::FwdGetM));
             self.counters.invalidations += u64::from(packet.kind == PacketKind::Inv);

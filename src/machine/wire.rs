@@ -240,7 +240,9 @@ impl<'a> Wiring<'a> {
         for place in 0..self.places.cores {
             let number = node * self.places.cores + place;
             let part = self.places.core(number);
-            let requests = self.plan.channel(part, hub, request_places(spec));
+            // Where lines have homes, a core also answers others there.
+            let places = if self.spec.has_directory() { ANY } else { request_places(spec) };
+            let requests = self.plan.channel(part, hub, places);
             let answers = self.plan.channel(part, hub, self.under_way);
             let capacity = if self.spec.network.is_some() { ANY } else { self.under_way + SPARE_PLACES };
             let to = self.plan.channel(hub, part, capacity);

@@ -121,7 +121,39 @@ impl Simulation {
             moved = llcs;
         }
         same("bytes that homes asked for and memories supplied", asked[0], moved[0])?;
-        same("bytes that homes gave and memories took", asked[1], moved[1])
+        same("bytes that homes gave and memories took", asked[1], moved[1])?;
+        if self.spec.has_directory() { self.check_directories(asked) } else { Ok(()) }
+    }
+
+    /// What caches took in came from homes or from other caches, what they gave went there; each request was served and ended.
+    fn check_directories(&self, [supplied, taken]: [u64; 2]) -> Result<(), PhaseError> {
+        let line = u64::from(self.spec.node.line_bytes());
+        let (mut read, mut written) = (0, 0);
+        for traffic in self.cores().filter_map(|core| Some(core.caches()?.traffic())) {
+            read += traffic.read;
+            written += traffic.written;
+        }
+        let (mut asked, mut served, mut over) = (0, 0, 0);
+        let (mut between, mut stale) = (0, 0);
+        for part in self.engine.parts() {
+            match part {
+                Part::Carrier(carrier) => {
+                    let counters = carrier.counters();
+                    asked += counters.get_s + counters.get_m + counters.upgrade;
+                    between += counters.supplies;
+                    over += carrier.accesses().iter().map(|accesses| accesses.count).sum::<u64>();
+                }
+                Part::Home(home) => {
+                    served += home.counters().local + home.counters().remote;
+                    stale += home.counters().stale;
+                }
+                _ => {}
+            }
+        }
+        same("requests of lines that caches made and homes took", asked, served)?;
+        same("requests of lines that were made and that were over", asked, over)?;
+        same("bytes that caches read and their sources", read, supplied + line * between)?;
+        same("bytes that caches wrote, and who took them", written, taken + line * (between + stale))
     }
 
     /// What the network was given it delivered, and what ranks sent was received.

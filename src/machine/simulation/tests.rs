@@ -1,6 +1,7 @@
 //! Nodes run small programs written by hand, so that a test knows every access and every cycle.
 
 mod assembly;
+mod directories;
 mod levels;
 mod messages;
 mod nodes;
@@ -49,6 +50,15 @@ pub fn protocols() -> [Arc<Protocol>; 5] {
     let moesi = protocol("moesi.toml", include_str!("../../../models/protocols/moesi.toml"));
     let mesif = protocol("mesif.toml", include_str!("../../../models/protocols/mesif.toml"));
     [msi(), mesi(), moesi, mesif, dragon()]
+}
+
+/// Those with a directory.
+pub fn directories() -> [Arc<Protocol>; 3] {
+    [
+        protocol("directory-msi.toml", include_str!("../../../models/protocols/directory-msi.toml")),
+        protocol("directory-mesi.toml", include_str!("../../../models/protocols/directory-mesi.toml")),
+        protocol("directory-moesi.toml", include_str!("../../../models/protocols/directory-moesi.toml")),
+    ]
 }
 
 pub fn megahertz(megahertz: u64) -> Clock {

@@ -16,6 +16,8 @@ impl PhaseReport {
         let busy = busiest.map_or(Time::ZERO, |used| used.until(end).busy);
         self.insert(&path, &[("busy_ps", busy.0), ("address_busy_ps", counters.address_busy.0), ("wait_ps", counters.wait.0)]);
         self.transactions(&path, counters, end);
+        let asked = [("get_s", counters.get_s), ("get_m", counters.get_m), ("upgrade", counters.upgrade), ("put", counters.put)];
+        self.insert(&path, &asked);
         for (name, accesses) in ["local", "remote"].into_iter().zip(carrier.accesses()) {
             self.metrics.insert(format!("{path}.{name}_requests"), accesses.count);
             self.metrics.insert(format!("{path}.{name}_latency_ps"), accesses.latency.0);
@@ -30,7 +32,15 @@ impl PhaseReport {
 
     /// What the home of a node's lines was asked for.
     pub(super) fn home(&mut self, node: usize, counters: &HomeCounters, pages: u64) {
-        let counted = [("local_requests", counters.local), ("remote_requests", counters.remote), ("pages", pages)];
+        let counted = [
+            ("local_requests", counters.local),
+            ("remote_requests", counters.remote),
+            ("pages", pages),
+            ("waited", counters.waited),
+            ("forwarded", counters.forwarded),
+            ("invalidations", counters.invalidations),
+            ("stale", counters.stale),
+        ];
         self.insert(&format!("node[{node}].home"), &counted);
     }
 

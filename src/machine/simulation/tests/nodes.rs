@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::assembly::{Op, assemble};
 use super::*;
-use crate::components::homes::{HomesSpec, Placement};
+use crate::components::homes::{DirectorySpec, HomesSpec, Placement};
 use crate::components::network::{NetworkSpec, Switching};
 use crate::components::spec::MachineSpec;
 use crate::interconnect::{Routes, Routing, Topology};
@@ -33,8 +33,9 @@ pub fn network(count: u32, topology: &Topology) -> Arc<NetworkSpec> {
 }
 
 /// Nodes on a topology, with one address space.
-fn machine(node: NodeSpec, count: u32, topology: &Topology, placement: Placement) -> MachineSpec {
-    let homes = HomesSpec { placement, page_bytes: 4096, nodes: count as u16, memory_bytes: 1 << 20 };
+pub fn machine(node: NodeSpec, count: u32, topology: &Topology, placement: Placement) -> MachineSpec {
+    let homes =
+        HomesSpec { placement, page_bytes: 4096, nodes: count as u16, memory_bytes: 1 << 20, directory: DirectorySpec::default() };
     let network = Some(network(count, topology));
     MachineSpec { node: NodeSpec { alone: false, ..node }, count, network, homes: Some(homes), interface: None }
 }
@@ -47,7 +48,7 @@ fn uncached(cores: u32, memory: u64) -> NodeSpec {
     node
 }
 
-fn run(spec: &MachineSpec, threads: &[Vec<Op>], run_ahead: bool) -> Result<(PhaseReport, Vec<u64>), PhaseError> {
+pub fn run(spec: &MachineSpec, threads: &[Vec<Op>], run_ahead: bool) -> Result<(PhaseReport, Vec<u64>), PhaseError> {
     let code = assemble(threads);
     let memory = Memory::new(&code.arena).unwrap();
     let function = code.functions[0].clone();
@@ -107,7 +108,7 @@ fn requests_share_a_bus_and_a_link() {
 }
 
 /// What threads do between barriers, on words that differ by thread.
-fn program(threads: usize) -> impl Strategy<Value = Vec<Vec<Op>>> {
+pub fn program(threads: usize) -> impl Strategy<Value = Vec<Vec<Op>>> {
     let op = prop_oneof![
         4 => (0..96_u32).prop_map(Op::Load),
         3 => (0..96_u32).prop_map(Op::Store),
@@ -123,7 +124,7 @@ fn program(threads: usize) -> impl Strategy<Value = Vec<Vec<Op>>> {
     })
 }
 
-fn machines() -> impl Strategy<Value = MachineSpec> {
+pub fn machines() -> impl Strategy<Value = MachineSpec> {
     let topology = prop_oneof![
         Just((2, Topology::Line)),
         Just((4, Topology::Ring)),
