@@ -4,13 +4,17 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 21] = [
+const MACHINES: [&str; 25] = [
     "cluster-fat-tree-64",
     "cluster-of-multiprocessors",
     "cluster-star-16",
     "ideal",
     "mpp-torus-512",
     "norma-hypercube-16",
+    "numa-2-socket",
+    "numa-mesh-16",
+    "numa-mesh-64",
+    "numa-ring-4",
     "split-caches",
     "textbook-numa",
     "textbook-uma",
