@@ -178,6 +178,9 @@ impl AgentRow<'_> {
             return Some(misplaced);
         }
         let asks = n_requests(self.row) > 0;
+        if n_requests(self.row) > 1 {
+            return Some(format!("an eviction in {} gives the line back in one way", self.name()));
+        }
         if self.kind == Kind::Directory && asks && self.next().dirty != self.has(AgentAction::Put) {
             return Some(format!(
                 "a line that is given back waits in a state that is `dirty` if it goes with the line (`put`) and not if it goes without (`put_clean`); {} is not so",
@@ -309,6 +312,9 @@ fn home_row(state: State, event: MemoryEvent, row: Row) -> Option<String> {
         let alone = row.next == state && MemoryAction::ALL.iter().all(|&(_, other)| other == MemoryAction::Stall || !has(other));
         return (!alone).then(|| format!("a `{name}` that stalls must leave everything as it is"));
     }
+    if let Some(misplaced) = misplaced_at_home(event, asks, row) {
+        return Some(misplaced);
+    }
     if asks {
         let answers = [
             MemoryAction::SendData,
@@ -324,19 +330,39 @@ fn home_row(state: State, event: MemoryEvent, row: Row) -> Option<String> {
             )
         });
     }
-    if gives != has(MemoryAction::PutAck) {
-        return Some(match gives {
-            true => format!("`{name}` must be answered by `put_ack`, or `stall`"),
-            false => format!("the action `put_ack` has no place on the event `{name}`"),
-        });
+    if gives && !has(MemoryAction::PutAck) {
+        return Some(format!("`{name}` must be answered by `put_ack`, or `stall`"));
     }
-    if has(MemoryAction::Update) != matches!(event, MemoryEvent::Put | MemoryEvent::Data) {
-        return Some(match has(MemoryAction::Update) {
-            true => format!("no line comes with `{name}` that memory could take"),
-            false => format!("a newer line comes with `{name}`, so memory must take it: `update`"),
-        });
-    }
-    None
+    let takes = matches!(event, MemoryEvent::Put | MemoryEvent::Data);
+    (takes && !has(MemoryAction::Update)).then(|| format!("a newer line comes with `{name}`, so memory must take it: `update`"))
+}
+
+/// The first action that has no place in a row of a home.
+fn misplaced_at_home(event: MemoryEvent, asks: bool, row: Row) -> Option<String> {
+    use MemoryAction::{AddOwner, AddSharer, ClearOwner, ClearSharers, Inv, PutAck, SetOwner, Update};
+    let allowed: &[MemoryAction] = match event {
+        _ if asks => {
+            return [PutAck, Update].iter().find(|&&action| row.actions.has(action)).map(|action| {
+                format!("the action `{}` has no place on the event `{}`: no line comes with it", action.name(), event.name())
+            });
+        }
+        MemoryEvent::Put => &[PutAck, Update, ClearOwner],
+        MemoryEvent::PutClean => &[PutAck, ClearOwner],
+        MemoryEvent::PutStale => &[PutAck],
+        MemoryEvent::Data => &[Update],
+        _ => &[],
+    };
+    let (name, action) = MemoryAction::ALL.iter().find(|&&(_, action)| row.actions.has(action) && !allowed.contains(&action))?;
+    let reason = match action {
+        PutAck => "no line is given back",
+        Update => "no line comes with it that memory could take",
+        AddSharer | AddOwner | ClearSharers | SetOwner | ClearOwner => {
+            "who has copies changes with requests, and when the owner gives the line back"
+        }
+        Inv => "no one is going to write",
+        _ => "no one waits for an answer",
+    };
+    Some(format!("the action `{name}` has no place on the event `{}`: {reason}", event.name()))
 }
 
 /// A stable state performs what it permits: the fast path of a hit is read off the permission.

@@ -78,11 +78,11 @@ fn every_shipped_machine_resolves_to_what_it_says() {
             ("ideal", "uma", 64, "MIMD"),
             ("mpp-torus-512", "norma", 512, "MIMD"),
             ("norma-hypercube-16", "norma", 16, "MIMD"),
-            ("split-caches", "uma", 1, "SISD"),
             ("numa-2-socket", "numa", 8, "MIMD"),
             ("numa-mesh-16", "numa", 16, "MIMD"),
             ("numa-mesh-64", "numa", 64, "MIMD"),
             ("numa-ring-4", "numa", 16, "MIMD"),
+            ("split-caches", "uma", 1, "SISD"),
             ("textbook-numa", "numa", 2, "MIMD"),
             ("textbook-uma", "uma", 2, "MIMD"),
             ("uma-bus-2", "uma", 2, "MIMD"),
@@ -218,6 +218,8 @@ fn broken_machines_are_answered_with_the_place_and_what_would_be_right() {
         ("a memory that is not built yet", &[("{ part = \"simple-dram\", latency = \"70 ns\" }", "{ kind = \"dram\" }")]),
         ("several nodes equally far", &[("cores = 4", "cores = 4\ncount = 2")]),
         ("several nodes that nothing joins", &[("cores = 4", "cores = 4\ncount = 2"), ("\"uma\"", "\"numa\"")]),
+        ("a directory on a bus", &[("\"mesi\"", "\"directory-mesi\"")]),
+        ("a directory's latency where there is none", &[("cores = 4", "cores = 4\ndirectory = { latency = \"5 ns\" }")]),
         (
             "one node joined with nothing",
             &[(

@@ -8,7 +8,7 @@ use flynn::machine::Machine;
 use flynn::machine::catalogue::{Catalogue, Kind};
 
 /// Parameters that make a shipped program small enough for a test; every program must be here.
-pub const SMALL: [(&str, &[(&str, &str)]); 21] = [
+pub const SMALL: [(&str, &[(&str, &str)]); 22] = [
     ("copy", &[("n", "2000")]),
     ("dot", &[("n", "2000")]),
     ("empty-loop", &[("rounds", "5")]),
@@ -30,6 +30,7 @@ pub const SMALL: [(&str, &[(&str, &str)]); 21] = [
     ("sum-padded", &[("n", "1000")]),
     ("sum-unpadded", &[("n", "1000")]),
     ("triad", &[("n", "2000")]),
+    ("triad-serial-touch", &[("n", "2000")]),
 ];
 
 /// Shipped programs of several ranks, which run on machines with an address space for each node.
@@ -208,6 +209,10 @@ fn protocols_change_times_and_no_value() {
     let catalogue = Catalogue::built_in();
     let plain = machine(&catalogue, "uma-bus-4", &[]);
     let protocols: Vec<String> = catalogue.entries(Kind::Protocol).map(|entry| entry.name.clone()).collect();
+    let is_directory = |name: &&String| name.starts_with("directory-");
+    let of_directories: Vec<&String> = protocols.iter().filter(is_directory).collect();
+    assert_eq!(of_directories, ["directory-mesi", "directory-moesi", "directory-msi"]);
+    let protocols: Vec<String> = protocols.iter().filter(|name| !is_directory(name)).cloned().collect();
     assert_eq!(protocols, ["dragon", "mesi", "mesif", "moesi", "msi"]);
     for (name, small) in SMALL {
         let (workload, parameters) = (workload(&catalogue, name), parameters(small));
@@ -228,6 +233,41 @@ fn protocols_change_times_and_no_value() {
                 let found = run(&request(&machine, &workload, &parameters), &catalogue);
                 assert_eq!(found.result, expected.result, "{name} with {protocol} on {}", machine.name);
             }
+        }
+    }
+}
+
+#[test]
+fn directories_change_times_and_no_value() {
+    let catalogue = Catalogue::built_in();
+    let plain = machine(&catalogue, "uma-bus-4", &[]);
+    let protocols = ["directory-msi", "directory-mesi", "directory-moesi"];
+    for (number, (name, small)) in SMALL.into_iter().enumerate() {
+        let (workload, parameters) = (workload(&catalogue, name), parameters(small));
+        let expected = run(&request(&plain, &workload, &parameters), &catalogue);
+        let protocol = ("address_space.protocol", protocols[number % 3]);
+        let other = ("address_space.protocol", protocols[(number + 1) % 3]);
+        // Four threads on each, as on the plain machine: some sums depend on how many there are.
+        let machines = [
+            ("numa-2-socket", vec![protocol, ("node.cores", "2")]),
+            ("numa-2-socket", vec![other, ("node.cores", "2"), ("node.directory.pointers", "1"), OUT_OF_ORDER[0]]),
+            (
+                "numa-mesh-16",
+                vec![other, ("node.count", "4"), ("address_space.placement", "interleave"), ("node.core.consistency", "tso")],
+            ),
+            (
+                "numa-ring-4",
+                vec![protocol, ("node.cores", "1"), ("node.directory.pointers", "2"), ("node.interconnect.part", "crossbar")],
+            ),
+        ];
+        for (on, set) in machines {
+            let machine = machine(&catalogue, on, &set);
+            let plain = request(&machine, &workload, &parameters);
+            let [found, event_by_event] =
+                [plain, RunRequest { run_ahead: false, ..plain }].map(|request| run(&request, &catalogue));
+            assert_eq!(found.result, expected.result, "{name} on {on} with {set:?}");
+            let texts = [found, event_by_event].map(|record| serde_json::to_string(&record).unwrap());
+            assert!(texts[0] == texts[1], "{name} on {on} with {set:?} without run-ahead");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const TEXTS: [(&str, &str); 3] = [
+pub(super) const TEXTS: [(&str, &str); 3] = [
     ("directory-msi.toml", include_str!("../../../../models/protocols/directory-msi.toml")),
     ("directory-mesi.toml", include_str!("../../../../models/protocols/directory-mesi.toml")),
     ("directory-moesi.toml", include_str!("../../../../models/protocols/directory-moesi.toml")),

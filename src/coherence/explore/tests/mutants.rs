@@ -5,7 +5,7 @@
 use super::*;
 use crate::coherence::check;
 use crate::coherence::load::{RowPlaces, load_with_places};
-use crate::coherence::protocol::{AgentAction, MemoryAction, Permission, Row};
+use crate::coherence::protocol::{AgentAction, Kind, MemoryAction, MemoryEvent, Permission, Row};
 
 /// What is changed of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,23 +76,38 @@ impl Mutant {
         let mut faults = Vec::new();
         check::reachable(&self.protocol.agent, &places.agent, &mut faults);
         check::agent(&self.protocol.agent, self.protocol.kind(), &places.agent, &mut faults);
-        check::memory(&self.protocol.memory, &places.memory, &mut faults);
+        check::reachable(&self.protocol.memory, &places.memory, &mut faults);
+        match self.protocol.kind() {
+            Kind::Snooping => check::memory(&self.protocol.memory, &places.memory, &mut faults),
+            Kind::Directory => check::home(&self.protocol.memory, &places.memory, &mut faults),
+        }
         !faults.is_empty()
     }
 
     fn is_refuted(&self, agents: usize, lines: usize) -> bool {
-        explore(&self.protocol, Scope::new(agents, lines)).counterexample.is_some()
+        let pointers: &[usize] = if self.protocol.kind() == Kind::Directory { &[MOST_AGENTS, 1] } else { &[MOST_AGENTS] };
+        pointers.iter().any(|&pointers| {
+            let scope = Scope { pointers, ..Scope::new(agents, lines) };
+            explore(&self.protocol, scope).counterexample.is_some()
+        })
     }
 
     /// "S, bus_upgr: with shared".
     fn name(&self) -> String {
         let row = match self.taken {
             Taken::Agent(state, event) => format!("{}, {}", self.protocol.agent.state(state).name, event.name()),
-            Taken::Memory(state, event) => format!("memory {}, {}", self.protocol.memory.state(state).name, event.name()),
+            Taken::Memory(state, event) => {
+                let table = self.protocol.kind().memory_table();
+                format!("{table} {}, {}", self.protocol.memory.state(state).name, event.name())
+            }
+        };
+        let next = |state| match self.taken {
+            Taken::Agent(..) => &self.protocol.agent.state(state).name,
+            Taken::Memory(..) => &self.protocol.memory.state(state).name,
         };
         match self.change {
             Change::Impossible => format!("{row}: impossible"),
-            Change::Next(state) => format!("{row}: next {}", self.protocol.agent.state(state).name),
+            Change::Next(state) => format!("{row}: next {}", next(state)),
             Change::Without(action) => format!("{row}: without {action}"),
             Change::With(action) => format!("{row}: with {action}"),
         }
@@ -128,6 +143,56 @@ fn reason(mutant: &Mutant) -> Option<&'static str> {
     Some(reason)
 }
 
+/// The same of a protocol with a directory.
+fn reason_with_directory(mutant: &Mutant) -> Option<&'static str> {
+    use AgentEvent::{AckCountEarly, DataEarly, Evict, FwdGetM, FwdGetS, Inv, InvAck, Load, Store};
+    let table = &mutant.protocol.agent;
+    let (state, event) = match mutant.taken {
+        Taken::Agent(state, event) => (state, event),
+        Taken::Memory(state, event) => return reason_of_home(mutant, state, event),
+    };
+    let from = table.state(state);
+    let Change::Next(next) = mutant.change else { return None };
+    let (next_name, next) = (&*table.state(next).name, table.state(next));
+    match event {
+        FwdGetS if next_name == "I" => Some("it gives up a copy that it could keep: a miss later, nothing worse"),
+        Load if !from.dirty && next.dirty => Some("it takes a clean line for a modified one: a line is given back that memory has"),
+        Store | Inv | InvAck | DataEarly | AckCountEarly | FwdGetM if ["IM_AD", "SM_AD", "IM_A", "SM_A"].contains(&next_name) => {
+            Some("it waits for the same packets, which end its wait in the same way")
+        }
+        Evict if next_name == "MI_A" => Some("an owner, with sharers or without, is asked the same"),
+        FwdGetS | FwdGetM | Inv if from.transient && ["MI_A", "OI_A", "EI_A", "II_A"].contains(&next_name) => {
+            Some("only the acknowledgement is still to come: the home knows where the line is")
+        }
+        _ => None,
+    }
+}
+
+fn reason_of_home(mutant: &Mutant, state: State, event: MemoryEvent) -> Option<&'static str> {
+    let name = &*mutant.protocol.memory.state(state).name;
+    let (has_owner, has_sharers) = (matches!(name, "M" | "O"), matches!(name, "S" | "O"));
+    match mutant.change {
+        Change::With("inv" | "clear_sharers") if !has_sharers => Some("there are no sharers"),
+        Change::With("clear_owner" | "add_owner" | "inv_owner") if !has_owner => Some("there is no owner"),
+        Change::With("set_owner") if event == MemoryEvent::UpgradeOwner => Some("it is the owner already"),
+        Change::Next(next) if mutant.protocol.memory.state(next).name.starts_with('O') => {
+            Some("the line is taken for one with sharers beside its owner, and there are none to tell")
+        }
+        Change::With("clear_owner") => Some("another owner is noted in the same step"),
+        Change::With("add_sharer" | "add_owner") => {
+            Some("it notes a sharer too many: an agent without a copy is told to drop it, and says that it has")
+        }
+        Change::Next(next) if event == MemoryEvent::Put || event == MemoryEvent::PutClean || event == MemoryEvent::PutStale => {
+            let next = &*mutant.protocol.memory.state(next).name;
+            (next == "S").then_some("a line that no one has is taken for a shared one: it comes without the right to write it")
+        }
+        Change::Without("clear_owner") if event == MemoryEvent::Put || event == MemoryEvent::PutClean => {
+            Some("who is noted as owner of a line that no one has is asked nothing")
+        }
+        _ => None,
+    }
+}
+
 /// How many mutants were refused when loaded and how many refuted, and the names of those that survive, each with its reason.
 fn survivors(text: (&str, &str), scopes: &[(usize, usize)]) -> String {
     let (protocol, places) = load_with_places(&SourceText::new(text.0, text.1)).unwrap();
@@ -141,7 +206,11 @@ fn survivors(text: (&str, &str), scopes: &[(usize, usize)]) -> String {
     let (refuted, survive) = (total - refused - mutants.len(), mutants.len());
     let mut told = vec![format!("{total} mutants: {refused} refused when loaded, {refuted} refuted, {survive} survive")];
     for mutant in &mutants {
-        let reason = reason(mutant).unwrap_or("?");
+        let reason = match protocol.kind() {
+            Kind::Snooping => reason(mutant),
+            Kind::Directory => reason_with_directory(mutant),
+        };
+        let reason = reason.unwrap_or("?");
         told.push(format!("{}: {reason}", mutant.name()));
     }
     told.join("\n")
@@ -157,7 +226,29 @@ fn snapshot(number: usize) {
     assert!(!told.contains(": ?"), "a survivor without a reason:\n{told}");
 }
 
+fn directory_snapshot(number: usize) {
+    let (name, text) = super::directory::TEXTS[number];
+    let told = survivors((name, text), &SCOPES);
+    insta::assert_snapshot!(name.trim_end_matches(".toml"), &told);
+    assert!(!told.contains(": ?"), "a survivor without a reason:\n{told}");
+}
+
 // A test for each, so that they run side by side.
+
+#[test]
+fn mutants_of_directory_msi() {
+    directory_snapshot(0);
+}
+
+#[test]
+fn mutants_of_directory_mesi() {
+    directory_snapshot(1);
+}
+
+#[test]
+fn mutants_of_directory_moesi() {
+    directory_snapshot(2);
+}
 
 #[test]
 fn mutants_of_msi() {
