@@ -243,7 +243,10 @@ impl Home {
         {
             let mut shared = self.shared.borrow_mut();
             shared.memory_rows[row] += 1;
-            shared.happens(packet.line, parcel.time, Happening::Memory { event: handled.event });
+            if !handled.stalls {
+                let what = Happening::Memory { event: handled.event, agent: Some(packet.requestor) };
+                shared.happens(packet.line, parcel.time, what);
+            }
             if parcel.is_awaited() && !handled.stalls {
                 shared.timelines[usize::from(parcel.agent)].mark(packet.line, Owner::Coherence, time);
             }

@@ -29,7 +29,8 @@ pub enum Happening {
     /// Data go over the interconnect to whoever asked, or with it to memory.
     Transferred { agent: AgentNumber, bytes: u32, from_cache: bool, end: Time },
     /// Memory, or the shared cache before it, is read or written.
-    Memory { event: MemoryEvent },
+    /// With a directory: `agent` is whose request it belongs to.
+    Memory { event: MemoryEvent, agent: Option<AgentNumber> },
 }
 
 impl Happening {
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn moments_are_in_the_order_of_their_times_whatever_the_order_they_came_in() {
         let mut life = Life::new(3);
-        let read = Happening::Memory { event: MemoryEvent::Read };
+        let read = Happening::Memory { event: MemoryEvent::Read, agent: None };
         life.note(Time(50), transition(0, 0, 1));
         life.note(Time(90), transition(0, 1, 2));
         life.note(Time(50), read);
@@ -172,7 +173,7 @@ mod tests {
     fn only_the_earliest_are_kept() {
         let (mut life, n) = (Life::new(3), 3 * MOST_MOMENTS as u64);
         // The latest first: what is kept does not depend on when it came.
-        (0..n).rev().for_each(|time| life.note(Time(time), Happening::Memory { event: MemoryEvent::Read }));
+        (0..n).rev().for_each(|time| life.note(Time(time), Happening::Memory { event: MemoryEvent::Read, agent: None }));
         let (moments, left_out) = life.moments();
         assert_eq!((moments.len(), moments[0].time, left_out), (MOST_MOMENTS, Time(0), n - MOST_MOMENTS as u64));
         assert_eq!(moments[MOST_MOMENTS - 1].time, Time(MOST_MOMENTS as u64 - 1));

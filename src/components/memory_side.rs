@@ -43,7 +43,7 @@ impl MemorySide {
     pub fn act_at(&mut self, line: Line, event: MemoryEvent, time: Time, shared: &mut Shared) -> Option<bool> {
         let table = &self.protocol.as_ref()?.memory;
         let state = self.states.get(&line).copied().unwrap_or(State::INVALID);
-        shared.happens(line, time, Happening::Memory { event });
+        shared.happens(line, time, Happening::Memory { event, agent: None });
         let row = match memory_transition(table, state, event) {
             Ok(row) => row,
             Err(impossible) => {

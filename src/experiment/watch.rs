@@ -126,7 +126,9 @@ fn event(moment: &Moment, protocol: &Protocol, begin_ps: u64) -> LifeRecord {
             until_ps: Some(end.0.saturating_sub(begin_ps)),
             ..plain
         },
-        Happening::Memory { event } => LifeRecord { at: At::Memory, event: event.name().into(), ..plain },
+        Happening::Memory { event, agent } => {
+            LifeRecord { at: At::Memory, core: agent.map(u32::from), event: event.name().into(), ..plain }
+        }
     }
 }
 
@@ -156,6 +158,17 @@ impl LifeRecord {
             At::Memory => match MemoryEvent::ALL.iter().find(|(name, _)| *name == self.event).map(|(_, event)| event) {
                 Some(MemoryEvent::Read) => "memory reads the line".to_owned(),
                 Some(MemoryEvent::Flush) => "memory takes the line that one cache sent to another".to_owned(),
+                Some(MemoryEvent::GetS) => format!("the home is asked by {core} for a copy to read"),
+                Some(MemoryEvent::GetM) => format!("the home is asked by {core} for the only copy"),
+                Some(MemoryEvent::Upgrade | MemoryEvent::UpgradeOwner) => {
+                    format!("the home is asked by {core} to have all other copies dropped")
+                }
+                Some(MemoryEvent::Put) => format!("the home takes the line back from {core}"),
+                Some(MemoryEvent::PutClean) => format!("the home hears that {core} drops the line"),
+                Some(MemoryEvent::PutStale) => format!("the home leaves the line that {core} gives back: another has it"),
+                Some(MemoryEvent::Data) => format!("the home takes the line that its owner sent to {core}"),
+                Some(MemoryEvent::Clean) => "the home hears that memory's copy is as new".to_owned(),
+                Some(MemoryEvent::Unblock) => format!("the home hears that what {core} asked is over"),
                 _ => "memory takes the line that is written back".to_owned(),
             },
         }
@@ -171,6 +184,17 @@ impl LifeRecord {
             "done" => "may go on".to_owned(),
             "done_shared" => "may go on; others have copies too".to_owned(),
             "word" => "takes the word".to_owned(),
+            "data" => "has the line".to_owned(),
+            "data_early" => "has the line, and acknowledgements are still to come".to_owned(),
+            "data_exclusive" => "has the line, alone".to_owned(),
+            "ack_count" => "may write its copy".to_owned(),
+            "ack_count_early" => "may write when all acknowledgements have come".to_owned(),
+            "inv_ack" => "hears an acknowledgement".to_owned(),
+            "last_inv_ack" => "hears the last acknowledgement".to_owned(),
+            "fwd_get_s" => "is asked for a copy".to_owned(),
+            "fwd_get_m" => "is asked for the line".to_owned(),
+            "inv" => "is told to drop its copy".to_owned(),
+            "put_ack" => "has given the line back".to_owned(),
             event => match event.strip_prefix("own_") {
                 Some(own) => format!("sees its own {own}"),
                 None => format!("sees {event}"),
@@ -188,6 +212,13 @@ impl LifeRecord {
                 "amend" => "asks for the line instead".to_owned(),
                 "withdraw" => "takes its write-back off".to_owned(),
                 "stall" => "has to wait".to_owned(),
+                "send_data" => "sends the line".to_owned(),
+                "data_home" => "sends it home, too".to_owned(),
+                "clean_home" => "tells the home that memory has the same".to_owned(),
+                "inv_ack" => "acknowledges".to_owned(),
+                "unblock" => "tells the home".to_owned(),
+                "put" => "gives it back".to_owned(),
+                "put_clean" => "tells the home".to_owned(),
                 "perform" => return None,
                 request => format!("asks for {request}"),
             })

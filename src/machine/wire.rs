@@ -412,13 +412,18 @@ fn leaving_places(spec: &NodeSpec, misses: u32) -> u32 {
 }
 
 /// How soon anything that happens can reach a core that runs: it becomes a transaction, which agents see an address phase later, and on
-/// a ring a hop; or it is the word of an update, or a line that a core awaits while it goes on, which take their cycles. What happens at
+/// a ring a hop; or it is the word of an update, or a line that a core awaits while it goes on, which take their cycles. Where lines have
+/// homes, whatever reaches a core has been carried over its node's wires. What happens at
 /// an instant can come to the interconnect as late as this: decided when the instant has settled, told a core a hop later, which asks
 /// another hop later.
 fn lookahead(spec: &MachineSpec) -> Time {
     match &spec.node.interconnect {
-        _ if spec.homes.is_some() => HOP,
+        // Without caches a core is told of what others wrote beside all wires.
+        _ if spec.homes.is_some() && !spec.has_directory() => HOP,
         InterconnectSpec::Ideal => HOP,
+        InterconnectSpec::Snooping(own) if spec.has_directory() => {
+            own.clock.edge(u64::from(own.address_cycles.min(1))).saturating_sub(SETTLE + HOP + HOP).max(HOP)
+        }
         InterconnectSpec::Snooping(snooping) => {
             let hop = if let TransportSpec::Ring { hop_cycles, .. } = snooping.transport { hop_cycles } else { 0 };
             let word = WORD_BYTES.div_ceil(snooping.width_bytes);

@@ -257,7 +257,12 @@ fn directories_change_times_and_no_value() {
             ),
             (
                 "numa-ring-4",
-                vec![protocol, ("node.cores", "1"), ("node.directory.pointers", "2"), ("node.interconnect.part", "crossbar")],
+                vec![
+                    protocol,
+                    ("node.cores", "1"),
+                    ("node.directory.pointers", "2"),
+                    ("node.interconnect.part", "snooping-crossbar"),
+                ],
             ),
         ];
         for (on, set) in machines {

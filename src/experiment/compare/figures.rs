@@ -73,7 +73,8 @@ pub fn figures(records: &[&Record]) -> Vec<Figure> {
     figures.push(of("operations", Unit::Count, &|record| Some(record.counts.operations as f64)));
     figures.extend(caches(records));
     for (name, unit, counter) in SHARED {
-        figures.push(of(name, unit, &|record| has(record, counter).then(|| total(&record.metrics, counter) as f64)));
+        let sum = |record: &Record| counter.iter().map(|counter| total(&record.metrics, counter)).sum::<u64>() as f64;
+        figures.push(of(name, unit, &|record| counter.iter().any(|counter| has(record, counter)).then(|| sum(record))));
     }
     let busy = |record: &Record| {
         let busy = total(&record.metrics, "interconnect.busy_ps") as f64;
@@ -84,17 +85,19 @@ pub fn figures(records: &[&Record]) -> Vec<Figure> {
     figures
 }
 
-/// Counters of what all cores share.
-const SHARED: [(&str, Unit, &str); 9] = [
-    ("transactions", Unit::Count, "interconnect.transactions"),
-    ("upgrades", Unit::Count, "interconnect.bus_upgr"),
-    ("updates", Unit::Count, "interconnect.bus_upd"),
-    ("write-backs", Unit::Count, "interconnect.bus_wb"),
-    ("lines from cache to cache", Unit::Count, "interconnect.flushes"),
-    ("bytes over interconnect", Unit::Bytes, "interconnect.bytes"),
-    ("read from memory", Unit::Bytes, "memory.bytes_read"),
-    ("written to memory", Unit::Bytes, "memory.bytes_written"),
-    ("requests waited for it", Unit::Picoseconds, "interconnect.wait_ps"),
+/// Counters of what all cores share; what buses and homes count under different names is added up.
+const SHARED: [(&str, Unit, &[&str]); 11] = [
+    ("transactions", Unit::Count, &["interconnect.transactions"]),
+    ("upgrades", Unit::Count, &["interconnect.bus_upgr", "interconnect.upgrade"]),
+    ("updates", Unit::Count, &["interconnect.bus_upd"]),
+    ("write-backs", Unit::Count, &["interconnect.bus_wb", "interconnect.put"]),
+    ("to another node", Unit::Count, &["interconnect.remote_requests"]),
+    ("lines from cache to cache", Unit::Count, &["interconnect.flushes"]),
+    ("invalidations by homes", Unit::Count, &["home.invalidations"]),
+    ("bytes over interconnect", Unit::Bytes, &["interconnect.bytes"]),
+    ("read from memory", Unit::Bytes, &["memory.bytes_read"]),
+    ("written to memory", Unit::Bytes, &["memory.bytes_written"]),
+    ("requests waited for it", Unit::Picoseconds, &["interconnect.wait_ps"]),
 ];
 
 fn has(record: &Record, counter: &str) -> bool {

@@ -91,7 +91,7 @@ fn a_file_of_ones_own_takes_the_place_of_the_built_in_one() {
     here.file("configs/workloads/triad.flynn", "# Not the built-in one at all.\nresult 1\n");
     assert!(here.flynn(&["show", "triad"]).ends_with(0).out.starts_with("# Not the built-in one"));
     let listed = here.flynn(&["list", "workloads"]).ends_with(0).out;
-    assert_eq!(listed.matches("triad").count(), 1);
+    assert_eq!(listed.matches("\n  triad ").count(), 1);
     assert!(listed.contains("Not the built-in one at all"), "{listed}");
 }
 

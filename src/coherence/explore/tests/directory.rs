@@ -16,6 +16,14 @@ fn directories() -> [Protocol; 3] {
 const STATES: [(usize, usize, usize, [usize; 3]); 4] =
     [(2, 1, 4, [368, 453, 485]), (2, 1, 1, [355, 438, 493]), (3, 1, 4, [3_068, 5_010, 6_432]), (3, 1, 1, [2_889, 4_724, 6_733])];
 
+/// Seconds without optimisation for each.
+#[test]
+#[ignore = "takes long; the same for fewer states is always run"]
+fn directories_hold_with_more_agents_and_lines() {
+    let (found, _) = states_of(&MORE_STATES);
+    assert_eq!(found, MORE_STATES);
+}
+
 fn states_of(scopes: &[(usize, usize, usize, [usize; 3])]) -> (Vec<(usize, usize, usize, [usize; 3])>, [Vec<Taken>; 3]) {
     let mut rows: [Option<TableRows>; 3] = [const { None }; 3];
     let mut found = Vec::new();
@@ -36,6 +44,9 @@ fn states_of(scopes: &[(usize, usize, usize, [usize; 3])]) -> (Vec<(usize, usize
     let missing = directories().map(|protocol| rows.next().flatten().map_or(Vec::new(), |rows| rows.missing(&protocol)));
     (found, missing)
 }
+
+/// The same, and more of them.
+const MORE_STATES: [(usize, usize, usize, [usize; 3]); 3] = [(2, 2, 4, [0, 0, 0]), (4, 1, 4, [0, 0, 0]), (4, 1, 2, [0, 0, 0])];
 
 #[test]
 fn directories_hold_and_take_every_row() {

@@ -129,3 +129,28 @@ proptest! {
         prop_assert_eq!(with.1[512..1024].iter().sum::<u64>(), adds);
     }
 }
+
+/// The random tester on nodes: ten million accesses to few lines, on caches, cores, directories and networks of every make. The watch over
+/// versions sees every read of an older value, and conservation everything that is lost on its way.
+#[test]
+#[ignore = "takes minutes; fewer accesses are always made"]
+fn ten_million_accesses_stay_coherent() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+
+    let mut runner = TestRunner::deterministic();
+    let op =
+        || prop_oneof![5 => (0..40_u32).prop_map(Op::Load), 5 => (0..40_u32).prop_map(Op::Store), 1 => (0..60).prop_map(Op::Busy)];
+    let strategy = cached().prop_flat_map(|spec| {
+        let cores = spec.cores() as usize;
+        (Just(spec), prop::collection::vec(prop::collection::vec(op(), 4000), cores))
+    });
+    let (mut accesses, mut runs) = (0, 0);
+    while accesses < 10_000_000 {
+        let (spec, threads) = strategy.new_tree(&mut runner).unwrap().current();
+        let report = run(&spec, &threads, true).unwrap_or_else(|error| panic!("run {runs}: {error:?}")).0;
+        accesses += report.metrics.iter().filter(|(name, _)| name.ends_with("].accesses")).map(|(_, made)| made).sum::<u64>();
+        runs += 1;
+    }
+    println!("{accesses} accesses in {runs} runs");
+}
