@@ -100,9 +100,12 @@ impl Parcel {
 
     /// Whether the core that asked waits for it.
     pub fn is_awaited(&self) -> bool {
-        let beside = [PacketKind::Unblock, PacketKind::Put, PacketKind::PutClean, PacketKind::PutAck, PacketKind::Clean];
         match self.content {
-            Content::Packet { kind, .. } => !beside.contains(&kind) && !(kind == PacketKind::Data && self.end == End::Home),
+            Content::Packet { kind: PacketKind::Data, .. } => self.end != End::Home,
+            Content::Packet { kind, .. } => {
+                let beside = [PacketKind::Unblock, PacketKind::Put, PacketKind::PutClean, PacketKind::PutAck, PacketKind::Clean];
+                !beside.contains(&kind)
+            }
             _ => true,
         }
     }

@@ -317,10 +317,8 @@ pub(super) fn stop(error: &PhaseError, code: &Code, source: &SourceText) -> Stop
             if lines.is_empty() {
                 return stopped("limit", format!("the trace has more than {limit} references"), Vec::new());
             }
-            let message = format!(
-                "the program did not end within {limit} operations{}: a loop that never ends?",
-                lines.iter().map(|(core, line)| format!(", thread {core} was at line {line}")).collect::<String>()
-            );
+            let message =
+                format!("the program did not end within {limit} operations{}: a loop that never ends?", where_threads_were(lines));
             stopped("limit", message, places(source, lines, ["was here", "were here"]))
         }
         PhaseError::TimeLimit => stopped("limit", error.to_string(), Vec::new()),
@@ -331,6 +329,19 @@ pub(super) fn stop(error: &PhaseError, code: &Code, source: &SourceText) -> Stop
     }
 }
 
+/// As many threads are told one by one.
+const FEW: usize = 8;
+
+/// ", thread 0 was at line 3, ..."; of many threads how many were at each line.
+fn where_threads_were(lines: &[(u32, u32)]) -> String {
+    if lines.len() <= FEW {
+        return lines.iter().map(|(thread, line)| format!(", thread {thread} was at line {line}")).collect();
+    }
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    lines.iter().for_each(|(_, line)| *counts.entry(*line).or_default() += 1);
+    counts.iter().map(|(line, threads)| format!(", {threads} of {} threads were at line {line}", lines.len())).collect()
+}
+
 /// The lines that threads were at, each once, with a sentence that names the threads.
 fn places(source: &SourceText, lines: &[(u32, u32)], [one, several]: [&str; 2]) -> Vec<(Span, String)> {
     let mut threads: BTreeMap<u32, Vec<String>> = BTreeMap::new();
@@ -339,6 +350,7 @@ fn places(source: &SourceText, lines: &[(u32, u32)], [one, several]: [&str; 2]) 
     }
     let sentence = |threads: Vec<String>| match &threads[..] {
         [thread] => format!("thread {thread} {one}"),
+        threads if threads.len() > FEW => format!("{} threads {several}", threads.len()),
         threads => format!("threads {} {several}", threads.join(", ")),
     };
     threads.into_iter().filter_map(|(line, threads)| Some((line_span(source, line)?, sentence(threads)))).collect()

@@ -13,7 +13,10 @@ fn directories() -> [Protocol; 3] {
 }
 
 /// Agents, lines and pointers, and then how many states each protocol has.
-const STATES: [(usize, usize, usize, [usize; 3]); 4] =
+type States = (usize, usize, usize, [usize; 3]);
+
+/// Of scopes that are explored in every run of the tests.
+const STATES: [States; 4] =
     [(2, 1, 4, [368, 453, 485]), (2, 1, 1, [355, 438, 493]), (3, 1, 4, [3_068, 5_010, 6_432]), (3, 1, 1, [2_889, 4_724, 6_733])];
 
 /// Seconds without optimisation for each.
@@ -24,7 +27,7 @@ fn directories_hold_with_more_agents_and_lines() {
     assert_eq!(found, MORE_STATES);
 }
 
-fn states_of(scopes: &[(usize, usize, usize, [usize; 3])]) -> (Vec<(usize, usize, usize, [usize; 3])>, [Vec<Taken>; 3]) {
+fn states_of(scopes: &[States]) -> (Vec<States>, [Vec<Taken>; 3]) {
     let mut rows: [Option<TableRows>; 3] = [const { None }; 3];
     let mut found = Vec::new();
     for &(agents, lines, pointers, _) in scopes {
@@ -46,7 +49,7 @@ fn states_of(scopes: &[(usize, usize, usize, [usize; 3])]) -> (Vec<(usize, usize
 }
 
 /// The same, and more of them.
-const MORE_STATES: [(usize, usize, usize, [usize; 3]); 3] =
+const MORE_STATES: [States; 3] =
     [(2, 2, 4, [64_126, 116_976, 129_511]), (4, 1, 4, [19_026, 37_387, 55_982]), (4, 1, 2, [19_489, 40_272, 59_011])];
 
 #[test]

@@ -36,7 +36,7 @@ fn misses_near_and_far() {
         // The directory and memory; far away 7 ns there, and back 7 and the 8 that a line takes the link.
         let later = vec![Op::Busy(500), Op::Load(0)];
         assert_eq!(latency(&spec, 1, &[vec![], later.clone()]), (25.0, 1), "{protocol}");
-        assert_eq!(latency(&spec, 0, &[later.clone()]), (25.0 + 7.0 + 15.0, 1), "{protocol}");
+        assert_eq!(latency(&spec, 0, std::slice::from_ref(&later)), (25.0 + 7.0 + 15.0, 1), "{protocol}");
         // Node 0 has written the line, node 2 reads it: 7 to the home, 5 there, 7 to the owner, 1 in its cache, and from node 0 to node 2
         // two hops, the switch at node 1 and the line.
         let write = vec![Op::Store(0)];
