@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::answer::{Failure, Outcome};
 use super::case::{OPERATION_LIMIT, RunSettings};
 use super::commands::{
-    check, compare, completions, experiment, host_child, list, man, new, run, schema, show, topology, tour, validate,
+    check, compare, completions, experiment, explain, host_child, list, man, new, run, schema, show, topology, tour, validate,
 };
 use super::console::Console;
 use super::help;
@@ -33,6 +33,7 @@ pub enum Command {
     New(new::Arguments),
     Run(run::Arguments),
     Compare(compare::Arguments),
+    Explain(explain::Arguments),
     Experiment(experiment::Arguments),
     Check(check::Arguments),
     Topology(topology::Arguments),
@@ -54,6 +55,7 @@ impl Command {
             Command::New(arguments) => new::execute(arguments, console),
             Command::Run(arguments) => run::execute(arguments, console),
             Command::Compare(arguments) => compare::execute(arguments, console),
+            Command::Explain(arguments) => explain::execute(arguments, console),
             Command::Experiment(arguments) => experiment::execute(arguments, console),
             Command::Check(arguments) => check::execute(arguments, console),
             Command::Topology(arguments) => topology::execute(arguments, console),

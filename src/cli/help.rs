@@ -7,7 +7,7 @@ use clap::builder::styling::Style;
 
 /// Groups and the commands in them. A command in none of them fails the test below.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Start here", &["tour", "list", "show", "new", "run", "compare"]),
+    ("Start here", &["tour", "list", "show", "new", "run", "compare", "explain"]),
     ("Study", &["experiment", "check", "topology", "schema"]),
     ("Host", &["validate"]),
     ("Shell", &["completions", "man"]),

@@ -2,6 +2,7 @@
 
 pub mod bounds;
 pub mod compare;
+pub mod explain;
 pub mod record;
 pub mod result;
 pub mod run;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod compare;
 pub mod completions;
 pub mod experiment;
+pub mod explain;
 pub mod host_child;
 pub mod list;
 pub mod man;

@@ -4,6 +4,7 @@ mod catalogue;
 mod check;
 mod compare;
 mod experiment;
+mod explain;
 mod run;
 mod streams;
 mod topology;
