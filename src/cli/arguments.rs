@@ -69,11 +69,8 @@ impl Command {
 }
 
 /// Commands that are planned and what they will do.
-const PLANNED: [(&str, &str); 3] = [
-    ("scale", "speedup over threads or over a growing machine"),
-    ("explain", "the proof of the why sentence, by making one part ideal at a time"),
-    ("calibrate", "learning this computer from microbenchmarks"),
-];
+const PLANNED: [(&str, &str); 2] =
+    [("scale", "speedup over threads or over a growing machine"), ("calibrate", "learning this computer from microbenchmarks")];
 
 /// How answers are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

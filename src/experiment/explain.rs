@@ -52,6 +52,7 @@ pub struct Gain {
 /// in an address space; and those that cannot.
 pub fn resources(machine: &MachineSpec, footprint: u64, threads: u32) -> (Vec<Resource>, Vec<LeftOut>) {
     let mut found = Resources { ideal: Vec::new(), left_out: Vec::new() };
+    found.branches(machine);
     found.caches(machine, footprint);
     found.interconnects(machine);
     found.memory(machine);
@@ -112,6 +113,25 @@ impl Resources {
             set.push((format!("node.cache.{}.size", cache.name), ByteSize(size).to_string()));
         }
         self.ideal.push(Resource { name: "private caches", ideal: "all data and instructions fit".to_owned(), set });
+        let latencies: Vec<(String, String)> = caches
+            .iter()
+            .filter(|cache| cache.latency_cycles > 0)
+            .map(|cache| (format!("node.cache.{}.latency", cache.name), "0 cycles".to_owned()))
+            .collect();
+        if !latencies.is_empty() {
+            let ideal = "looking into caches takes no time, whether they have what is wanted or not".to_owned();
+            self.ideal.push(Resource { name: "cache lookups", ideal, set: latencies });
+        }
+    }
+
+    fn branches(&mut self, machine: &MachineSpec) {
+        let core = &machine.node.core;
+        let of_window = core.out_of_order.as_ref().map(|own| own.misprediction_cycles);
+        let misprediction = of_window.or(core.branches.map(|branches| branches.misprediction_cycles));
+        if misprediction.is_some_and(|cycles| cycles > 0) {
+            let ideal = "a branch foretold wrongly costs no more than any";
+            self.add("branch prediction", ideal, &[("node.core.misprediction", "0 cycles")]);
+        }
     }
 
     fn interconnects(&mut self, machine: &MachineSpec) {
@@ -163,7 +183,8 @@ impl Resources {
             ),
         }
         if let MemorySpec::Simple(_) = &machine.node.memory {
-            let memory = format!("{{ kind = \"multi-ported\", latency = \"{} ps\" }}", latency.0);
+            let size = ByteSize(machine.node.memory_bytes);
+            let memory = format!("{{ kind = \"multi-ported\", latency = \"{} ps\", size = \"{size}\" }}", latency.0);
             self.add("memory bandwidth", "memory serves any number of requests side by side", &[("node.memory", &memory)]);
         }
     }
@@ -209,7 +230,10 @@ mod tests {
     #[test]
     fn a_machine_has_the_resources_it_is_made_of() {
         let (ideal, left_out) = names("uma-bus-4", 4);
-        assert_eq!(ideal, ["private caches", "local interconnect", "memory latency", "memory bandwidth", "synchronisation"]);
+        assert_eq!(
+            ideal,
+            ["private caches", "cache lookups", "local interconnect", "memory latency", "memory bandwidth", "synchronisation"]
+        );
         assert_eq!(left_out, ["network", "coherence"]);
         let (ideal, left_out) = names("textbook-numa", 2);
         assert_eq!(ideal, ["network latency", "memory latency"]);
