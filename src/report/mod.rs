@@ -19,6 +19,7 @@ pub mod dot;
 mod exports;
 pub mod facts;
 mod figure;
+mod heat;
 pub mod human;
 mod life;
 mod lines;
@@ -87,6 +88,7 @@ pub fn figures(record: &Record) -> Result<Vec<Figure>, RenderError> {
     let all = [
         machine::figure(&facts),
         topology::of_record(&facts),
+        heat::figure(&facts),
         stacks::figure(&facts)?,
         caches::figure(&facts)?,
         utilisation::figure(&facts)?,

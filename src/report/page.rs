@@ -14,7 +14,7 @@ use super::facts::{Facts, Stack, equality};
 use super::figure::{Figure, RenderError, Table};
 use super::listing::{Listing, listing};
 use super::palette;
-use super::{HostFacts, ReportInput, caches, human, life, machine, stacks, topology, utilisation, validation};
+use super::{HostFacts, ReportInput, caches, heat, human, life, machine, stacks, topology, utilisation, validation};
 use crate::experiment::record::{Record, Start, ValidationCase};
 use crate::experiment::watch::WatchRecord;
 use crate::experiment::why::ProgramText;
@@ -74,6 +74,7 @@ struct RunView {
     strip: Vec<StripPart>,
     picture: Option<FigureView>,
     network: Option<FigureView>,
+    traffic: Option<FigureView>,
     stacks: Option<FigureView>,
     owners: Vec<OwnerView>,
     /// Whether lines of the text have costs: those of a trace or of traffic have none.
@@ -246,6 +247,7 @@ fn run(index: usize, facts: &Facts<'_>, label: String, file: Option<&String>) ->
         strip: strip(&mean),
         picture: shown(machine::figure(facts)),
         network: shown(topology::of_record(facts)),
+        traffic: shown(heat::figure(facts)),
         stacks: shown(stacks::figure(facts)?),
         owners: owners(&mean),
         profiled: !facts.record.profile.is_empty(),
