@@ -1,7 +1,7 @@
 //! One simulated run: a machine, a workload, and a record of what happened.
 //!
 //! ```text
-//!   Initialise, save | Setup, Main (warm-up), restore | Setup, Main (measured) | Results
+//!   Initialise, save | Setup, Main (warm-up), restore | Setup, Main (measured) | Finish, Results
 //!                      left out of a cold run
 //! ```
 //!
@@ -237,7 +237,7 @@ impl<'a> Run<'a> {
             match phase {
                 Phase::Initialise => self.node.change_memories(Memory::save),
                 Phase::Main => self.node.change_memories(Memory::restore),
-                Phase::Setup | Phase::Results => {}
+                Phase::Setup | Phase::Finish | Phase::Results => {}
             }
         }
         progress(Progress { fraction: (total - 2.0) / total });
@@ -248,6 +248,7 @@ impl<'a> Run<'a> {
 
     /// The values the program computed.
     fn results(&mut self) -> Result<Vec<Value>, RunError> {
+        self.phase(Phase::Finish)?;
         self.phase(Phase::Results)?;
         let memory = self.node.memory();
         Ok(self.code.results.iter().map(|slot| Value::from_bits(slot.r#type, memory.load(slot.r#type, slot.address))).collect())
@@ -472,6 +473,7 @@ pub(super) fn runtime_json(plan: &Plan, ranks: u32) -> serde_json::Value {
     });
     if ranks > 1 {
         runtime["ranks"] = ranks.into();
+        runtime["collectives"] = json!(plan.collectives);
     }
     runtime
 }

@@ -322,6 +322,7 @@ impl Member<'_> {
             self.phase(Phase::Setup)?;
         }
         self.measure()?;
+        self.phase(Phase::Finish)?;
         self.phase(Phase::Results)?;
         Ok(())
     }
@@ -331,6 +332,7 @@ impl Member<'_> {
         loop {
             let seconds = self.phase(Phase::Main)?;
             if self.team.options.repetition.outcomes {
+                self.phase(Phase::Finish)?;
                 self.phase(Phase::Results)?;
             }
             if self.thread == 0 {

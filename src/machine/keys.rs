@@ -15,6 +15,7 @@ use crate::base::diagnostic::Diagnostics;
 use crate::base::document::{At, Field, Shape, Value, Whole};
 use crate::base::quantity::{Bandwidth, ByteSize, Cycles, Duration, Frequency};
 use crate::components::spec::LARGEST_MEMORY_BYTES;
+use crate::machine::collectives::CollectivesKeys;
 use crate::machine::network::{DirectoryKeys, InterfaceKeys, NetworkKeys};
 use crate::machine::placement::PlacementKey;
 use crate::machine::running::{ScheduleKey, SynchronisationKey, ThreadsKey};
@@ -828,6 +829,8 @@ section! {
         barrier: String = "central".to_string(),
         /// The text of `models/runtime` that reductions stand for.
         reduce: String = "linear".to_string(),
+        /// By which algorithms ranks do together what `broadcast`, `reduce`, `gather` and their like ask for.
+        collectives: Option<CollectivesKeys>,
         /// What synchronising operations (of locks, barriers, `await`) cost beside their cycles: what accesses cost, or nothing.
         synchronisation: SynchronisationKey = SynchronisationKey::Simulated,
         /// Whether every copy of a line carries the line's version, so that a stale read or a second writer stops the run. Costs the
@@ -835,7 +838,6 @@ section! {
         checks: bool = true,
     }
     later {
-        "collectives" => "collective operations (machines of several nodes) are",
         "tasks" => "task policies are",
         "queue" => "queues are",
     }

@@ -15,6 +15,7 @@
 
 pub mod address_map;
 pub mod catalogue;
+pub mod collectives;
 pub mod keys;
 pub mod network;
 mod node;

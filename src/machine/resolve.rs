@@ -15,13 +15,15 @@ use crate::components::spec::{Holds, MachineSpec, NodeSpec, SpecFault};
 use crate::components::translation::PAGE_BYTES;
 use crate::machine::address_map::AddressMap;
 use crate::machine::catalogue::{Catalogue, Kind};
+use crate::machine::collectives::CollectivesKeys;
 use crate::machine::keys::{AddressSpaceKeys, InterconnectKeys, MachineKeys, NodeKeys, OrganisationKey, RuntimeKeys};
 use crate::machine::network::{DirectoryKeys, InterfaceKeys, Joined, USUAL_EAGER_BYTES, joined};
 use crate::machine::node::{cache_spec, caches, interconnect_clock, node_spec};
 use crate::machine::overrides::Override;
 use crate::machine::running::{SynchronisationKey, ThreadsKey};
 use crate::machine::{parts, resolved};
-use crate::program::code::Plan;
+use crate::program::code::{Collectives, Plan};
+use crate::program::tree::CollectiveOperation;
 
 /// What `protocol` says where there is nothing to keep coherent.
 const NO_PROTOCOL: &str = "none";
@@ -155,6 +157,7 @@ impl Machine {
             barrier: self.runtime.barrier.value.clone(),
             reduce: self.runtime.reduce.value.clone(),
             schedule: self.runtime.schedule.schedule(),
+            collectives: self.runtime.collectives.value.as_ref().map_or_else(Collectives::default, CollectivesKeys::names),
         })
     }
 
@@ -512,10 +515,21 @@ impl Resolver<'_> {
         self.runtime_text("barrier", "barrier", &runtime.barrier.value, &runtime.barrier.place);
         self.runtime_text("reduce", "reduction", &runtime.reduce.value, &runtime.reduce.place);
         self.runtime_text("schedule", "schedule", &runtime.schedule.kind, &runtime.schedule.place);
+        if let Some(collectives) = &runtime.collectives.value {
+            for operation in CollectiveOperation::ALL {
+                let (role, chosen) = (format!("collective-{}", operation.name()), collectives.of(operation));
+                let key = format!("runtime.collectives.{}", operation.name());
+                self.text_of_role(&role, &key, &format!("way to {}", operation.name()), (&chosen.value, &chosen.place));
+            }
+        }
     }
 
     /// Whether `models/runtime` has the text `ROLE-NAME.flynn`.
     fn runtime_text(&mut self, role: &str, noun: &str, name: &str, place: &Place) {
+        self.text_of_role(role, &format!("runtime.{role}"), noun, (name, place));
+    }
+
+    fn text_of_role(&mut self, role: &str, key: &str, noun: &str, (name, place): (&str, &Place)) {
         let texts = self.catalogue.runtime_texts();
         let names: Vec<&str> = texts.keys().filter_map(|text| text.strip_prefix(role)?.strip_prefix('-')).collect();
         if names.contains(&name) {
@@ -528,7 +542,7 @@ impl Resolver<'_> {
                 enumerate(names, "\"", "and")
             ),
         };
-        self.fault(place, &format!("runtime.{role}"), format!("there is no {noun} called \"{name}\""), help);
+        self.fault(place, key, format!("there is no {noun} called \"{name}\""), help);
     }
 }
 

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::address::Address;
 use crate::base::diagnostic::{SourceText, Span};
-use crate::program::tree::{BinaryOperator, Comparison, Direction, Order, Schedule, Type, UnaryOperator, UpdateOperation};
+use crate::program::tree::{
+    BinaryOperator, CollectiveOperation, Comparison, Direction, Order, Schedule, Type, UnaryOperator, UpdateOperation,
+};
 
 /// A register's number. Every thread has its own set, typed by [`Code::registers`].
 pub type Register = u16;
@@ -59,6 +61,57 @@ pub struct Plan {
     pub reduce: String,
     /// The schedule where a loop does not name one.
     pub schedule: Schedule,
+    /// The algorithms of collectives.
+    #[serde(default)]
+    pub collectives: Collectives,
+}
+
+/// By which algorithm ranks do together what a collective asks for: `binomial-tree` for `broadcast` means
+/// `collective-broadcast-binomial-tree.flynn`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Collectives {
+    pub broadcast: String,
+    pub reduce: String,
+    pub allreduce: String,
+    pub gather: String,
+    pub allgather: String,
+    pub scatter: String,
+    pub alltoall: String,
+    pub barrier: String,
+}
+
+impl Default for Collectives {
+    /// Those whose time grows least with the ranks.
+    fn default() -> Collectives {
+        let [tree, doubling, ring] = ["binomial-tree", "recursive-doubling", "ring"].map(String::from);
+        Collectives {
+            broadcast: tree.clone(),
+            reduce: tree.clone(),
+            allreduce: doubling,
+            gather: tree.clone(),
+            allgather: ring,
+            scatter: tree,
+            alltoall: "pairwise".into(),
+            barrier: "dissemination".into(),
+        }
+    }
+}
+
+impl Collectives {
+    /// The algorithm of an operation.
+    pub fn algorithm(&self, operation: CollectiveOperation) -> &str {
+        match operation {
+            CollectiveOperation::Broadcast => &self.broadcast,
+            CollectiveOperation::Reduce => &self.reduce,
+            CollectiveOperation::AllReduce => &self.allreduce,
+            CollectiveOperation::Gather => &self.gather,
+            CollectiveOperation::AllGather => &self.allgather,
+            CollectiveOperation::Scatter => &self.scatter,
+            CollectiveOperation::AllToAll => &self.alltoall,
+            CollectiveOperation::Barrier => &self.barrier,
+        }
+    }
 }
 
 fn one() -> u32 {
@@ -92,7 +145,7 @@ pub struct Code {
     pub threads: u32,
 }
 
-/// The parts of a run (design: one meaning of a run): `Initialise`, `Setup`, `Main` (warm-up), restore, `Setup`, `Main` (measured), `Results`.
+/// The parts of a run (design: one meaning of a run): `Initialise`, `Setup`, `Main` (warm-up), restore, `Setup`, `Main` (measured), `Finish`, `Results`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Initial values, by the main thread. Absent where nothing has any.
@@ -101,6 +154,8 @@ pub enum Phase {
     Setup,
     /// The timed part.
     Main,
+    /// Brings together what the results are computed from. Absent where the text has none.
+    Finish,
     /// Computes the results into [`Code::results`], by the main thread.
     Results,
 }

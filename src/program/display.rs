@@ -72,6 +72,7 @@ impl Code {
             Phase::Initialise => "initialise",
             Phase::Setup => "setup",
             Phase::Main => "main",
+            Phase::Finish => "finish",
             Phase::Results => "results",
         };
         let who = match (function.parallel, self.ranks > 1, function.phase) {

@@ -175,7 +175,7 @@ struct Lowering<'a> {
 
 impl<'a> Lowering<'a> {
     fn new(program: &'a Program, plan: &'a Plan, runtime_texts: &'a RuntimeTexts) -> Lowering<'a> {
-        let bodies: [&[Statement]; 2] = [&program.setup, &program.body];
+        let bodies: [&[Statement]; 3] = [&program.setup, &program.body, &program.finish];
         let text = Rc::new(Text::new(0, &program.source, &program.functions, &program.locals, &bodies));
         let homes = Rc::new(Vec::new());
         let ranks = if program.uses_ranks { plan.ranks.max(1) } else { 1 };
@@ -215,6 +215,9 @@ impl<'a> Lowering<'a> {
             parts.push(self.function(Phase::Setup, |lowering| lowering.statements(&program.setup))?);
         }
         parts.push(self.function(Phase::Main, |lowering| lowering.statements(&program.body))?);
+        if !program.finish.is_empty() {
+            parts.push(self.function(Phase::Finish, |lowering| lowering.statements(&program.finish))?);
+        }
         parts.push(self.function(Phase::Results, |lowering| lowering.results(&program.results))?);
         Ok(parts)
     }

@@ -41,6 +41,8 @@ pub enum ItemKind {
     Require(Expression),
     /// `setup { ... }`
     Setup(Block),
+    /// `finish { ... }`: untimed, behind the timed part.
+    Finish(Block),
     /// `array N: T[e, ...] = initial padded`
     Array {
         name: Name,

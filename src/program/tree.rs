@@ -121,6 +121,8 @@ pub struct Program {
     pub functions: Vec<Function>,
     /// What runs untimed before each pass.
     pub setup: Vec<Statement>,
+    /// What runs untimed behind the last pass, to bring together what the results are computed from.
+    pub finish: Vec<Statement>,
     /// The timed part.
     pub body: Vec<Statement>,
     /// The values the program is judged by, computed untimed after the last pass.
@@ -484,10 +486,107 @@ pub enum StatementKind {
     WaitForMessages {
         handle: Option<LocalId>,
     },
+    /// `broadcast`, `reduce`, `gather` and their like: something all ranks do together.
+    Collective(Box<Collective>),
     /// As many dependent integer operations as the value says.
     Busy(Expression),
     /// A call for its effect; `value` is a [`ExpressionKind::Call`].
     Call(Expression),
+}
+
+/// A statement that every rank comes to, each with slices of its own.
+#[derive(Clone, Debug)]
+pub struct Collective {
+    pub operation: CollectiveOperation,
+    /// As many as [`CollectiveOperation::slices`], of one type, each one piece of memory.
+    pub slices: Vec<Slice>,
+    /// Type of the elements.
+    pub element: Type,
+    /// The one rank that differs from the others, where there is one.
+    pub root: Option<Expression>,
+    /// Of a reduction.
+    pub operator: Option<ReduceOperator>,
+}
+
+/// What ranks do together; `part` and `whole` are slices, and `whole` is as long as the parts of all ranks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CollectiveOperation {
+    /// The root's slice goes to all.
+    Broadcast,
+    /// The slices of all are combined element by element into the root's.
+    Reduce,
+    /// The same, into everyone's.
+    AllReduce,
+    /// Each rank's part goes into the root's whole, in the order of the ranks.
+    Gather,
+    /// The same, into everyone's.
+    AllGather,
+    /// Each rank gets its part of the root's whole.
+    Scatter,
+    /// Part `r` of each rank's first whole goes to rank `r`, which puts it where the sender's number says.
+    AllToAll,
+    /// Nobody goes on before all have come.
+    Barrier,
+}
+
+impl CollectiveOperation {
+    /// All of them.
+    pub const ALL: [CollectiveOperation; 8] = [
+        CollectiveOperation::Broadcast,
+        CollectiveOperation::Reduce,
+        CollectiveOperation::AllReduce,
+        CollectiveOperation::Gather,
+        CollectiveOperation::AllGather,
+        CollectiveOperation::Scatter,
+        CollectiveOperation::AllToAll,
+        CollectiveOperation::Barrier,
+    ];
+
+    /// Its name in `[runtime.collectives]` and in the names of run-time texts.
+    pub fn name(self) -> &'static str {
+        match self {
+            CollectiveOperation::Broadcast => "broadcast",
+            CollectiveOperation::Reduce => "reduce",
+            CollectiveOperation::AllReduce => "allreduce",
+            CollectiveOperation::Gather => "gather",
+            CollectiveOperation::AllGather => "allgather",
+            CollectiveOperation::Scatter => "scatter",
+            CollectiveOperation::AllToAll => "alltoall",
+            CollectiveOperation::Barrier => "barrier",
+        }
+    }
+
+    /// What a run-time text calls the slices it is given.
+    pub fn slices(self) -> &'static [&'static str] {
+        match self {
+            CollectiveOperation::Broadcast | CollectiveOperation::Reduce | CollectiveOperation::AllReduce => &["data"],
+            CollectiveOperation::Gather | CollectiveOperation::AllGather => &["part", "whole"],
+            CollectiveOperation::Scatter => &["whole", "part"],
+            CollectiveOperation::AllToAll => &["outgoing", "incoming"],
+            CollectiveOperation::Barrier => &[],
+        }
+    }
+
+    /// The same, as run-time texts are checked with.
+    pub fn borrowed(self) -> Vec<String> {
+        self.slices().iter().map(ToString::to_string).collect()
+    }
+
+    /// What a run-time text of this file is for, where it is for a collective.
+    pub fn of_text(file: &str) -> Option<CollectiveOperation> {
+        let name = file.rsplit(['/', '\\']).next().unwrap_or(file).strip_prefix("collective-")?;
+        CollectiveOperation::ALL
+            .into_iter()
+            .find(|operation| name.strip_prefix(operation.name()).is_some_and(|rest| rest.starts_with('-')))
+    }
+
+    /// Whether a slice is as long as the parts of all ranks.
+    pub fn is_whole(self, slice: usize) -> bool {
+        match self {
+            CollectiveOperation::AllToAll => true,
+            _ => self.slices()[slice] == "whole",
+        }
+    }
 }
 
 /// Which way a message goes.

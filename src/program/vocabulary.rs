@@ -3,8 +3,22 @@
 use crate::program::tree::{Order, Type};
 
 /// Words that begin a declaration. They stand at the top level only.
-pub const DECLARATIONS: [&str; 13] =
-    ["param", "require", "setup", "array", "shared", "mutex", "rwlock", "semaphore", "condition", "queue", "fn", "result", "work"];
+pub const DECLARATIONS: [&str; 14] = [
+    "param",
+    "require",
+    "setup",
+    "finish",
+    "array",
+    "shared",
+    "mutex",
+    "rwlock",
+    "semaphore",
+    "condition",
+    "queue",
+    "fn",
+    "result",
+    "work",
+];
 
 /// Words that begin a statement.
 pub const STATEMENTS: [&str; 30] = [

@@ -3,6 +3,7 @@
 mod branches;
 #[cfg(feature = "cli")]
 mod cli;
+mod collectives;
 mod compare;
 mod floors;
 mod lab;

@@ -3,10 +3,10 @@
 use flynn::base::diagnostic::{Diagnostics, SourceText};
 use flynn::machine::catalogue::{Catalogue, Kind};
 use flynn::program::check::{Bindings, RuntimeBindings, check_runtime};
-use flynn::program::code::Plan;
+use flynn::program::code::{Collectives, Plan};
 use flynn::program::compile;
 use flynn::program::lower::{RuntimeTexts, lower};
-use flynn::program::tree::{ReduceOperator, Schedule, Type};
+use flynn::program::tree::{CollectiveOperation, ReduceOperator, Schedule, Type};
 
 fn shown(diagnostics: &Diagnostics) -> String {
     diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
@@ -44,7 +44,9 @@ fn shipped_run_time_texts_are_right_for_every_type() {
             if entry.name == "semaphore" {
                 constants.push(("initial".to_string(), 2));
             }
-            let bindings = RuntimeBindings { value: Some(value), combine: Some(combine), constants };
+            constants.extend([("ranks".to_string(), 6), ("most".to_string(), 40)]);
+            let borrowed = CollectiveOperation::of_text(&entry.source.name).map_or(Vec::new(), CollectiveOperation::borrowed);
+            let bindings = RuntimeBindings { borrowed, value: Some(value), combine: Some(combine), constants };
             if let Err(diagnostics) = check_runtime(&entry.source, &bindings) {
                 panic!("{}", shown(&diagnostics));
             }
@@ -86,6 +88,7 @@ fn lowered(text: &str) -> Result<(), String> {
         barrier: "central".into(),
         reduce: "linear".into(),
         schedule,
+        collectives: Collectives::default(),
     };
     let program = compile(&source, &Bindings { threads: 4, ..Bindings::default() }).map_err(|faults| faults[0].message.clone())?;
     lower(&program, &plan, &runtime_texts()).map(|_| ()).map_err(|faults| faults[0].message.clone())

@@ -34,7 +34,16 @@ pub const SMALL: [(&str, &[(&str, &str)]); 22] = [
 ];
 
 /// Shipped programs of several ranks, which run on machines with an address space for each node.
-pub const MESSAGES: [&str; 4] = ["allreduce-doubling", "allreduce-ring", "alltoall-pairwise", "ping-pong"];
+pub const MESSAGES: [&str; 8] = [
+    "allreduce-doubling",
+    "allreduce-ring",
+    "alltoall-pairwise",
+    "broadcast",
+    "cannon",
+    "ping-pong",
+    "stencil-messages",
+    "transpose",
+];
 
 /// The parameters as a request wants them.
 pub fn parameters(small: &[(&str, &str)]) -> Vec<(String, String)> {

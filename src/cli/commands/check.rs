@@ -23,7 +23,7 @@ use crate::machine::Machine;
 use crate::machine::catalogue::{Entry, Kind};
 use crate::program::check::{RuntimeBindings, check_runtime};
 use crate::program::code::{Code, Plan};
-use crate::program::tree::{Program, ReduceOperator, Type};
+use crate::program::tree::{CollectiveOperation, Program, ReduceOperator, Type};
 
 /// What programs are lowered for and parts are put into where no machine is named.
 const USUAL_MACHINE: &str = "uma-bus-4";
@@ -337,7 +337,10 @@ impl Checker {
         let bindings = RuntimeBindings {
             value: Some(Type::I64),
             combine: Some(ReduceOperator::Add),
-            constants: vec![("threads".to_owned(), 4), ("initial".to_owned(), 1)],
+            borrowed: CollectiveOperation::of_text(&source.name).map_or(Vec::new(), CollectiveOperation::borrowed),
+            constants: [("threads", 4), ("initial", 1), ("ranks", 4), ("most", 16)]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
         };
         let module = check_runtime(source, &bindings)?;
         let functions: Vec<&str> = module.functions.iter().map(|function| function.name.as_str()).collect();

@@ -148,6 +148,9 @@ impl Checker<'_> {
             () if facts.barrier.is_some() && team != Some(Team::Body) && !(team.is_none() && in_function) => {
                 Some((facts.barrier, "has a `barrier`, which needs the body of a `parallel`"))
             }
+            () if facts.collective.is_some() && (team.is_some() || context.lock.is_some()) => {
+                Some((facts.collective, "does what all ranks do together, and one of several threads calls it here"))
+            }
             () if facts.messages.is_some() && matches!(context.phase, Phase::Results | Phase::Declarations) => {
                 Some((facts.messages, "sends or receives, which only the timed part and `setup` may do"))
             }
@@ -170,6 +173,7 @@ impl Facts {
     fn inherit(&mut self, callee: Facts, call: &CallSite) {
         self.writes = self.writes.or(callee.writes.map(|_| call.span));
         self.messages = self.messages.or(callee.messages.map(|_| call.span));
+        self.collective = self.collective.or(callee.collective.map(|_| call.span));
         self.writes_float |= callee.writes_float;
         if call.context.team.is_none() {
             self.barrier = self.barrier.or(callee.barrier.map(|_| call.span));

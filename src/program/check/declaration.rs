@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::convert::known;
 use super::scope::{LocalRole, Meaning};
-use super::{Bindings, Checked, Checker, MAXIMUM_MEMORY, MAXIMUM_OBJECTS, Reported};
+use super::{Bindings, Checked, Checker, MAXIMUM_MEMORY, MAXIMUM_OBJECTS, Reported, RuntimeBindings};
 use crate::base::diagnostic::{Diagnostic, Span, nearest};
 use crate::program::parse::parse_literal;
 use crate::program::syntax::{
@@ -47,7 +47,7 @@ impl Checker<'_> {
     pub(super) fn collect_assigned(&mut self, file: &File) {
         for item in &file.items {
             match &item.kind {
-                ItemKind::Setup(block) => self.collect_block(block),
+                ItemKind::Setup(block) | ItemKind::Finish(block) => self.collect_block(block),
                 ItemKind::Function(function) => self.collect_block(&function.body),
                 ItemKind::Statement(statement) => {
                     if let StatementKind::Let { name, .. } = &statement.kind {
@@ -101,7 +101,9 @@ impl Checker<'_> {
             ItemKind::Parameter { name, value } => self.parameter(name, value, bindings),
             ItemKind::Require(condition) => self.require(condition),
             ItemKind::Statement(statement) => self.constant_let(statement),
-            ItemKind::Setup(_) | ItemKind::Function(_) | ItemKind::Result { .. } | ItemKind::Work { .. } => Ok(()),
+            ItemKind::Setup(_) | ItemKind::Finish(_) | ItemKind::Function(_) | ItemKind::Result { .. } | ItemKind::Work { .. } => {
+                Ok(())
+            }
             _ => self.object_declaration(item),
         }
     }
@@ -131,6 +133,17 @@ impl Checker<'_> {
         let meaning = Meaning::Constant { value: Value::I64(value), span: Span::default(), is_let: false };
         if !matches!(name, "threads" | "ranks") {
             self.innermost().insert(name.to_string(), meaning);
+        }
+    }
+
+    /// Arrays that the caller of a run-time text hands it; how long they are is known where it is put in place.
+    pub(super) fn borrow_arrays(&mut self, bindings: &RuntimeBindings) {
+        let Some(element) = bindings.value else { return };
+        for name in &bindings.borrowed {
+            let id = ObjectId(self.objects.len() as u32);
+            let kind = ObjectKind::Array { element, initial: Initial::Zero };
+            self.objects.push(Object { name: name.clone(), span: Span::default(), kind, extents: vec![1 << 40], padded: false });
+            self.innermost().insert(name.clone(), Meaning::Object(id));
         }
     }
 
@@ -370,7 +383,8 @@ impl Checker<'_> {
     /// Keeps all objects within the memory there is.
     fn reserve(&mut self, extents: &[u64], size: u64, name: &Name, span: Span) -> Checked<()> {
         let bytes = extents.iter().try_fold(size, |bytes, &extent| bytes.checked_mul(extent));
-        let taken: u64 = self.objects.iter().map(object_bytes).sum();
+        let n_borrowed = self.runtime.map_or(0, |bindings| bindings.borrowed.len());
+        let taken: u64 = self.objects.iter().skip(n_borrowed).map(object_bytes).sum();
         let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64);
         let limit = MAXIMUM_MEMORY >> 30;
         match bytes.and_then(|bytes| bytes.checked_add(taken)) {

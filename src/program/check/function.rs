@@ -47,6 +47,8 @@ pub(super) struct Facts {
     pub writes: Option<Span>,
     /// Sends or receives messages, or waits for them.
     pub messages: Option<Span>,
+    /// Does something that all ranks do together.
+    pub collective: Option<Span>,
     /// Stores a float.
     pub writes_float: bool,
 }

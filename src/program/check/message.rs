@@ -4,9 +4,10 @@ use super::scope::{LocalRole, Meaning, Phase};
 use super::{Checked, Checker, Reported};
 use crate::base::diagnostic::{Diagnostic, Span};
 use crate::program::check::convert::{Typed, constant_expression, known_integer};
-use crate::program::syntax::{self, ExpressionKind as SyntaxKind, Name, StatementKind as Syntax};
+use crate::program::syntax::{self, CollectiveKind, ExpressionKind as SyntaxKind, Name, ReduceWord, StatementKind as Syntax};
 use crate::program::tree::{
-    Direction, Expression, ExpressionKind, LocalId, ObjectKind, Slice, SliceDimension, StatementKind, Transfer, Type, Value,
+    Collective, CollectiveOperation, Direction, Expression, ExpressionKind, LocalId, ObjectKind, Slice, SliceDimension,
+    StatementKind, Transfer, Type, Value,
 };
 
 /// One end of a message, as written.
@@ -65,8 +66,96 @@ impl Checker<'_> {
                 self.note_message(span);
                 Ok(StatementKind::WaitForMessages { handle: None })
             }
+            Syntax::Broadcast { slice, from } => self.collective(CollectiveOperation::Broadcast, &[slice], Some(from), None, span),
+            Syntax::Reduce { all: true, to: Some(to), .. } => {
+                self.fault(to.span, "every rank has the value of an `allreduce`", "leave out `to`, or write `reduce`")
+            }
+            Syntax::Reduce { all, operator, slice, to } => {
+                let operation = if *all { CollectiveOperation::AllReduce } else { CollectiveOperation::Reduce };
+                self.collective(operation, &[slice], to.as_ref(), Some(operator), span)
+            }
+            Syntax::Collective { kind, slice, into, at } => {
+                let operation = match (kind, at) {
+                    (CollectiveKind::Gather, Some(_)) => CollectiveOperation::Gather,
+                    (CollectiveKind::Gather, None) => CollectiveOperation::AllGather,
+                    (CollectiveKind::Scatter, Some(_)) => CollectiveOperation::Scatter,
+                    (CollectiveKind::Scatter, None) => {
+                        let help = "write `scatter x into y at r`: rank r's x is dealt out";
+                        return Some(self.fault(span, "which rank scatters is not said", help));
+                    }
+                    (CollectiveKind::AllToAll, None) => CollectiveOperation::AllToAll,
+                    (CollectiveKind::AllToAll, Some(at)) => {
+                        let help = "leave out `at`";
+                        return Some(self.fault(at.span, "all ranks are alike in an `alltoall`", help));
+                    }
+                };
+                self.collective(operation, &[slice, into], at.as_ref(), None, span)
+            }
             _ => return None,
         })
+    }
+
+    /// Something that all ranks do together.
+    fn collective(
+        &mut self,
+        operation: CollectiveOperation,
+        slices: &[&syntax::Expression],
+        root: Option<&syntax::Expression>,
+        operator: Option<&ReduceWord>,
+        span: Span,
+    ) -> Checked<StatementKind> {
+        self.note_message(span);
+        self.facts.collective = self.facts.collective.or(Some(span));
+        self.reject_in_runtime(operation.name(), span)?;
+        self.reject_under_lock("what all ranks do together", span)?;
+        if self.context.team.is_some() {
+            let message = format!("`{}` is for a rank as a whole, and this is one thread of its team", operation.name());
+            return self.fault(span, message, "write it before or after the team's part");
+        }
+        let checked: Vec<_> = slices.iter().map(|slice| self.piece(slice, Direction::Send)).collect();
+        let root = root.map(|root| self.integer(root, "a rank")).transpose();
+        let (slices, root) = (checked.into_iter().collect::<Checked<Vec<_>>>()?, root?);
+        if let Some(root) = &root
+            && let Some(known) = known_integer(root).filter(|known| !(0..self.ranks).contains(known))
+        {
+            let message = format!("there is no rank {known}: the run has {}, from 0", self.ranks);
+            return self.fault(root.span, message, "ranks are numbered from 0 to `ranks - 1`");
+        }
+        let mut element = Type::I64;
+        for (number, slice) in slices.iter().enumerate() {
+            let (ObjectKind::Array { element: found, .. } | ObjectKind::Shared { element: found, .. }) =
+                &self.objects[slice.object.0 as usize].kind
+            else {
+                return self.fault(slice.span, "a mutex or semaphore cannot be sent", "arrays and scalars can");
+            };
+            let found = *found;
+            if number > 0 && found != element {
+                let message = format!("elements of {} cannot go into elements of {}", element.name(), found.name());
+                return self.fault(slice.span, message, "both have one type");
+            }
+            element = found;
+        }
+        if let [first, second] = slices.as_slice()
+            && first.object == second.object
+        {
+            let help = "let it go into an array of its own";
+            return self.fault(second.span, "this is sent and received into at the same time", help);
+        }
+        if let Some(operator) = operator {
+            self.reducible(operator, element)?;
+        }
+        self.facts.writes = self.facts.writes.or(Some(span));
+        self.facts.writes_float |= element.is_float();
+        let operator = operator.map(|word| word.operator);
+        Ok(StatementKind::Collective(Box::new(Collective { operation, slices, element, root, operator })))
+    }
+
+    /// `barrier` outside of teams: of all ranks.
+    pub(super) fn barrier_of_ranks(&mut self, span: Span) -> StatementKind {
+        self.facts.messages = self.facts.messages.or(Some(span));
+        let operation = CollectiveOperation::Barrier;
+        let collective = Collective { operation, slices: Vec::new(), element: Type::I64, root: None, operator: None };
+        StatementKind::Collective(Box::new(collective))
     }
 
     fn note_message(&mut self, span: Span) {
@@ -115,7 +204,7 @@ impl Checker<'_> {
 
     /// A scalar, an element, or a part of an array that lies in one piece.
     pub(super) fn piece(&mut self, syntax: &syntax::Expression, direction: Direction) -> Checked<Slice> {
-        let user = if direction == Direction::Send { "`send` takes" } else { "`recv` takes" };
+        let user = if direction == Direction::Send { "a message takes" } else { "`recv` takes" };
         if let SyntaxKind::Name(name) = &syntax.kind
             && let Some(Meaning::Object(object)) = self.quiet_look_up(name)
             && let ObjectKind::Shared { .. } = self.objects[object.0 as usize].kind

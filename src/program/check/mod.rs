@@ -59,6 +59,8 @@ impl Default for Bindings {
 /// What a run-time text is checked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuntimeBindings {
+    /// Arrays of the caller, of type `value`, that the text may name. Their objects come first.
+    pub borrowed: Vec<String>,
     /// What the type name `value` means.
     pub value: Option<Type>,
     /// What `combine(a, b)` does.
@@ -93,6 +95,7 @@ pub fn check_runtime(source: &SourceText, bindings: &RuntimeBindings) -> Result<
     for (name, value) in &bindings.constants {
         checker.bind_runtime_constant(name, *value);
     }
+    checker.borrow_arrays(bindings);
     checker.function_names(&file);
     for item in &file.items {
         let _ = checker.runtime_declaration(item);
@@ -151,6 +154,8 @@ struct Checker<'a> {
     result_copies: BTreeMap<u32, ObjectId>,
     /// Constructs already reported as not built.
     not_built: BTreeSet<&'static str>,
+    /// Barriers outside of teams, which are of ranks where there are any.
+    barriers_of_ranks: Vec<Span>,
     order_dependent: bool,
     /// Statements and expressions checked so far.
     size: u64,
@@ -193,6 +198,7 @@ impl<'a> Checker<'a> {
             array_statement: None,
             result_copies: BTreeMap::new(),
             not_built: BTreeSet::new(),
+            barriers_of_ranks: Vec::new(),
             order_dependent: false,
             size: 0,
             depth: 0,
@@ -208,10 +214,20 @@ impl<'a> Checker<'a> {
         }
         self.function_bodies(file);
         let setup = self.setup(file);
+        let finish = self.finishing(file);
         let mut body = self.main(file);
         let (results, within) = self.results(file, &mut body);
         let work = self.work(file);
         self.finish_calls();
+        if !self.uses_ranks {
+            for span in std::mem::take(&mut self.barriers_of_ranks) {
+                let _ = self.fault::<()>(
+                    span,
+                    "there is no team here that a `barrier` could wait for",
+                    "it stands in the body of `parallel`, or in a text of ranks",
+                );
+            }
+        }
         let (order_dependent, uses_ranks) = (self.order_dependent, self.uses_ranks);
         let source = self.source.clone();
         let parameters = std::mem::take(&mut self.parameters);
@@ -224,6 +240,7 @@ impl<'a> Checker<'a> {
             locals: parts.locals,
             functions: parts.functions,
             setup,
+            finish,
             body,
             results,
             within,
@@ -248,6 +265,18 @@ impl<'a> Checker<'a> {
         self.context = Context::new(scope::Phase::Setup, self.new_region());
         for item in &file.items {
             if let syntax::ItemKind::Setup(block) = &item.kind {
+                self.block_into(block, &mut statements);
+            }
+        }
+        statements
+    }
+
+    /// The statements of all `finish` blocks.
+    fn finishing(&mut self, file: &syntax::File) -> Vec<Statement> {
+        let mut statements = Vec::new();
+        self.context = Context::new(scope::Phase::Finish, self.new_region());
+        for item in &file.items {
+            if let syntax::ItemKind::Finish(block) = &item.kind {
                 self.block_into(block, &mut statements);
             }
         }

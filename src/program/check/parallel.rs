@@ -6,9 +6,10 @@ use super::scope::{Context, LocalRole, Meaning, Phase, Team};
 use super::statement::nested_loops;
 use super::{Checked, Checker, Reported};
 use crate::base::diagnostic::{Diagnostic, Span, nearest};
-use crate::program::syntax::{self, Block, Clause, ClauseKind, CollectiveKind, Name, Range, ReduceWord, StatementKind as Syntax};
+use crate::program::syntax::{self, Block, Clause, ClauseKind, Name, Range, ReduceWord, StatementKind as Syntax};
 use crate::program::tree::{
     BinaryOperator, Expression, ObjectId, ObjectKind, ParallelFor, ReduceOperator, Reduction, Schedule, Statement, StatementKind,
+    Type,
 };
 
 impl Checker<'_> {
@@ -49,7 +50,7 @@ impl Checker<'_> {
     }
 
     /// Refuses what all threads of a team do together where one of them holds a lock.
-    fn reject_under_lock(&mut self, what: &str, span: Span) -> Checked<()> {
+    pub(super) fn reject_under_lock(&mut self, what: &str, span: Span) -> Checked<()> {
         let Some(lock) = self.context.lock else { return Ok(()) };
         let message = format!("{what} waits for all threads, and this one holds a lock the others may need");
         let diagnostic = Diagnostic::at(self.source, span, message).help("end the `lock` block first");
@@ -158,6 +159,14 @@ impl Checker<'_> {
             let message = format!("what is reduced is a `shared` scalar, and `{}` is {}", name.text, self.object_noun(object));
             return self.fault(name.span, message, "declare `shared total: f64 = 0.0` and reduce into it");
         };
+        self.reducible(&operator, element)?;
+        self.facts.writes = self.facts.writes.or(Some(name.span));
+        self.facts.writes_float |= element.is_float();
+        Ok(object)
+    }
+
+    /// Whether values of this type can be combined so. Sums and products of floats depend on the order.
+    pub(super) fn reducible(&mut self, operator: &ReduceWord, element: Type) -> Checked<()> {
         let binary = match operator.operator {
             ReduceOperator::Add => BinaryOperator::Add,
             ReduceOperator::Multiply => BinaryOperator::Multiply,
@@ -167,12 +176,10 @@ impl Checker<'_> {
             ReduceOperator::Or => BinaryOperator::Or,
         };
         self.operator_allowed(binary, element, operator.span)?;
-        self.facts.writes = self.facts.writes.or(Some(name.span));
-        self.facts.writes_float |= element.is_float();
         if element.is_float() && matches!(binary, BinaryOperator::Add | BinaryOperator::Multiply) {
             self.order_dependent = true;
         }
-        Ok(object)
+        Ok(())
     }
 
     /// In the loop the name of a reduced scalar means the thread's own copy.
@@ -262,8 +269,10 @@ impl Checker<'_> {
                 self.facts.barrier = self.facts.barrier.or(Some(span));
                 Ok(StatementKind::Barrier)
             }
+            // Whether the text speaks of ranks is known at its end.
             None => {
-                self.fault(span, "there is no team here that a `barrier` could wait for", "it stands in the body of `parallel`")
+                self.barriers_of_ranks.push(span);
+                Ok(self.barrier_of_ranks(span))
             }
         }
     }
@@ -286,12 +295,6 @@ fn construct(statement: &Syntax) -> &'static str {
         Syntax::Put { .. } => "put",
         Syntax::Close(_) => "close",
         Syntax::Spawn { .. } => "spawn",
-        Syntax::Broadcast { .. } => "broadcast",
-        Syntax::Reduce { all: true, .. } => "allreduce",
-        Syntax::Reduce { .. } => "reduce",
-        Syntax::Collective { kind: CollectiveKind::Gather, .. } => "gather",
-        Syntax::Collective { kind: CollectiveKind::Scatter, .. } => "scatter",
-        Syntax::Collective { kind: CollectiveKind::AllToAll, .. } => "alltoall",
         Syntax::Pipeline(_) => "pipeline",
         Syntax::Accelerator { .. } => "on accelerator",
         Syntax::Sleep(_) => "sleep",

@@ -54,6 +54,7 @@ pub(super) enum Phase {
     #[default]
     Declarations,
     Setup,
+    Finish,
     Main,
     Function(FunctionId),
     Results,
@@ -223,6 +224,10 @@ impl Checker<'_> {
             Phase::Setup => (
                 format!("`setup` runs before the timed part and does not see its variable `{name}`"),
                 "use a `param`, a `shared`, or a `let` computed from parameters alone",
+            ),
+            Phase::Finish => (
+                format!("`finish` runs behind the timed part and does not see its variable `{name}`"),
+                "keep its value in a `shared` or an array",
             ),
             Phase::Declarations => (
                 format!("`{name}` is not constant: its value is known only while the program runs"),

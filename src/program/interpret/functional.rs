@@ -131,6 +131,7 @@ pub fn run_functional(code: &Code, limit: u64) -> Result<FunctionalRun, Function
     run.memories.iter_mut().for_each(Memory::restore);
     run.phase(Phase::Setup)?;
     let tally = run.phase(Phase::Main)?;
+    run.phase(Phase::Finish)?;
     run.phase(Phase::Results)?;
     let value = |slot: &crate::program::code::ResultSlot| {
         Value::from_bits(slot.r#type, canonical(slot.r#type, run.memories[0].load(slot.r#type, slot.address)))

@@ -26,6 +26,8 @@ const FIRST_ADDRESS: u64 = 64;
 pub(super) enum Home {
     /// Element `record * scale + index` of an array; the record is that of the run-time text's instance, 0 for a program's object.
     Elements { array: ArrayId, element: Type, extents: Vec<u64>, scale: u64 },
+    /// In a run-time text, a part of a caller's array: from element `start` of its `length` on.
+    Borrowed { array: ArrayId, element: Type, start: Operand, length: u64 },
     /// Each element is an instance of a run-time text.
     Instances { module: Rc<Module>, extents: Vec<u64> },
 }
@@ -74,6 +76,11 @@ impl Layout {
     pub fn new(padding: u32) -> Layout {
         let line = u64::from(padding.clamp(8, 1 << 20)).next_power_of_two();
         Layout { arrays: Vec::new(), allocations: Vec::new(), line }
+    }
+
+    /// How many elements an array has.
+    pub fn length(&self, array: ArrayId) -> u64 {
+        self.arrays[usize::from(array)].length
     }
 
     /// The type of an array's elements.

@@ -77,7 +77,7 @@ impl Lowering<'_> {
         homes
             .filter_map(|(home, _)| match home {
                 Home::Elements { array, .. } => Some(*array),
-                Home::Instances { .. } => None,
+                Home::Borrowed { .. } | Home::Instances { .. } => None,
             })
             .collect()
     }

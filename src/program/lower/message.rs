@@ -10,8 +10,13 @@ use super::layout::Home;
 use super::place::Linear;
 use super::{Failure, Lowering};
 use crate::base::diagnostic::Span;
+use crate::program::check::RuntimeBindings;
 use crate::program::code::{ArrayId, Instruction, Message, MessageOperation, RANK, Register, ZERO};
-use crate::program::tree::{BinaryOperator, Expression, LocalId, Slice, SliceDimension, Transfer, Type};
+use crate::program::tree::{
+    BinaryOperator, Collective, CollectiveOperation, Expression, ExpressionKind, LocalId, Slice, SliceDimension, Transfer, Type,
+    Value,
+};
+use std::rc::Rc;
 
 /// A piece of memory that a message moves: `length` elements from `index + constant` on.
 #[derive(Clone, Copy, Debug)]
@@ -90,13 +95,20 @@ impl Lowering<'_> {
     /// The elements of a slice, which lie one behind the other.
     fn piece(&mut self, slice: &Slice) -> Result<Piece, Failure> {
         let homes = self.unit.homes.clone();
-        let Home::Elements { array, extents, scale, .. } = &homes[slice.object.0 as usize] else {
-            return self.fail(slice.span, "a mutex or semaphore cannot be sent", None);
-        };
         let mut first = Linear::default();
-        first.add(&Linear::of(self.unit.record), *scale as i64);
+        let (array, extents) = match &homes[slice.object.0 as usize] {
+            Home::Elements { array, extents, scale, .. } => {
+                first.add(&Linear::of(self.unit.record), *scale as i64);
+                (array, extents.clone())
+            }
+            Home::Borrowed { array, start, length, .. } => {
+                first.add(&Linear::of(*start), 1);
+                (array, vec![*length])
+            }
+            Home::Instances { .. } => return self.fail(slice.span, "a mutex or semaphore cannot be sent", None),
+        };
         let mut length = Operand::integer(1);
-        for (number, (dimension, &extent)) in slice.dimensions.iter().zip(extents).enumerate() {
+        for (number, (dimension, &extent)) in slice.dimensions.iter().zip(&extents).enumerate() {
             let row: u64 = extents[number + 1..].iter().product();
             match dimension {
                 SliceDimension::Index(index) => {
@@ -113,6 +125,13 @@ impl Lowering<'_> {
             }
         }
         self.at(slice.span);
+        if let Home::Borrowed { length: all, .. } = homes[slice.object.0 as usize] {
+            // Where the caller's part begins was not counted so far.
+            let mut end = Linear::of(length);
+            end.add(&first, 1);
+            self.check_within(&first, all + 1, slice.span);
+            self.check_within(&end, all + 1, slice.span);
+        }
         let (index, constant) = self.materialise(&first);
         Ok(Piece { array: *array, index, constant, length })
     }
@@ -129,8 +148,102 @@ impl Lowering<'_> {
         Ok((from, self.value_of(&count)))
     }
 
+    /// What all ranks do together, by the text of the plan's algorithm.
+    pub(super) fn collective(&mut self, collective: &Collective, span: Span) -> Result<(), Failure> {
+        let Collective { operation, slices, element, root, operator } = collective;
+        let pieces = slices.iter().map(|slice| self.piece(slice)).collect::<Result<Vec<_>, _>>()?;
+        let ranks = i64::from(self.runners.ranks);
+        let mut arguments = Vec::new();
+        if let Some(part) = self.part_length(*operation, &pieces, span)? {
+            arguments.push(self.stable(part, Type::I64));
+        }
+        if let Some(root) = root {
+            let value = self.linear(root)?;
+            self.check_within(&value, ranks as u64, root.span);
+            let value = self.value_of(&value);
+            arguments.push(self.stable(value, Type::I64));
+        }
+        self.at(span);
+        let most = slices.first().map_or(0, |slice| self.most_elements(slice));
+        let bindings = RuntimeBindings {
+            borrowed: operation.borrowed(),
+            value: Some(*element),
+            combine: *operator,
+            constants: vec![("most".into(), most)],
+        };
+        let text = format!("collective-{}-{}", operation.name(), self.plan.collectives.algorithm(*operation));
+        let combined = operator.map_or(String::new(), |operator| format!(" {operator:?}").to_lowercase());
+        let key = format!("{text}{combined} {} {most}", element.name());
+        let module = self.shared_module(&text, &key, bindings, span)?;
+        let mut borrowed = Vec::with_capacity(pieces.len());
+        for piece in &pieces {
+            let mut start = Linear::of(Operand::Register(piece.index));
+            start.add(&Linear::of(Operand::integer(i64::from(piece.constant))), 1);
+            let start = self.value_of(&start);
+            let start = self.stable(start, Type::I64);
+            borrowed.push(Home::Borrowed { array: piece.array, element: *element, start, length: self.layout.length(piece.array) });
+        }
+        self.run(&Rc::new(module.lend(borrowed)), Operand::ONLY, "run", &arguments)?;
+        Ok(())
+    }
+
+    /// Elements of one rank's part, from the lengths of the slices, which must fit; nothing for a barrier.
+    fn part_length(&mut self, operation: CollectiveOperation, pieces: &[Piece], span: Span) -> Result<Option<Operand>, Failure> {
+        let ranks = Operand::integer(i64::from(self.runners.ranks));
+        let parts = |lowering: &mut Self, number: usize| {
+            let length = pieces[number].length;
+            match operation.is_whole(number) {
+                true => length,
+                false => lowering.binary(Type::I64, BinaryOperator::Multiply, length, ranks, None),
+            }
+        };
+        let length = match pieces {
+            [] => return Ok(None),
+            [only] => return Ok(Some(only.length)),
+            _ => [parts(self, 0), parts(self, 1)],
+        };
+        let difference = self.binary(Type::I64, BinaryOperator::Subtract, length[0], length[1], None);
+        let part = self.binary(Type::I64, BinaryOperator::Divide, length[0], ranks, None);
+        let rest = self.binary(Type::I64, BinaryOperator::Remainder, length[0], ranks, None);
+        for (wrong, message) in [
+            (difference, "the lengths do not fit: a whole is as long as the parts of all ranks, and two wholes are equally long"),
+            (rest, "the elements cannot be dealt to the ranks in equal parts"),
+        ] {
+            match wrong {
+                Operand::Constant(0) => {}
+                Operand::Constant(_) => {
+                    let lengths: Vec<String> = pieces.iter().map(|piece| known_length(piece.length)).collect();
+                    let help = format!("there are {} ranks, and the slices have {}", self.runners.ranks, lengths.join(" and "));
+                    return self.fail(span, message, Some(help));
+                }
+                Operand::Register(_) => self.check_within(&Linear::of(wrong), 1, span),
+            }
+        }
+        Ok(Some(part))
+    }
+
+    /// The most elements that a slice can have.
+    fn most_elements(&self, slice: &Slice) -> i64 {
+        let constant = |bound: &Expression| match bound.kind {
+            ExpressionKind::Constant(Value::I64(value)) => Some(value),
+            _ => None,
+        };
+        let extents = match &self.unit.homes[slice.object.0 as usize] {
+            Home::Elements { extents, .. } => extents.as_slice(),
+            _ => &[],
+        };
+        let counts = slice.dimensions.iter().zip(extents).map(|(dimension, &extent)| match dimension {
+            SliceDimension::Index(_) => 1,
+            SliceDimension::Range { low, high } => match (constant(low), constant(high)) {
+                (Some(low), Some(high)) => high.saturating_sub(low).clamp(1, extent as i64),
+                _ => extent as i64,
+            },
+        });
+        counts.product()
+    }
+
     /// Stops the run unless `0 <= value < length`.
-    fn check_within(&mut self, value: &Linear, length: u64, span: Span) {
+    pub(super) fn check_within(&mut self, value: &Linear, length: u64, span: Span) {
         self.at(span);
         let (index, constant) = self.materialise(value);
         let known = index == ZERO && constant >= 0 && (constant as u64) < length;
@@ -138,5 +251,12 @@ impl Lowering<'_> {
             let length = self.constant_id(length);
             self.emit(Instruction::Check { index, constant, length });
         }
+    }
+}
+
+fn known_length(length: Operand) -> String {
+    match length {
+        Operand::Constant(length) => format!("{length} elements"),
+        Operand::Register(_) => "some".to_string(),
     }
 }

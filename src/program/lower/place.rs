@@ -68,13 +68,22 @@ impl Lowering<'_> {
 
     fn element_at(&mut self, place: &Place, indices: &[Linear]) -> Result<Element, Failure> {
         let homes = self.unit.homes.clone();
-        let Home::Elements { array, element, extents, scale } = &homes[place.object.0 as usize] else {
-            return self.fail(place.span, "a mutex or semaphore has no value to read or write", None);
-        };
-        let mut flat = self.flatten(indices, extents);
-        flat.add(&Linear::of(self.unit.record), *scale as i64);
-        let (index, constant) = self.materialise(&flat);
-        Ok(Element { array: *array, r#type: *element, index, constant })
+        match &homes[place.object.0 as usize] {
+            Home::Elements { array, element, extents, scale } => {
+                let mut flat = self.flatten(indices, extents);
+                flat.add(&Linear::of(self.unit.record), *scale as i64);
+                let (index, constant) = self.materialise(&flat);
+                Ok(Element { array: *array, r#type: *element, index, constant })
+            }
+            Home::Borrowed { array, element, start, length } => {
+                let mut flat = Linear::of(*start);
+                indices.iter().for_each(|index| flat.add(index, 1));
+                self.check_within(&flat, *length, place.span);
+                let (index, constant) = self.materialise(&flat);
+                Ok(Element { array: *array, r#type: *element, index, constant })
+            }
+            Home::Instances { .. } => self.fail(place.span, "a mutex or semaphore has no value to read or write", None),
+        }
     }
 
     /// Which instance of a run-time text a place names, and the text.

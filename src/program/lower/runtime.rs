@@ -18,6 +18,13 @@ pub(super) struct Module {
 }
 
 impl Module {
+    /// The same text on arrays that the caller lends it.
+    pub fn lend(&self, borrowed: Vec<Home>) -> Module {
+        let own = self.homes.iter().skip(borrowed.len()).cloned();
+        let homes = Rc::new(borrowed.iter().cloned().chain(own).collect());
+        Module { name: self.name.clone(), text: self.text.clone(), homes }
+    }
+
     /// Whether the text has a function of this name.
     pub fn has(&self, function: &str) -> bool {
         self.text.functions.iter().any(|known| known.name == function)
@@ -125,6 +132,7 @@ impl Lowering<'_> {
         let Some(source) = self.runtime_texts.get(name) else { return self.no_such_text(name, span) };
         bindings.constants.push(("threads".into(), i64::from(self.plan.threads)));
         bindings.constants.push(("ranks".into(), i64::from(self.runners.ranks)));
+        let n_borrowed = bindings.borrowed.len();
         let checked = check_runtime(source, &bindings)?;
         let number = self.texts.iter().position(|text| text.name == source.name).unwrap_or(self.texts.len());
         if number == self.texts.len() {
@@ -132,19 +140,21 @@ impl Lowering<'_> {
         }
         let text = Rc::new(Text::new(number as u16, source, &checked.functions, &checked.locals, &[]));
         self.check_arrays(checked.objects.len(), span)?;
-        let fields = self.fields(&checked, instances)?;
+        let fields = self.fields(&checked, n_borrowed, instances)?;
+        let own = checked.objects.iter().skip(n_borrowed);
         let homes = self.layout.add_records(&fields, instances.extents, instances.apart, instances.padded);
-        let scalars = checked.objects.iter().map(|object| matches!(object.kind, ObjectKind::Shared { .. }));
+        let scalars = own.map(|object| matches!(object.kind, ObjectKind::Shared { .. }));
         let homes = homes.into_iter().zip(scalars).map(|(home, scalar)| match home {
             Home::Elements { array, element, scale, .. } if scalar => Home::Elements { array, element, extents: Vec::new(), scale },
             home => home,
         });
-        Ok(Module { name: name.to_string(), text, homes: Rc::new(homes.collect()) })
+        let lent = (0..n_borrowed).map(|_| Home::Borrowed { array: 0, element: Type::I64, start: Operand::ONLY, length: 0 });
+        Ok(Module { name: name.to_string(), text, homes: Rc::new(lent.chain(homes).collect()) })
     }
 
-    fn fields(&mut self, checked: &RuntimeModule, instances: &Instances<'_>) -> Result<Vec<Field>, Failure> {
+    fn fields(&mut self, checked: &RuntimeModule, n_borrowed: usize, instances: &Instances<'_>) -> Result<Vec<Field>, Failure> {
         let mut fields = Vec::with_capacity(checked.objects.len());
-        for object in &checked.objects {
+        for object in checked.objects.iter().skip(n_borrowed) {
             let fault = |message: &str| Err(vec![Diagnostic::at(&checked.source, object.span, message)]);
             let (element, initial) = match &object.kind {
                 ObjectKind::Array { element, initial } | ObjectKind::Shared { element, initial } => (*element, initial),
@@ -169,13 +179,11 @@ impl Lowering<'_> {
     }
 
     fn no_such_text<T>(&self, name: &str, span: Span) -> Result<T, Failure> {
-        let (family, kind) = name.split_once('-').unwrap_or((name, ""));
-        let kinds: Vec<&str> = self
-            .runtime_texts
-            .keys()
-            .filter_map(|known| known.split_once('-'))
-            .filter_map(|(known, kind)| (known == family).then_some(kind))
-            .collect();
+        // `collective-broadcast-ring` is one of the family `collective-broadcast`, `lock-ticket` of `lock`.
+        let cut = if name.starts_with("collective-") { name.match_indices('-').nth(1) } else { name.match_indices('-').next() };
+        let (family, kind) = cut.map_or((name, ""), |(at, _)| (&name[..at], &name[at + 1..]));
+        let kinds: Vec<&str> =
+            self.runtime_texts.keys().filter_map(|known| known.strip_prefix(family)?.strip_prefix('-')).collect();
         let help = match nearest(kind, kinds.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if kinds.is_empty() => format!("a text named {name}.flynn would be it"),

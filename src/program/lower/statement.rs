@@ -57,6 +57,7 @@ impl Lowering<'_> {
             }
             StatementKind::ParallelFor(work) => self.parallel_for(work, statement.span),
             StatementKind::Parallel { size, body } => self.parallel(size.as_ref(), body, statement.span),
+            StatementKind::Collective(collective) => self.collective(collective, statement.span),
             StatementKind::Barrier => self.barrier(),
             StatementKind::Atomic { place, operation, value, order } => {
                 let value = self.expression(value, None)?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::program::tree::{
-    Direction, Expression, ExpressionKind, Function, FunctionId, LocalId, ObjectId, Place, Program, Slice, SliceDimension,
-    Statement, StatementKind, Transfer,
+    Collective, Direction, Expression, ExpressionKind, Function, FunctionId, LocalId, ObjectId, Place, Program, Slice,
+    SliceDimension, Statement, StatementKind, Transfer,
 };
 
 /// What a walk meets.
@@ -82,6 +82,7 @@ fn visit_statement(statement: &Statement, visitor: &mut impl Visitor) {
             handle.iter().for_each(|&handle| visitor.local_written(handle));
         }
         StatementKind::WaitForMessages { handle } => handle.iter().for_each(|&handle| visitor.local_read(handle)),
+        StatementKind::Collective(collective) => visit_collective(collective, visitor),
         StatementKind::Busy(value) | StatementKind::Call(value) => visit_expression(value, visitor),
         StatementKind::Barrier | StatementKind::Fence => {}
     }
@@ -99,6 +100,16 @@ fn visit_transfer(transfer: &Transfer, visitor: &mut impl Visitor) {
     }
     visit_expression(&transfer.peer, visitor);
     visit_expression(&transfer.tag, visitor);
+}
+
+fn visit_collective(collective: &Collective, visitor: &mut impl Visitor) {
+    for slice in &collective.slices {
+        visit_dimensions(slice, visitor);
+    }
+    // Of two slices the second is written; a single one is both.
+    collective.slices.first().iter().for_each(|slice| visitor.object_read(slice.object));
+    collective.slices.last().iter().for_each(|slice| visitor.object_written(slice.object));
+    collective.root.iter().for_each(|root| visit_expression(root, visitor));
 }
 
 fn visit_dimensions(slice: &Slice, visitor: &mut impl Visitor) {

@@ -53,6 +53,7 @@ impl Parser<'_> {
             "param" => self.parameter(),
             "require" => Ok(ItemKind::Require(self.expression()?)),
             "setup" => Ok(ItemKind::Setup(self.block("setup")?)),
+            "finish" => Ok(ItemKind::Finish(self.block("finish")?)),
             "array" => self.array(),
             "shared" => self.shared(),
             "mutex" => self.synchroniser(SynchroniserKind::Mutex, "mutex m[n]"),

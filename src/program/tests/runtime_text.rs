@@ -42,8 +42,12 @@ fn a_lock_is_a_module() {
 
 #[test]
 fn value_and_combine_are_what_they_are_bound_to() {
-    let bindings =
-        RuntimeBindings { value: Some(Type::F32), combine: Some(ReduceOperator::Maximum), constants: vec![("threads".into(), 8)] };
+    let bindings = RuntimeBindings {
+        value: Some(Type::F32),
+        combine: Some(ReduceOperator::Maximum),
+        constants: vec![("threads".into(), 8)],
+        ..RuntimeBindings::default()
+    };
     let module = check_runtime(&source(REDUCTION), &bindings).expect("it is right");
     assert_eq!(module.objects[0].extents, [8]);
     assert!(module.objects[0].padded);

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::diagnostic::SourceText;
 use crate::coherence::load::load;
 use crate::program::check::Bindings;
-use crate::program::code::Plan;
+use crate::program::code::{Collectives, Plan};
 use crate::program::compile;
 use crate::program::lower::lower;
 use crate::program::tree::Schedule;
@@ -37,6 +37,7 @@ fn code_of(text: &str) -> Code {
         barrier: "central".into(),
         reduce: "linear".into(),
         schedule: Schedule { kind: "static".into(), chunk: None },
+        collectives: Collectives::default(),
     };
     let program = compile(&source, &Bindings { threads: 4, ..Bindings::default() }).unwrap();
     lower(&program, &plan, &texts.into_iter().collect()).unwrap()

@@ -8,7 +8,7 @@ use crate::components::spec::MachineSpec;
 use crate::interconnect::Topology;
 use crate::machine::simulation::{PhaseError, PhaseReport, Simulation};
 use crate::program::check::Bindings;
-use crate::program::code::{Phase, Plan};
+use crate::program::code::{Collectives, Phase, Plan};
 use crate::program::compile;
 use crate::program::lower::lower;
 use crate::program::memory::Memory;
@@ -35,6 +35,7 @@ fn run(spec: &MachineSpec, text: &str, run_ahead: bool) -> Result<PhaseReport, P
         barrier: "central".into(),
         reduce: "linear".into(),
         schedule: Schedule { kind: "static".into(), chunk: None },
+        collectives: Collectives::default(),
     };
     let program = compile(&source, &Bindings { ranks, ..Bindings::default() }).unwrap();
     let code = lower(&program, &plan, &crate::machine::catalogue::Catalogue::built_in().runtime_texts()).unwrap();

@@ -9,7 +9,7 @@ mod parallel;
 use super::{Lowering, RuntimeTexts, lower};
 use crate::base::diagnostic::{Diagnostics, SourceText};
 use crate::program::check::Bindings;
-use crate::program::code::{Code, Plan};
+use crate::program::code::{Code, Collectives, Plan};
 use crate::program::compile;
 use crate::program::interpret::{FunctionalRun, run_functional};
 use crate::program::tree::{Schedule, Value};
@@ -50,6 +50,7 @@ fn plan(threads: u32) -> Plan {
         barrier: "central".into(),
         reduce: "linear".into(),
         schedule: Schedule { kind: "static".into(), chunk: None },
+        collectives: Collectives::default(),
     }
 }
 
