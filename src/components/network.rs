@@ -70,6 +70,22 @@ impl NetworkSpec {
         let bytes = u128::from(bytes) + u128::from(self.header_bytes);
         Time((bytes * u128::from(PICOSECONDS_PER_SECOND)).div_ceil(u128::from(bandwidth)) as u64)
     }
+
+    /// From the first bit of a packet on its first channel to the last one off its last, over so many channels with nobody in its way:
+    /// the zero-load latency (Dally and Towles, "Principles and Practices of Interconnection Networks", section 1.2 and 3.3).
+    pub fn zero_load(&self, channels: u32, bytes: u32) -> Time {
+        let (channels, transfer) = (u64::from(channels), self.transfer(bytes).0);
+        let transfers = match self.switching {
+            Switching::StoreAndForward => channels,
+            Switching::CutThrough => channels.min(1),
+        };
+        Time(channels * self.latency.0 + channels.saturating_sub(1) * self.switch_delay.0 + transfers * transfer)
+    }
+
+    /// Picoseconds that each further byte of a long message takes, its packets' headers counted: LogGP's `G`.
+    pub fn picoseconds_a_byte(&self) -> f64 {
+        self.transfer(self.packet_bytes).0 as f64 / f64::from(self.packet_bytes)
+    }
 }
 
 /// Names a packet on its way.

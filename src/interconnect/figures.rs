@@ -34,6 +34,8 @@ pub struct Figures {
     pub mean_distance: f64,
     /// The longest way that packets take, and the mean.
     pub longest_way: u32,
+    /// The shortest.
+    pub least_way: u32,
     pub mean_way: f64,
     pub bisection: Bisection,
 }
@@ -49,7 +51,7 @@ impl Figures {
             })
         };
         let (mut diameter, mut distances) = (0, 0_u64);
-        let (mut longest_way, mut ways) = (0, 0_u64);
+        let (mut longest_way, mut least_way, mut ways) = (0, u32::MAX, 0_u64);
         for to in 0..n {
             let shortest = network.distances_to(to);
             let taken = lengths_to(network, routes, to);
@@ -57,7 +59,7 @@ impl Figures {
                 let distance = shortest[from as usize].unwrap_or(0);
                 (diameter, distances) = (diameter.max(distance), distances + u64::from(distance));
                 let way = taken[from as usize];
-                (longest_way, ways) = (longest_way.max(way), ways + u64::from(way));
+                (longest_way, least_way, ways) = (longest_way.max(way), least_way.min(way), ways + u64::from(way));
             }
         }
         let pairs = (u64::from(n) * u64::from(n - 1)).max(1) as f64;
@@ -67,6 +69,7 @@ impl Figures {
             diameter,
             mean_distance: distances as f64 / pairs,
             longest_way,
+            least_way: least_way.min(longest_way),
             mean_way: ways as f64 / pairs,
             bisection: bisection(network),
         }

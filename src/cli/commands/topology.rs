@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
@@ -11,6 +12,8 @@ use crate::cli::arguments::{FormatArguments, SetArguments};
 use crate::cli::console::Console;
 use crate::cli::layout::labelled;
 use crate::cli::names::{Library, is_path};
+use crate::components::interface::InterfaceSpec;
+use crate::components::network::NetworkSpec;
 use crate::interconnect::{Figures, Network, Routes, Routing, Topology, VirtualChannel, cycle};
 use crate::machine::catalogue;
 use crate::report::{dot, human, topology};
@@ -147,14 +150,17 @@ impl Arguments {
                 .help(format!("`flynn list machines` shows the machines; topologies are {}", Kind::names())),
         };
         let entry = library.find(catalogue::Kind::Machine, &self.of).map_err(unknown)?;
-        let joined = match library.resolve(&entry.source, &self.set.set)?.joined {
+        let machine = library.resolve(&entry.source, &self.set.set)?;
+        let joined = match machine.joined.clone() {
             Some(joined) => joined,
             None => {
                 let failure = Failure::input(format!("{} has one node: there is nothing between nodes", self.of));
                 return Err(failure.help(format!("take one of several nodes, or a topology: {}", Kind::names())));
             }
         };
-        Ok(Found::new(joined.topology, (*joined.spec.graph).clone(), joined.routing, (*joined.spec.routes).clone()))
+        let graph = (*joined.spec.graph).clone();
+        let found = Found::new(joined.topology, graph, joined.routing, (*joined.spec.routes).clone());
+        Ok(Found { spec: Some((joined.spec, machine.spec().interface)), ..found })
     }
 
     /// A topology by itself.
@@ -258,6 +264,63 @@ struct Found {
     figures: Figures,
     /// Packets that hold these wait for each other.
     knot: Option<Vec<VirtualChannel>>,
+    /// Of a machine: what its network takes, and the interfaces to it where its nodes send messages.
+    spec: Option<(Arc<NetworkSpec>, Option<InterfaceSpec>)>,
+}
+
+/// What a message costs in the terms of LogGP (Alexandrov, Ionescu, Schauser and Scheiman, SPAA 1995): for the nearest node, the mean
+/// way and the farthest one, a message of a word.
+struct LogGp {
+    latency: [f64; 3],
+    picoseconds_a_byte: f64,
+}
+
+impl LogGp {
+    /// Bytes of the message whose latency is told.
+    const WORD: u32 = 8;
+
+    fn new(spec: &NetworkSpec, figures: &Figures) -> LogGp {
+        let over = |channels: u32| spec.zero_load(channels, LogGp::WORD).0 as f64;
+        // The latency is a straight line in the channels.
+        let a_channel = over(2) - over(1);
+        let least = figures.least_way;
+        let mean = over(least) + (figures.mean_way - f64::from(least)) * a_channel;
+        LogGp { latency: [over(least), mean, over(figures.longest_way)], picoseconds_a_byte: spec.picoseconds_a_byte() }
+    }
+
+    fn text(&self, interface: Option<&InterfaceSpec>) -> String {
+        let time = |ps: f64| human::time(ps);
+        let [least, mean, most] = self.latency.map(time);
+        let way = match least == most {
+            true => format!("L {least} to every node"),
+            false => format!("L {least} to the nearest node, {mean} on average, {most} to the farthest"),
+        };
+        let bytes = match self.picoseconds_a_byte {
+            0.0 => "G nothing: no end to the bandwidth".to_owned(),
+            each => format!("G {:.3} ns a byte ({:.2} GB/s, headers taken off)", each / 1000.0, 1000.0 / each),
+        };
+        let ends = interface.map_or(String::new(), |interface| {
+            let [send, receive, gap] =
+                [interface.send_overhead, interface.receive_overhead, interface.gap].map(|time| human::time(time.0 as f64));
+            format!("o {send} to send and {receive} to receive, g {gap} between messages; ")
+        });
+        // Without interfaces there are no messages, but packets take as long.
+        labelled(if interface.is_some() { "LogGP" } else { "zero load" }, &format!("{ends}{way} for a word; {bytes}"))
+    }
+
+    fn document(&self, interface: Option<&InterfaceSpec>) -> Json {
+        let [least, mean, most] = self.latency;
+        let overhead = |of: fn(&InterfaceSpec) -> u64| interface.map(of);
+        json!({
+            "send_overhead_ps": overhead(|interface| interface.send_overhead.0),
+            "receive_overhead_ps": overhead(|interface| interface.receive_overhead.0),
+            "gap_ps": overhead(|interface| interface.gap.0),
+            "latency_nearest_ps": least,
+            "latency_mean_ps": mean,
+            "latency_farthest_ps": most,
+            "ps_a_byte": self.picoseconds_a_byte,
+        })
+    }
 }
 
 fn range((least, most): (u32, u32)) -> String {
@@ -280,7 +343,15 @@ fn plural(n: u32, one: &str) -> String {
 
 impl Found {
     fn new(topology: Topology, network: Network, routing: Routing, routes: Routes) -> Found {
-        Found { figures: Figures::new(&network, &routes), knot: cycle(&network, &routes), topology, network, routing, routes }
+        Found {
+            figures: Figures::new(&network, &routes),
+            knot: cycle(&network, &routes),
+            spec: None,
+            topology,
+            network,
+            routing,
+            routes,
+        }
     }
 
     fn write_picture(&self, path: &Path) -> Result<(), Failure> {
@@ -337,6 +408,9 @@ impl Found {
                 lines
             }
         };
+        if let Some((spec, interface)) = &self.spec {
+            text += &LogGp::new(spec, figures).text(interface.as_ref());
+        }
         if let Some(path) = picture {
             text += &labelled("picture", &path.display().to_string());
         }
@@ -355,6 +429,7 @@ impl Found {
                 .map(|hop| json!({ "channel": network.describe(hop.channel), "virtual_channel": hop.virtual_channel }))
                 .collect::<Vec<_>>()
         });
+        let log_gp = self.spec.as_ref().map(|(spec, interface)| LogGp::new(spec, figures).document(interface.as_ref()));
         json!({
             "ok": knot.is_none(),
             "topology": self.topology.name(),
@@ -371,6 +446,7 @@ impl Found {
             "longest_way": figures.longest_way,
             "mean_way": figures.mean_way,
             "deadlock": knot,
+            "loggp": log_gp,
         })
     }
 }

@@ -135,6 +135,7 @@ fn an_idle_network_takes_the_time_of_the_closed_form_between_any_two_nodes() {
             for (from, to) in (0..n).flat_map(|from| (0..n).map(move |to| (from, to))).filter(|(from, to)| from != to) {
                 let spec = spec(&topology, n, switching);
                 let h = spec.routes.way(&spec.graph, from, to).count() as u64;
+                let closed = spec.zero_load(h as u32, 1000);
                 // 1,008 bytes at 10 GB/s.
                 let transfer = 100_800;
                 let expected = match switching {
@@ -144,6 +145,7 @@ fn an_idle_network_takes_the_time_of_the_closed_form_between_any_two_nodes() {
                 let (came, outcome, _) = send(spec, &[parcel(from as u16, to as u16, 1000, 500)]);
                 assert_eq!(outcome, Outcome::Quiescent);
                 let name = topology.name();
+                assert_eq!(closed.0, expected, "{name} from {from} to {to}, {switching:?}, {h} channels");
                 assert_eq!(came[0].time.0 - 500, expected, "{name} from {from} to {to}, {switching:?}, {h} channels");
             }
         }
