@@ -127,8 +127,8 @@ fn what_joins_a_machines_nodes_is_told_and_drawn() {
       bisection  8 channels each way, the least of halves by the digits of the nodes' numbers
       routing    dimension-order, 1 virtual channel: every way is as short as can be
       deadlock   cannot happen: no chain of channels that packets hold and wait for closes
-      LogGP      o 300 ns to send and 300 ns to receive, g 100 ns between messages; L 103 ns to the nearest node,
-                 330 ns on average, 703 ns to the farthest for a word; G 0.081 ns a byte (12.40 GB/s, headers
+      LogGP      o 300 ns to send and 300 ns to receive, g 100 ns between messages; L 103 ns to the nearest node,
+                 330 ns on average, 703 ns to the farthest for a word; G 0.081 ns a byte (12.40 GB/s, headers
                  taken off)
       picture    cube.svg
     ");
