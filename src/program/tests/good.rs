@@ -1,6 +1,6 @@
 //! Texts that are right, and what they mean.
 
-use super::texts::{EVERYTHING, NOT_BUILT, PHILOSOPHERS, PIPELINE, RING, TRIAD};
+use super::texts::{COLLECTIVES, EVERYTHING, NOT_BUILT, PHILOSOPHERS, PIPELINE, RING, TRIAD};
 use super::{compile, right, source};
 use crate::base::diagnostic::Span;
 use crate::program::parse::parse;
@@ -20,7 +20,7 @@ fn every_text_of_the_notation_can_be_read() {
 
 #[test]
 fn everything_that_is_built_compiles() {
-    for text in [TRIAD, PHILOSOPHERS, RING, EVERYTHING] {
+    for text in [TRIAD, PHILOSOPHERS, RING, EVERYTHING, COLLECTIVES] {
         right(text);
     }
 }

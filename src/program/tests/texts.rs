@@ -163,13 +163,25 @@ pub(super) const NOT_BUILT: &[(&str, &str)] = &[
     ("for ... in QUEUE", "for x in q { busy(x) }\n"),
     ("spawn", "fn f(n: i64) { busy(n) }\nlet h = spawn f(3)\nspawn f(2)\nwait_for(h)\n"),
     ("signal", "signal c\n"),
-    ("broadcast", "array x: f64[4]\nbroadcast x from 0\n"),
-    ("reduce", "array x: f64[4]\nreduce(+) x to 0\n"),
-    ("allreduce", "array x: f64[4]\nallreduce(max) x[..]\n"),
-    ("gather", "array x: f64[4]\ngather x into x at 0\n"),
-    ("scatter", "array x: f64[4]\nscatter x into x at 0\n"),
-    ("alltoall", "array x: f64[4]\nalltoall x into x\n"),
     ("on accelerator", "array x: f64[4]\non accelerator copy in(x) out(x) { x[0] = 1.0 }\n"),
     ("sleep", "sleep(1.5)\n"),
     ("task", "fn f(h: task) { busy(1) }\n"),
 ];
+
+/// What all ranks do together.
+pub(super) const COLLECTIVES: &str = "\
+array x: f64[4]
+array all: f64[4 * ranks]
+array all_of_them: f64[4 * ranks]
+shared best: i64 = rank
+broadcast x[1..3] from 0
+reduce(+) x to ranks - 1
+allreduce(max) best
+gather x into all at 0
+gather x into all
+scatter all into x at 0
+alltoall all into all_of_them
+barrier
+finish { broadcast all from 0 }
+result sum(all)
+";
