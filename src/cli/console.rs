@@ -72,6 +72,23 @@ impl Console {
         self.print(&text)
     }
 
+    /// The end of a command that wrote a directory: all of the answer as a document, or quietly the directory alone, or a text that names
+    /// it. A document is printed even where nothing could be written.
+    pub fn present(
+        &mut self,
+        is_json: bool,
+        document: &impl Serialize,
+        written: Result<String, Failure>,
+        text: impl FnOnce(&str) -> String,
+    ) -> Result<(), Failure> {
+        if is_json {
+            self.print_json(document)?;
+            return written.map(drop);
+        }
+        let directory = written?;
+        if self.quiet { self.print(&directory) } else { self.print_lines(&text(&directory)) }
+    }
+
     /// Whoever asked for JSON gets a failure as JSON, too.
     pub fn tell_failure(&mut self, is_json: bool, outcome: Outcome) -> Outcome {
         if let (true, Err(failure)) = (is_json, &outcome) {

@@ -9,21 +9,21 @@ section! {
     /// The algorithms of what ranks do together: "ring" for `allreduce` means `collective-allreduce-ring.flynn` of `models/runtime`.
     pub struct CollectivesKeys {
         /// One rank's slice goes to all.
-        broadcast: String = Collectives::default().broadcast,
+        broadcast: String = CollectiveOperation::Broadcast.usual_algorithm().to_string(),
         /// The slices of all are combined at one rank.
-        reduce: String = Collectives::default().reduce,
+        reduce: String = CollectiveOperation::Reduce.usual_algorithm().to_string(),
         /// The slices of all are combined, and all have the outcome.
-        allreduce: String = Collectives::default().allreduce,
+        allreduce: String = CollectiveOperation::AllReduce.usual_algorithm().to_string(),
         /// The parts of all are put together at one rank.
-        gather: String = Collectives::default().gather,
+        gather: String = CollectiveOperation::Gather.usual_algorithm().to_string(),
         /// The parts of all are put together at all (`gather` without `at`).
-        allgather: String = Collectives::default().allgather,
+        allgather: String = CollectiveOperation::AllGather.usual_algorithm().to_string(),
         /// One rank deals its slice out.
-        scatter: String = Collectives::default().scatter,
+        scatter: String = CollectiveOperation::Scatter.usual_algorithm().to_string(),
         /// Everyone has a part for everyone.
-        alltoall: String = Collectives::default().alltoall,
+        alltoall: String = CollectiveOperation::AllToAll.usual_algorithm().to_string(),
         /// `barrier` outside of teams: nobody goes on before all ranks have come.
-        barrier: String = Collectives::default().barrier,
+        barrier: String = CollectiveOperation::Barrier.usual_algorithm().to_string(),
     }
 }
 
@@ -44,15 +44,6 @@ impl CollectivesKeys {
 
     /// As a plan takes them.
     pub fn names(&self) -> Collectives {
-        Collectives {
-            broadcast: self.broadcast.value.clone(),
-            reduce: self.reduce.value.clone(),
-            allreduce: self.allreduce.value.clone(),
-            gather: self.gather.value.clone(),
-            allgather: self.allgather.value.clone(),
-            scatter: self.scatter.value.clone(),
-            alltoall: self.alltoall.value.clone(),
-            barrier: self.barrier.value.clone(),
-        }
+        Collectives::of(|operation| self.of(operation).value.clone())
     }
 }

@@ -13,6 +13,8 @@
 //! * Ranks meet by messages alone ([`Instruction::Message`]), which are terminators as well.
 //! * No pass adds, drops or reorders a memory access: one [`Instruction::Load`] is one load on every back end.
 
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
 use crate::base::address::Address;
@@ -69,48 +71,24 @@ pub struct Plan {
 /// By which algorithm ranks do together what a collective asks for: `binomial-tree` for `broadcast` means
 /// `collective-broadcast-binomial-tree.flynn`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Collectives {
-    pub broadcast: String,
-    pub reduce: String,
-    pub allreduce: String,
-    pub gather: String,
-    pub allgather: String,
-    pub scatter: String,
-    pub alltoall: String,
-    pub barrier: String,
-}
+#[serde(transparent)]
+pub struct Collectives(IndexMap<CollectiveOperation, String, FxBuildHasher>);
 
 impl Default for Collectives {
-    /// Those whose time grows least with the ranks.
     fn default() -> Collectives {
-        let [tree, doubling, ring] = ["binomial-tree", "recursive-doubling", "ring"].map(String::from);
-        Collectives {
-            broadcast: tree.clone(),
-            reduce: tree.clone(),
-            allreduce: doubling,
-            gather: tree.clone(),
-            allgather: ring,
-            scatter: tree,
-            alltoall: "pairwise".into(),
-            barrier: "dissemination".into(),
-        }
+        Collectives::of(|operation| operation.usual_algorithm().to_string())
     }
 }
 
 impl Collectives {
+    /// With the algorithm that is said of each operation.
+    pub fn of(algorithm: impl Fn(CollectiveOperation) -> String) -> Collectives {
+        Collectives(CollectiveOperation::ALL.into_iter().map(|operation| (operation, algorithm(operation))).collect())
+    }
+
     /// The algorithm of an operation.
     pub fn algorithm(&self, operation: CollectiveOperation) -> &str {
-        match operation {
-            CollectiveOperation::Broadcast => &self.broadcast,
-            CollectiveOperation::Reduce => &self.reduce,
-            CollectiveOperation::AllReduce => &self.allreduce,
-            CollectiveOperation::Gather => &self.gather,
-            CollectiveOperation::AllGather => &self.allgather,
-            CollectiveOperation::Scatter => &self.scatter,
-            CollectiveOperation::AllToAll => &self.alltoall,
-            CollectiveOperation::Barrier => &self.barrier,
-        }
+        self.0.get(&operation).map_or(operation.usual_algorithm(), String::as_str)
     }
 }
 

@@ -258,6 +258,16 @@ pub struct Expression {
     pub span: Span,
 }
 
+impl Expression {
+    /// The value of a constant `i64`.
+    pub fn known_integer(&self) -> Option<i64> {
+        match self.kind {
+            ExpressionKind::Constant(Value::I64(value)) => Some(value),
+            _ => None,
+        }
+    }
+}
+
 /// What an expression is.
 #[derive(Clone, Debug)]
 pub enum ExpressionKind {
@@ -509,7 +519,8 @@ pub struct Collective {
 }
 
 /// What ranks do together; `part` and `whole` are slices, and `whole` is as long as the parts of all ranks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum CollectiveOperation {
     /// The root's slice goes to all.
     Broadcast,
@@ -553,6 +564,20 @@ impl CollectiveOperation {
             CollectiveOperation::Scatter => "scatter",
             CollectiveOperation::AllToAll => "alltoall",
             CollectiveOperation::Barrier => "barrier",
+        }
+    }
+
+    /// The algorithm where nothing is said: one whose time grows least with the ranks.
+    pub fn usual_algorithm(self) -> &'static str {
+        match self {
+            CollectiveOperation::Broadcast
+            | CollectiveOperation::Reduce
+            | CollectiveOperation::Gather
+            | CollectiveOperation::Scatter => "binomial-tree",
+            CollectiveOperation::AllReduce => "recursive-doubling",
+            CollectiveOperation::AllGather => "ring",
+            CollectiveOperation::AllToAll => "pairwise",
+            CollectiveOperation::Barrier => "dissemination",
         }
     }
 

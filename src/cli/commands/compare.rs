@@ -101,15 +101,10 @@ fn answer(arguments: Arguments, console: &mut Console) -> Outcome {
     let (records, labels) = records(&arguments, console)?;
     let comparison = compare(&records.iter().collect::<Vec<_>>(), &labels).map_err(Failure::input)?;
     let written = write(&records, &labels, &arguments, console);
-    if arguments.format.is_json() {
-        console.print_json(&Document { records: &records, comparison: &comparison })?;
-        written?;
-    } else if arguments.output.quiet {
-        console.print(&written?)?;
-    } else {
-        let report = labelled("report", &format!("{}/report.html", written?));
-        console.print_lines(&(beside::text(&records[0], &comparison) + "\n" + &report))?;
-    }
+    let document = Document { records: &records, comparison: &comparison };
+    console.present(arguments.format.is_json(), &document, written, |directory| {
+        beside::text(&records[0], &comparison) + "\n" + &labelled("report", &format!("{directory}/report.html"))
+    })?;
     Ok(if comparison.results.equal { Answer::Yes } else { Answer::No })
 }
 

@@ -104,25 +104,18 @@ fn answer(arguments: Arguments, console: &mut Console) -> Outcome {
     let times = trials.into_iter().zip(&records).filter_map(|(trial, record)| Some((trial.resource?, record.time_ps)));
     let gains = ranked(base.time_ps, times.collect());
     let written = write(&records, &labels, &arguments, console);
-    if arguments.format.is_json() {
-        console.print_json(&Document {
-            machine: &base.machine.name,
-            workload: &base.workload.name,
-            time_ps: base.time_ps,
-            gains: &gains,
-            left_out: &left_out,
-            results_equal: results.equal,
-        })?;
-        written?;
-    } else if arguments.output.quiet {
-        console.print(&written?)?;
-    } else {
-        let mut text = text(base, &gains, &left_out);
-        if !results.equal {
-            text += &hanging("", 0, &results.sentence);
-        }
-        console.print_lines(&(text + &labelled("report", &format!("{}/report.html", written?))))?;
-    }
+    let document = Document {
+        machine: &base.machine.name,
+        workload: &base.workload.name,
+        time_ps: base.time_ps,
+        gains: &gains,
+        left_out: &left_out,
+        results_equal: results.equal,
+    };
+    console.present(arguments.format.is_json(), &document, written, |directory| {
+        let unequal = if results.equal { String::new() } else { hanging("", 0, &results.sentence) };
+        text(base, &gains, &left_out) + &unequal + &labelled("report", &format!("{directory}/report.html"))
+    })?;
     Ok(if results.equal { Answer::Yes } else { Answer::No })
 }
 

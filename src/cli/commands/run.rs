@@ -92,20 +92,14 @@ fn answer(arguments: Arguments, console: &mut Console) -> Outcome {
     let settings = RunSettings { watch: arguments.watch.clone(), ..arguments.simulation.settings(&arguments.program) };
     let (record, run_info) = simulate(&case, &settings, &library, console)?;
     let written = write(&case, &record, &arguments, console);
-    if arguments.format.is_json() {
-        console.print_json(&Document { record: &record, run_info })?;
-        written?;
-    } else if arguments.output.quiet {
-        console.print(&written?)?;
-    } else {
-        let directory = written?;
+    let document = Document { record: &record, run_info };
+    console.present(arguments.format.is_json(), &document, written, |directory| {
         let (command, question) = next(&arguments, &record);
-        let text = summary::of_record(&record)
+        summary::of_record(&record)
             + &record.watch.as_ref().map_or(String::new(), summary::of_watch)
             + &labelled("report", &format!("{directory}/report.html"))
-            + &labelled("next", &format!("{command} ({question})"));
-        console.print_lines(&text)?;
-    }
+            + &labelled("next", &format!("{command} ({question})"))
+    })?;
     Ok(Answer::Yes)
 }
 

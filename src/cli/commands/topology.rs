@@ -289,8 +289,7 @@ impl LogGp {
     }
 
     fn text(&self, interface: Option<&InterfaceSpec>) -> String {
-        let time = |ps: f64| human::time(ps);
-        let [least, mean, most] = self.latency.map(time);
+        let [least, mean, most] = self.latency.map(human::time);
         let way = match least == most {
             true => format!("L {least} to every node"),
             false => format!("L {least} to the nearest node, {mean} on average, {most} to the farthest"),

@@ -90,7 +90,7 @@ struct Document<'a> {
     cases: &'a [ValidationCase],
     /// Cases that gave no measurement.
     failures: &'a [Unmeasured],
-    summary: Summary,
+    summary: &'a Summary,
     host: &'a HostDescription,
 }
 
@@ -135,14 +135,9 @@ fn answer(arguments: Arguments, console: &mut Console) -> Outcome {
     }
     let written = write(&records, &cases, &host, &arguments, console);
     let summary = summary(&cases);
-    if arguments.format.is_json() {
-        console.print_json(&Document { cases: &cases, failures: &failures, summary, host: &host })?;
-        written?;
-    } else {
-        let directory = written?;
-        let text = if arguments.output.quiet { directory } else { text(&cases, &summary, &host, &directory) };
-        console.print_lines(&text)?;
-    }
+    let sentences = |directory: &str| text(&cases, &summary, &host, directory);
+    let document = Document { cases: &cases, failures: &failures, summary: &summary, host: &host };
+    console.present(arguments.format.is_json(), &document, written, sentences)?;
     let well = failures.is_empty() && cases.iter().all(|case| case.equal);
     Ok(if well { Answer::Yes } else { Answer::No })
 }

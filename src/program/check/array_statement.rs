@@ -10,7 +10,7 @@
 //! loops. Lengths that are known to differ are an error; where only the run can tell, the left side says how many, and the bounds of
 //! the arrays are checked as always. So is reading the array at other elements than those being written: iterations have no order.
 
-use super::convert::{constant_expression, known_integer};
+use super::convert::constant_expression;
 use super::linear::Linear;
 use super::parallel::shared_out;
 use super::place::Wanted;
@@ -174,7 +174,7 @@ impl Checker<'_> {
             Some(0) => variable,
             Some(distance) => binary(BinaryOperator::Add, variable, constant_expression(Value::I64(distance), span)),
             None => {
-                let distance = match known_integer(&along.low) {
+                let distance = match along.low.known_integer() {
                     Some(0) => low,
                     _ => binary(BinaryOperator::Subtract, low, along.low.clone()),
                 };

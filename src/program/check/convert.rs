@@ -37,14 +37,6 @@ pub(super) fn known(expression: &Expression) -> Option<Value> {
     }
 }
 
-/// The value of an expression that is a constant `i64`.
-pub(super) fn known_integer(expression: &Expression) -> Option<i64> {
-    match expression.kind {
-        ExpressionKind::Constant(Value::I64(value)) => Some(value),
-        _ => None,
-    }
-}
-
 /// The type two operands meet in, where there is one.
 fn meet(a: Type, b: Type) -> Option<Type> {
     let order = [Type::I32, Type::I64, Type::F32, Type::F64];

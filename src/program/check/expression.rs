@@ -1,6 +1,6 @@
 //! Expressions: operators, names, and the folding of what is known.
 
-use super::convert::{Typed, a_type, constant_expression, known, known_integer};
+use super::convert::{Typed, a_type, constant_expression, known};
 use super::scope::{Meaning, Phase};
 use super::{Checked, Checker};
 use crate::base::diagnostic::Span;
@@ -35,7 +35,7 @@ impl Checker<'_> {
         let before = std::mem::replace(&mut self.threads_are_constant, true);
         let value = self.integer(syntax, what);
         self.threads_are_constant = before;
-        match known_integer(&value?) {
+        match value?.known_integer() {
             Some(value) => Ok(value),
             None if Self::reads_rank(syntax) => self.fault(
                 syntax.span,

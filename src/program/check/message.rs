@@ -3,7 +3,7 @@
 use super::scope::{LocalRole, Meaning, Phase};
 use super::{Checked, Checker, Reported};
 use crate::base::diagnostic::{Diagnostic, Span};
-use crate::program::check::convert::{Typed, constant_expression, known_integer};
+use crate::program::check::convert::{Typed, constant_expression};
 use crate::program::syntax::{self, CollectiveKind, ExpressionKind as SyntaxKind, Name, ReduceWord, StatementKind as Syntax};
 use crate::program::tree::{
     Collective, CollectiveOperation, Direction, Expression, ExpressionKind, LocalId, ObjectKind, Slice, SliceDimension,
@@ -115,12 +115,7 @@ impl Checker<'_> {
         let checked: Vec<_> = slices.iter().map(|slice| self.piece(slice, Direction::Send)).collect();
         let root = root.map(|root| self.integer(root, "a rank")).transpose();
         let (slices, root) = (checked.into_iter().collect::<Checked<Vec<_>>>()?, root?);
-        if let Some(root) = &root
-            && let Some(known) = known_integer(root).filter(|known| !(0..self.ranks).contains(known))
-        {
-            let message = format!("there is no rank {known}: the run has {}, from 0", self.ranks);
-            return self.fault(root.span, message, "ranks are numbered from 0 to `ranks - 1`");
-        }
+        root.as_ref().map_or(Ok(()), |root| self.is_rank(root))?;
         let mut element = Type::I64;
         for (number, slice) in slices.iter().enumerate() {
             let (ObjectKind::Array { element: found, .. } | ObjectKind::Shared { element: found, .. }) =
@@ -180,6 +175,17 @@ impl Checker<'_> {
         })
     }
 
+    /// Refuses a constant that is no rank's number.
+    fn is_rank(&mut self, rank: &Expression) -> Checked<()> {
+        match rank.known_integer().filter(|known| !(0..self.ranks).contains(known)) {
+            None => Ok(()),
+            Some(known) => {
+                let message = format!("there is no rank {known}: the run has {}, from 0", self.ranks);
+                self.fault(rank.span, message, "ranks are numbered from 0 to `ranks - 1`")
+            }
+        }
+    }
+
     fn transfer(&mut self, written: &Written<'_>, span: Span) -> Checked<Transfer> {
         self.note_message(span);
         let slice = self.piece(written.slice, written.direction);
@@ -189,11 +195,8 @@ impl Checker<'_> {
             Some(tag) => self.integer(tag, "a tag"),
         };
         let (slice, peer, tag) = (slice?, peer?, tag?);
-        if let Some(known) = known_integer(&peer).filter(|known| !(0..self.ranks).contains(known)) {
-            let message = format!("there is no rank {known}: the run has {}, from 0", self.ranks);
-            return self.fault(peer.span, message, "ranks are numbered from 0 to `ranks - 1`");
-        }
-        if let Some(known) = known_integer(&tag).filter(|&known| known < 0) {
+        self.is_rank(&peer)?;
+        if let Some(known) = tag.known_integer().filter(|&known| known < 0) {
             return self.fault(tag.span, format!("a tag is at least 0, and this is {known}"), "tags tell messages apart");
         }
         if written.direction == Direction::Receive {
@@ -275,6 +278,6 @@ impl Checker<'_> {
 fn is_whole(dimension: &SliceDimension, extent: u64) -> bool {
     match dimension {
         SliceDimension::Index(_) => extent == 1,
-        SliceDimension::Range { low, high } => known_integer(low) == Some(0) && known_integer(high) == Some(extent as i64),
+        SliceDimension::Range { low, high } => low.known_integer() == Some(0) && high.known_integer() == Some(extent as i64),
     }
 }

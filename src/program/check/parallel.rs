@@ -1,6 +1,5 @@
 //! Teams and shared-out loops, and what may stand in them; and the constructs that are not built yet, by name.
 
-use super::convert::known_integer;
 use super::place::Wanted;
 use super::scope::{Context, LocalRole, Meaning, Phase, Team};
 use super::statement::nested_loops;
@@ -244,7 +243,7 @@ impl Checker<'_> {
 
     fn team_size(&mut self, size: &syntax::Expression) -> Checked<Expression> {
         let checked = self.integer(size, "the size of a team")?;
-        match known_integer(&checked) {
+        match checked.known_integer() {
             Some(known) if known < 1 => {
                 self.fault(size.span, format!("a team of {known} threads does nothing"), "a team has 1 thread at least")
             }

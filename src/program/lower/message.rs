@@ -13,8 +13,7 @@ use crate::base::diagnostic::Span;
 use crate::program::check::RuntimeBindings;
 use crate::program::code::{ArrayId, Instruction, Message, MessageOperation, RANK, Register, ZERO};
 use crate::program::tree::{
-    BinaryOperator, Collective, CollectiveOperation, Expression, ExpressionKind, LocalId, Slice, SliceDimension, Transfer, Type,
-    Value,
+    BinaryOperator, Collective, CollectiveOperation, Expression, LocalId, Slice, SliceDimension, Transfer, Type,
 };
 use std::rc::Rc;
 
@@ -224,17 +223,13 @@ impl Lowering<'_> {
 
     /// The most elements that a slice can have.
     fn most_elements(&self, slice: &Slice) -> i64 {
-        let constant = |bound: &Expression| match bound.kind {
-            ExpressionKind::Constant(Value::I64(value)) => Some(value),
-            _ => None,
-        };
         let extents = match &self.unit.homes[slice.object.0 as usize] {
             Home::Elements { extents, .. } => extents.as_slice(),
             _ => &[],
         };
         let counts = slice.dimensions.iter().zip(extents).map(|(dimension, &extent)| match dimension {
             SliceDimension::Index(_) => 1,
-            SliceDimension::Range { low, high } => match (constant(low), constant(high)) {
+            SliceDimension::Range { low, high } => match (low.known_integer(), high.known_integer()) {
                 (Some(low), Some(high)) => high.saturating_sub(low).clamp(1, extent as i64),
                 _ => extent as i64,
             },

@@ -240,6 +240,8 @@ pub(super) fn carried_over(program: &Program) -> Vec<bool> {
     };
     visit_statements(&program.setup, &mut accesses);
     visit_statements(&program.body, &mut accesses);
+    // Where a program is run again and again, `finish` stands between two passes.
+    visit_statements(&program.finish, &mut accesses);
     while let Some(function) = accesses.open.pop() {
         let function = &accesses.functions[function.0 as usize];
         visit_statements(&function.body, &mut accesses);
