@@ -29,6 +29,10 @@ pub trait Copies {
     fn set_state(&mut self, line: Line, state: State);
     /// The version of the line's copy, where versions are kept.
     fn version(&self, line: Line) -> u64;
+    /// Whether the line, where it is not held, can come to stay.
+    fn has_room(&self, _line: Line) -> bool {
+        false
+    }
 }
 
 /// A line on its way back to memory.
@@ -279,12 +283,13 @@ impl Agent {
         answers: &mut Vec<Packet>,
     ) -> Result<Received, Impossible> {
         let line = packet.line;
-        let event = self.event(packet);
         let leaving = self.write_backs.iter().position(|write_back| write_back.line == line);
         let (state, version) = match leaving {
             Some(place) => (self.write_backs[place].state, self.write_backs[place].version),
             None => (copies.state(line), copies.version(line)),
         };
+        let stays = state != State::INVALID || copies.has_room(line);
+        let event = self.event(packet, stays);
         let taken = transition(table, state, event)?;
         let mut left = false;
         match leaving {
@@ -308,6 +313,14 @@ impl Agent {
         if has(AgentAction::CleanHome) {
             answers.push(own(PacketKind::Clean));
         }
+        if has(AgentAction::Put) {
+            answers.push(Packet { version, ..Packet::from_agent(number, PacketKind::Put, line) });
+        }
+        for (action, kind) in [(AgentAction::Accept, PacketKind::Accept), (AgentAction::Refuse, PacketKind::Refuse)] {
+            if has(action) {
+                answers.push(own(kind));
+            }
+        }
         if has(AgentAction::InvAck) {
             answers.push(to_requestor(PacketKind::InvAck));
         }
@@ -322,13 +335,17 @@ impl Agent {
         Ok(Received { taken, performs, left, sent })
     }
 
-    /// What a packet means to the agent, acknowledgements counted.
-    fn event(&mut self, packet: &Packet) -> AgentEvent {
+    /// What a packet means to the agent, acknowledgements counted; `stays`: a line that comes with it has a place.
+    fn event(&mut self, packet: &Packet, stays: bool) -> AgentEvent {
         match packet.kind {
             PacketKind::FwdGetS => AgentEvent::FwdGetS,
             PacketKind::FwdGetM => AgentEvent::FwdGetM,
             PacketKind::Inv => AgentEvent::Inv,
             PacketKind::PutAck => AgentEvent::PutAck,
+            PacketKind::PutNack => AgentEvent::PutNack,
+            PacketKind::Offer => AgentEvent::Offer,
+            PacketKind::Inject if stays => AgentEvent::Inject,
+            PacketKind::Inject => AgentEvent::InjectFull,
             PacketKind::DataExclusive => AgentEvent::DataExclusive,
             PacketKind::InvAck => match self.count(packet.line, 1, None) {
                 true => AgentEvent::LastInvAck,

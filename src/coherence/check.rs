@@ -108,6 +108,7 @@ impl AgentRow<'_> {
             "put" | "put_clean" => "a line is given back by an eviction",
             "send_data" | "data_home" | "clean_home" => "it answers a request that the home passes on",
             "inv_ack" => "it answers `inv`",
+            "accept" | "refuse" => "it answers an offer of the home's (`offer`, `inject`, `inject_full`)",
             "unblock" => "it goes with what ends the own request",
             "get_s" | "get_m" | "upgrade" => "the home is asked by an access of the core",
             _ => "the bus is asked by an access of the core",
@@ -262,11 +263,14 @@ impl AgentRow<'_> {
 impl AgentRow<'_> {
     /// What a packet does.
     fn packet(&self) -> Option<String> {
-        use AgentAction::{CleanHome, DataHome, InvAck, Perform, SendData, Unblock};
+        use AgentAction::{Accept, CleanHome, DataHome, InvAck, Perform, Put, Refuse, SendData, Unblock};
         let allowed: &[AgentAction] = match self.event {
             AgentEvent::FwdGetS | AgentEvent::FwdGetM => &[SendData, DataHome, CleanHome],
             AgentEvent::Inv => &[InvAck],
             AgentEvent::PutAck => &[],
+            AgentEvent::PutNack => &[Put],
+            AgentEvent::Offer | AgentEvent::Inject => &[Accept, Refuse],
+            AgentEvent::InjectFull => &[Refuse],
             _ => &[Perform, Unblock],
         };
         if let Some(misplaced) = self.misplaced(allowed) {
@@ -276,8 +280,18 @@ impl AgentRow<'_> {
         let must = match self.event {
             AgentEvent::FwdGetS | AgentEvent::FwdGetM => Some((SendData, "the requestor waits for the line: `send_data`")),
             AgentEvent::Inv => Some((InvAck, "the requestor waits for the acknowledgement: `inv_ack`")),
+            AgentEvent::InjectFull => Some((Refuse, "the home waits for an answer, and there is no room: `refuse`")),
             _ => None,
         };
+        if matches!(self.event, AgentEvent::Offer | AgentEvent::Inject) {
+            if self.has(Accept) == self.has(Refuse) {
+                return Some(format!("`{event}` must be answered in one way, by `accept` or `refuse`"));
+            }
+            let keeps = self.next().dirty;
+            return (self.has(Accept) && !keeps).then(|| {
+                format!("the last copy is accepted, so the next state must be `dirty`: it must not be dropped; {next} is not")
+            });
+        }
         if let Some((_, why)) = must.filter(|&(action, _)| !self.has(action)) {
             return Some(why.to_owned());
         }
@@ -305,6 +319,7 @@ fn home_row(state: State, event: MemoryEvent, row: Row) -> Option<String> {
     let name = event.name();
     let asks = matches!(event, MemoryEvent::GetS | MemoryEvent::GetM | MemoryEvent::Upgrade | MemoryEvent::UpgradeOwner);
     let gives = matches!(event, MemoryEvent::Put | MemoryEvent::PutClean | MemoryEvent::PutStale);
+    let answers = matches!(event, MemoryEvent::Accept | MemoryEvent::Refuse | MemoryEvent::RefuseLast);
     if has(MemoryAction::Stall) {
         if !(asks || gives) {
             return Some(format!("`{name}` must not `stall`: what waits at the home waits for it"));
@@ -319,6 +334,7 @@ fn home_row(state: State, event: MemoryEvent, row: Row) -> Option<String> {
         let answers = [
             MemoryAction::SendData,
             MemoryAction::SendDataExclusive,
+            MemoryAction::SendNew,
             MemoryAction::SendAckCount,
             MemoryAction::FwdGetS,
             MemoryAction::FwdGetM,
@@ -326,9 +342,19 @@ fn home_row(state: State, event: MemoryEvent, row: Row) -> Option<String> {
         let ways = answers.iter().filter(|&&action| has(action)).count();
         return (ways != 1).then(|| {
             format!(
-                "a `{name}` must be answered in exactly one way, by `send_data`, `send_data_exclusive`, `send_ack_count`, `fwd_get_s`, `fwd_get_m` or `stall`; this does {ways}"
+                "a `{name}` must be answered in exactly one way, by `send_data`, `send_data_exclusive`, `send_new`, `send_ack_count`, `fwd_get_s`, `fwd_get_m` or `stall`; this does {ways}"
             )
         });
+    }
+    if answers {
+        let ways = [MemoryAction::PutAck, MemoryAction::PutNack, MemoryAction::Place].iter().filter(|&&action| has(action)).count();
+        return (ways != 1).then(|| {
+            format!("the owner waits for a place for its line: `{name}` must do one of `put_ack`, `put_nack` and `place`; this does {ways}")
+        });
+    }
+    if event == MemoryEvent::Put && has(MemoryAction::Place) {
+        let both = has(MemoryAction::PutAck) || has(MemoryAction::Update);
+        return both.then(|| "memory takes the line (`update`, `put_ack`), or it is given another place (`place`)".to_owned());
     }
     if gives && !has(MemoryAction::PutAck) {
         return Some(format!("`{name}` must be answered by `put_ack`, or `stall`"));
@@ -339,24 +365,27 @@ fn home_row(state: State, event: MemoryEvent, row: Row) -> Option<String> {
 
 /// The first action that has no place in a row of a home.
 fn misplaced_at_home(event: MemoryEvent, asks: bool, row: Row) -> Option<String> {
-    use MemoryAction::{AddOwner, AddSharer, ClearOwner, ClearSharers, Inv, PutAck, SetOwner, Update};
+    use MemoryAction::{AddOwner, AddSharer, ClearOwner, ClearSharers, Inv, MoveOwner, Place, PutAck, PutNack, SetOwner, Update};
     let allowed: &[MemoryAction] = match event {
         _ if asks => {
-            return [PutAck, Update].iter().find(|&&action| row.actions.has(action)).map(|action| {
+            return [PutAck, Update, Place, PutNack, MoveOwner].iter().find(|&&action| row.actions.has(action)).map(|action| {
                 format!("the action `{}` has no place on the event `{}`: no line comes with it", action.name(), event.name())
             });
         }
-        MemoryEvent::Put => &[PutAck, Update, ClearOwner],
+        MemoryEvent::Put => &[PutAck, Update, ClearOwner, Place],
         MemoryEvent::PutClean => &[PutAck, ClearOwner],
         MemoryEvent::PutStale => &[PutAck],
         MemoryEvent::Data => &[Update],
+        MemoryEvent::Accept => &[PutAck, MoveOwner],
+        MemoryEvent::Refuse => &[Place],
+        MemoryEvent::RefuseLast => &[PutNack],
         _ => &[],
     };
     let (name, action) = MemoryAction::ALL.iter().find(|&&(_, action)| row.actions.has(action) && !allowed.contains(&action))?;
     let reason = match action {
-        PutAck => "no line is given back",
+        PutAck | PutNack | Place => "no line is given back",
         Update => "no line comes with it that memory could take",
-        AddSharer | AddOwner | ClearSharers | SetOwner | ClearOwner => {
+        AddSharer | AddOwner | ClearSharers | SetOwner | ClearOwner | MoveOwner => {
             "who has copies changes with requests, and when the owner gives the line back"
         }
         Inv => "no one is going to write",

@@ -13,6 +13,12 @@
 //! copies is then dropped everywhere by telling all agents (Dir_i_B: Agarwal, Simoni, Hennessy and Horowitz, ISCA 1988). A copy that is
 //! dropped in silence stays noted.
 //!
+//! Where homes have no memory, an owner's line that has to make room (Put) is offered to one agent after the other until one takes it:
+//!
+//! ```text
+//!   owner --Put--> home --Offer, Inject--> agent --Accept, Refuse--> home --Put-Ack, Put-Nack--> owner
+//! ```
+//!
 //! Plain data and pure functions: packets are carried, and lines are read and taken, by the caller.
 
 use serde::{Deserialize, Serialize};
@@ -33,11 +39,16 @@ pub enum PacketKind {
     PutClean,
     Clean,
     Unblock,
+    Accept,
+    Refuse,
     // Home to agent.
     FwdGetS,
     FwdGetM,
     Inv,
     PutAck,
+    PutNack,
+    Offer,
+    Inject,
     DataExclusive,
     AckCount,
     // To an agent from the home or another agent; to the home from an agent.
@@ -72,7 +83,12 @@ impl PacketKind {
             PacketKind::FwdGetS => "Fwd-GetS",
             PacketKind::FwdGetM => "Fwd-GetM",
             PacketKind::Inv => "Inv",
+            PacketKind::Accept => "Accept",
+            PacketKind::Refuse => "Refuse",
             PacketKind::PutAck => "Put-Ack",
+            PacketKind::PutNack => "Put-Nack",
+            PacketKind::Offer => "Offer",
+            PacketKind::Inject => "Inject",
             PacketKind::DataExclusive => "Data (exclusive)",
             PacketKind::AckCount => "Ack-Count",
             PacketKind::Data => "Data",
@@ -82,7 +98,7 @@ impl PacketKind {
 
     /// Whether a line goes with it.
     pub fn has_line(self) -> bool {
-        matches!(self, PacketKind::Put | PacketKind::Data | PacketKind::DataExclusive)
+        matches!(self, PacketKind::Put | PacketKind::Inject | PacketKind::Data | PacketKind::DataExclusive)
     }
 
     /// Whether it asks the home for something, which may leave it waiting.
@@ -92,7 +108,10 @@ impl PacketKind {
 
     /// Whether the home asks an agent for something on behalf of another.
     pub fn is_forward(self) -> bool {
-        matches!(self, PacketKind::FwdGetS | PacketKind::FwdGetM | PacketKind::Inv)
+        matches!(
+            self,
+            PacketKind::FwdGetS | PacketKind::FwdGetM | PacketKind::Inv | PacketKind::Offer | PacketKind::Inject
+        )
     }
 }
 
@@ -153,11 +172,22 @@ pub struct Entry {
     pub state: State,
     pub owner: Option<AgentNumber>,
     pub sharers: Sharers,
+    /// While the owner's line is to have another place.
+    pub placing: Placing,
+}
+
+/// An owner's line that is to have another place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Placing {
+    /// Agents that it was offered to.
+    pub offers: u16,
+    /// Of the line.
+    pub version: u64,
 }
 
 impl Default for Entry {
     fn default() -> Entry {
-        Entry { state: State::INVALID, owner: None, sharers: Sharers::Some(Vec::new()) }
+        Entry { state: State::INVALID, owner: None, sharers: Sharers::Some(Vec::new()), placing: Placing::default() }
     }
 }
 
@@ -182,6 +212,8 @@ pub struct Size {
     pub agents: AgentNumber,
     /// Sharers that an entry can note.
     pub pointers: usize,
+    /// The agent that a line of this home's is offered to first, where it has to have another place: the home's neighbour.
+    pub nearest: AgentNumber,
 }
 
 impl Entry {
@@ -191,7 +223,7 @@ impl Entry {
     }
 
     /// What a packet means to the home.
-    fn event(&self, packet: &Packet) -> MemoryEvent {
+    fn event(&self, size: Size, packet: &Packet) -> MemoryEvent {
         let is_owner = self.owner == Some(packet.requestor);
         match packet.kind {
             PacketKind::GetS => MemoryEvent::GetS,
@@ -203,6 +235,9 @@ impl Entry {
             PacketKind::Put | PacketKind::PutClean => MemoryEvent::PutStale,
             PacketKind::Clean => MemoryEvent::Clean,
             PacketKind::Unblock => MemoryEvent::Unblock,
+            PacketKind::Accept => MemoryEvent::Accept,
+            PacketKind::Refuse if self.next_place(size).is_some() => MemoryEvent::Refuse,
+            PacketKind::Refuse => MemoryEvent::RefuseLast,
             // Nothing else is sent to homes.
             _ => MemoryEvent::Data,
         }
@@ -219,7 +254,7 @@ impl Entry {
         packet: &Packet,
         sent: &mut Vec<Packet>,
     ) -> Result<Handled, MemoryImpossible> {
-        let (state, event) = (self.state, self.event(packet));
+        let (state, event) = (self.state, self.event(size, packet));
         let row = memory_transition(table, state, event)?;
         let has = |action| row.actions.has(action);
         let reads = has(MemoryAction::SendData) || has(MemoryAction::SendDataExclusive);
@@ -227,8 +262,11 @@ impl Entry {
         if handled.stalls {
             return Ok(handled);
         }
+        if event == MemoryEvent::Put {
+            self.placing = Placing { offers: 0, version: packet.version };
+        }
         self.send(row, size, packet, sent);
-        self.note(row, size, packet.requestor);
+        self.note(row, size, packet);
         self.state = row.next;
         Ok(handled)
     }
@@ -267,17 +305,37 @@ impl Entry {
         for (action, kind) in [
             (MemoryAction::SendData, PacketKind::Data),
             (MemoryAction::SendDataExclusive, PacketKind::DataExclusive),
+            (MemoryAction::SendNew, PacketKind::DataExclusive),
             (MemoryAction::SendAckCount, PacketKind::AckCount),
             (MemoryAction::PutAck, PacketKind::PutAck),
+            (MemoryAction::PutNack, PacketKind::PutNack),
         ] {
             if has(action) {
                 sent.push(to(requestor, kind, acks));
             }
         }
+        if let Some((agent, kind)) = self.next_place(size).filter(|_| has(MemoryAction::Place)) {
+            sent.push(Packet { version: self.placing.version, ..to(agent, kind, 0) });
+        }
     }
 
-    fn note(&mut self, row: Row, size: Size, requestor: AgentNumber) {
+    /// Whom the owner's line is offered to next, and whether the line goes with the offer.
+    fn next_place(&self, size: Size) -> Option<(AgentNumber, PacketKind)> {
+        let sharers: &[AgentNumber] = if let Sharers::Some(agents) = &self.sharers { agents } else { &[] };
+        let others = (0..size.agents).map(|step| (size.nearest + step) % size.agents);
+        let offers = sharers.iter().map(|&agent| (agent, PacketKind::Offer)).chain(others.map(|agent| (agent, PacketKind::Inject)));
+        offers.filter(|&(agent, _)| self.owner != Some(agent)).nth(usize::from(self.placing.offers))
+    }
+
+    fn note(&mut self, row: Row, size: Size, packet: &Packet) {
         let has = |action| row.actions.has(action);
+        let requestor = packet.requestor;
+        if has(MemoryAction::Place) {
+            self.placing.offers += 1;
+        }
+        if has(MemoryAction::PutAck) || has(MemoryAction::PutNack) {
+            self.placing = Placing::default();
+        }
         if has(MemoryAction::ClearSharers) {
             self.sharers = Sharers::Some(Vec::new());
         }
@@ -292,6 +350,12 @@ impl Entry {
         }
         if has(MemoryAction::SetOwner) {
             self.owner = Some(requestor);
+        }
+        if has(MemoryAction::MoveOwner) {
+            self.owner = packet.from;
+            if let Sharers::Some(agents) = &mut self.sharers {
+                agents.retain(|&agent| packet.from != Some(agent));
+            }
         }
     }
 }

@@ -140,6 +140,14 @@ vocabulary! {
         Inv = "inv",
         /// The home has taken the line back, or knows that it went another way.
         PutAck = "put_ack",
+        /// The home has found no agent that has room for the line.
+        PutNack = "put_nack",
+        /// The owner's line has to make room: the home offers the ownership to an agent that it notes as a sharer.
+        Offer = "offer",
+        /// The owner's line has to make room: it came, and there is a copy of it here already, or room.
+        Inject = "inject",
+        /// The owner's line has to make room: it came, and there is no room.
+        InjectFull = "inject_full",
         /// The line came, and all acknowledgements that it takes have come.
         Data = "data",
         /// The line came, and acknowledgements are still to come.
@@ -210,6 +218,10 @@ vocabulary! {
         InvAck = "inv_ack",
         /// Tells the home that its request is over.
         Unblock = "unblock",
+        /// Tells the home that this agent owns the line from now on.
+        Accept = "accept",
+        /// Tells the home that this agent does not take the line.
+        Refuse = "refuse",
     }
 }
 
@@ -242,6 +254,12 @@ vocabulary! {
         Clean = "clean",
         /// The requestor says that its request is over.
         Unblock = "unblock",
+        /// An agent takes the line that was to have another place.
+        Accept = "accept",
+        /// An agent does not take it, and there are others to ask.
+        Refuse = "refuse",
+        /// An agent does not take it, and no other is left to ask.
+        RefuseLast = "refuse_last",
     }
 }
 
@@ -256,6 +274,8 @@ vocabulary! {
         SendData = "send_data",
         /// Sends the requestor the line, of which no other agent has a copy.
         SendDataExclusive = "send_data_exclusive",
+        /// Sends the requestor the line as it is before anyone has written it: zeros, of which memory keeps no copy.
+        SendNew = "send_new",
         /// Tells the requestor how many acknowledgements it is to wait for.
         SendAckCount = "send_ack_count",
         /// Passes the request on to the owner.
@@ -268,6 +288,12 @@ vocabulary! {
         InvOwner = "inv_owner",
         /// Tells the agent that its line has been taken.
         PutAck = "put_ack",
+        /// Offers the owner's line to the next agent: to sharers first, without the line; then to the others in turn, with it.
+        Place = "place",
+        /// Tells the owner that no agent takes its line.
+        PutNack = "put_nack",
+        /// Notes the agent that took the line as the owner.
+        MoveOwner = "move_owner",
         /// Notes the requestor among the sharers.
         AddSharer = "add_sharer",
         /// Notes the owner among the sharers.
@@ -439,6 +465,12 @@ impl Protocol {
             Networks::Snooping { .. } => Kind::Snooping,
             Networks::Directory { .. } => Kind::Directory,
         }
+    }
+
+    /// Whether homes have no memory: lines live in caches alone, and those that have to leave one are given a place in another.
+    pub fn is_cache_only(&self) -> bool {
+        let places = |state, event| self.memory.row(state, event).is_some_and(|row| row.actions.has(MemoryAction::Place));
+        (0..self.memory.states.len()).any(|state| MemoryEvent::ALL.iter().any(|&(_, event)| places(State(state as u8), event)))
     }
 }
 

@@ -439,7 +439,14 @@ impl PrivateCaches {
     /// A packet about a line has come; what there is to answer is added to `answers`.
     pub fn receive(&mut self, packet: &Packet, answers: &mut Vec<Packet>, observer: &mut Observer<'_>) -> Result<Heard, Broken> {
         let line = packet.line;
-        let place = self.levels.find(line);
+        let mut place = self.levels.find(line);
+        if packet.kind == PacketKind::Inject
+            && !place.is_held()
+            && !self.agent.is_leaving(line)
+            && let Some((level, slot)) = self.make_place(line, observer)?
+        {
+            place.set(level, slot);
+        }
         let received = self
             .agent
             .receive(&self.protocol.agent, &mut self.levels.hold(place), observer.core, packet, answers)
@@ -462,8 +469,13 @@ impl PrivateCaches {
                 place.all().last().map_or_else(|| self.levels.anchor(Kind::Read), |(level, _)| self.levels.outermost(level));
             self.levels.get_mut(sender).counters.bytes_written += received.sent * self.line_bytes;
         }
+        if taken.actions.has(AgentAction::Put) {
+            self.traffic.written += self.line_bytes;
+        }
         if packet.kind.has_line() {
             self.traffic.read += self.line_bytes;
+        }
+        if packet.kind.has_line() && !taken.actions.has(AgentAction::Refuse) {
             for (level, _) in place.all() {
                 self.levels.get_mut(level).counters.bytes_read += self.line_bytes;
             }

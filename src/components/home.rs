@@ -7,6 +7,9 @@
 //!     '--Unblock    v
 //!                memory --Line--> answers
 //! ```
+//!
+//! Where the memories of nodes are attraction memories, the home has none to ask: it sends lines that no one has touched, zeros, and finds
+//! lines another place that have to leave theirs.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +19,7 @@ use rustc_hash::FxHashMap;
 use crate::base::address::Line;
 use crate::base::time::Time;
 use crate::coherence::directory::{Entry, Handled, Packet, PacketKind, Size};
-use crate::coherence::protocol::{MemoryEvent, Protocol};
+use crate::coherence::protocol::{MemoryAction, MemoryEvent, Protocol};
 use crate::components::life::Happening;
 use crate::components::message::Message;
 use crate::components::owner::Owner;
@@ -51,6 +54,14 @@ pub struct HomeCounters {
     pub stale: u64,
     /// Copies that agents were told to drop.
     pub invalidations: u64,
+    /// Lines that no one had touched before, sent without memory (attraction memories).
+    pub fresh: u64,
+    /// Lines that were given back to have another place (attraction memories).
+    pub placed: u64,
+    /// Lines that were sent to an agent to stay there.
+    pub injections: u64,
+    /// Offers of lines, with them or without, that agents refused.
+    pub refused: u64,
 }
 
 /// Who knows of the copies of a home's lines.
@@ -257,11 +268,18 @@ impl Home {
             let store = Message::Store { line: packet.line, bytes: line_bytes, version: packet.version, flush, time };
             self.for_memory.push_back(store);
         }
-        self.counters.stale += u64::from(packet.kind == PacketKind::Put && !handled.updates && !handled.stalls);
+        if !handled.stalls {
+            let places = handled.row.actions.has(MemoryAction::Place);
+            self.counters.stale += u64::from(packet.kind == PacketKind::Put && !handled.updates && !places);
+            self.counters.placed += u64::from(packet.kind == PacketKind::Put && places);
+            self.counters.refused += u64::from(packet.kind == PacketKind::Refuse);
+            self.counters.fresh += u64::from(handled.row.actions.has(MemoryAction::SendNew));
+        }
         for packet in sent {
+            self.counters.injections += u64::from(packet.kind == PacketKind::Inject);
             self.counters.forwarded += u64::from(matches!(packet.kind, PacketKind::FwdGetS | PacketKind::FwdGetM));
             self.counters.invalidations += u64::from(packet.kind == PacketKind::Inv);
-            if packet.kind.has_line() {
+            if handled.reads && packet.kind.has_line() {
                 self.ask_memory(Asked::Line(*parcel, packet), line_bytes, time);
             } else {
                 self.send(parcel, packet, time, port);

@@ -137,7 +137,7 @@ impl MemorySpec {
     /// Channels; one where bandwidth has no end.
     pub fn channels(&self) -> u32 {
         match self {
-            MemorySpec::Ideal | MemorySpec::MultiPorted { .. } => 1,
+            MemorySpec::Ideal | MemorySpec::Attraction | MemorySpec::MultiPorted { .. } => 1,
             MemorySpec::Simple(spec) => spec.channels,
         }
     }
@@ -145,7 +145,7 @@ impl MemorySpec {
     /// From the start of service to the answer.
     pub fn latency(&self) -> Time {
         match self {
-            MemorySpec::Ideal => Time::ZERO,
+            MemorySpec::Ideal | MemorySpec::Attraction => Time::ZERO,
             MemorySpec::MultiPorted { latency } => *latency,
             MemorySpec::Simple(spec) => spec.latency,
         }
@@ -154,7 +154,7 @@ impl MemorySpec {
     /// Requests that may be under way.
     pub fn capacity(&self) -> u32 {
         match self {
-            MemorySpec::Ideal | MemorySpec::MultiPorted { .. } => u32::MAX,
+            MemorySpec::Ideal | MemorySpec::Attraction | MemorySpec::MultiPorted { .. } => u32::MAX,
             MemorySpec::Simple(spec) => spec.queue_capacity,
         }
     }

@@ -103,7 +103,8 @@ impl Parcel {
         match self.content {
             Content::Packet { kind: PacketKind::Data, .. } => self.end != End::Home,
             Content::Packet { kind, .. } => {
-                let beside = [PacketKind::Unblock, PacketKind::Put, PacketKind::PutClean, PacketKind::PutAck, PacketKind::Clean];
+                use PacketKind::{Accept, Clean, Inject, Offer, Put, PutAck, PutClean, PutNack, Refuse, Unblock};
+                let beside = [Unblock, Put, PutClean, PutAck, PutNack, Offer, Inject, Accept, Refuse, Clean];
                 !beside.contains(&kind)
             }
             _ => true,

@@ -307,6 +307,8 @@ pub enum MemorySpec {
         latency: Time,
     },
     Simple(SimpleMemorySpec),
+    /// The outermost private cache is the node's memory: an attraction memory (COMA). Nothing lies behind it.
+    Attraction,
 }
 
 /// A node: cores of one kind, their private caches, an interconnect, memory.

@@ -727,6 +727,9 @@ tagged! {
         MultiPorted(MultiPortedMemoryKeys) = "multi-ported",
         /// Answers any number of requests in no time.
         Ideal(IdealMemoryKeys) = "ideal",
+        /// An attraction memory: a cache of its node, without a memory behind it (`organisation = "coma"`). Lines come where they are used,
+        /// several nodes may have copies to read, and the last copy of a line that has to make room moves to another node.
+        Attraction(AttractionMemoryKeys) = "attraction",
     }
     later {
         "dram" => "memory with ranks, banks and rows is",
@@ -768,6 +771,25 @@ section! {
 }
 
 section! {
+    /// A memory that holds what its node uses (Stenström, Joe and Gupta, ISCA 1992). It is the outermost private cache of the node's core,
+    /// called AM in metrics; its lines are as long as those of the caches inside it, whose lines it holds all.
+    pub struct AttractionMemoryKeys {
+        /// A memory of `models/memories` that supplies every key not written here.
+        part: Option<String>,
+        /// From asking to the answer, hit or miss: tags are looked up in the memory itself. The core's and other nodes' requests do not
+        /// wait for each other.
+        latency: Duration,
+        /// Its capacity: sets times ways times the line; the sets must come to a power of two. Of the lines of a program that fall into
+        /// one set, each node must hold fewer than its ways: the last way of each node is for copies.
+        size: Capacity<LARGEST_CACHE>,
+        /// Lines in a set.
+        ways: Whole<2, 64>,
+        /// Which line of a full set makes room.
+        replacement: ReplacementKey = ReplacementKey::Lru,
+    }
+}
+
+section! {
     /// A memory that costs nothing.
     pub struct IdealMemoryKeys {
         /// A memory of `models/memories` that supplies every key not written here.
@@ -790,7 +812,7 @@ section! {
         protocol: Option<String>,
         /// Which node's memory a page lives in, where several nodes have one address space: that of the node whose core touches it
         /// first ("first-touch"), of one node after the other ("interleave"), or of one ("node 0"). Where that memory is full the next
-        /// one takes it.
+        /// one takes it. Of attraction memories: which node's directory knows where the page's lines are; "interleave" unless told.
         placement: Option<PlacementKey>,
     }
     later {
@@ -805,11 +827,11 @@ choice! {
         Uma = "uma",
         /// One address space over the memories of several nodes, the own one nearer than the others (non-uniform memory access).
         Numa = "numa",
+        /// One address space over attraction memories of several nodes: lines live where they are used, and nowhere else (cache-only
+        /// memory architecture).
+        Coma = "coma",
         /// An address space for each node, which send each other messages (no remote memory access: distributed memory, clusters).
         Norma = "norma",
-    }
-    later {
-        "coma" => "machines whose memories are attraction memories (COMA) are",
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::quantity::Frequency;
+use crate::base::time::Clock;
 use crate::coherence::consistency::Consistency;
 use crate::coherence::protocol::Protocol;
 use crate::components::predictor::PredictorSpec;
@@ -13,7 +14,7 @@ use crate::components::spec::{
 };
 use crate::components::translation::{TlbSpec, TranslationSpec};
 use crate::machine::keys::{
-    ArbitrationKey, CacheKeys, CacheLevelKeys, ConsistencyKey, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys,
+    ArbitrationKey, AttractionMemoryKeys, CacheKeys, CacheLevelKeys, ConsistencyKey, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys,
     IntervalKeys, LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, PrefetcherKeys, ReplacementKey, TlbKeys, UnitKeys,
     WriteKey,
 };
@@ -25,11 +26,17 @@ const USUAL_STORE_BUFFER: u32 = 8;
 /// A node's specification; what cannot be built is left for [`NodeSpec::faults`].
 pub fn node_spec(keys: &NodeKeys, page_bytes: u64, protocol: Option<Arc<Protocol>>, checks: bool) -> NodeSpec {
     let (memory, memory_bytes) = memory_spec(&keys.memory);
+    let core = core_spec(&keys.core);
+    let mut levels: Vec<CacheSpec> = caches(&keys.cache).map(|(name, cache)| cache_spec(name, cache)).collect();
+    if let MemoryKeys::Attraction(own) = &keys.memory.value {
+        let line_bytes = levels.first().map_or(64, |cache| cache.line_bytes);
+        levels.push(attraction_memory(own, line_bytes, core.clock));
+    }
     NodeSpec {
         name: keys.name.value.clone(),
         cores: keys.cores.0 as u32,
-        core: core_spec(&keys.core),
-        caches: caches(&keys.cache).map(|(name, cache)| cache_spec(name, cache)).collect(),
+        core,
+        caches: levels,
         prefetcher: caches(&keys.cache)
             .find_map(|(_, cache)| cache.prefetcher.value.as_ref())
             .map(|own| prefetcher_spec(own, page_bytes)),
@@ -186,6 +193,22 @@ pub fn cache_spec(name: &str, keys: &CacheKeys) -> CacheSpec {
     }
 }
 
+/// A memory as the outermost private cache of its node's core.
+fn attraction_memory(keys: &AttractionMemoryKeys, line_bytes: u32, clock: Clock) -> CacheSpec {
+    CacheSpec {
+        name: "AM".to_string(),
+        size_bytes: keys.size.0,
+        line_bytes,
+        ways: keys.ways.0 as u32,
+        latency_cycles: clock.cycle_at_or_after(keys.latency.0).min(u64::from(u32::MAX)) as u32,
+        replacement: replacement(keys.replacement.value),
+        write: WritePolicy::Back,
+        write_allocate: true,
+        holds: Holds::Both,
+        inclusion: Inclusion::Inclusive,
+    }
+}
+
 fn replacement(key: ReplacementKey) -> Replacement {
     match key {
         ReplacementKey::Lru => Replacement::Lru,
@@ -328,6 +351,7 @@ fn memory_spec(keys: &MemoryKeys) -> (MemorySpec, u64) {
             };
             (MemorySpec::Simple(spec), keys.size.0)
         }
+        MemoryKeys::Attraction(keys) => (MemorySpec::Attraction, keys.size.0),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::components::translation::PAGE_BYTES;
 use crate::machine::address_map::AddressMap;
 use crate::machine::catalogue::{Catalogue, Kind};
 use crate::machine::collectives::CollectivesKeys;
-use crate::machine::keys::{AddressSpaceKeys, InterconnectKeys, MachineKeys, NodeKeys, OrganisationKey, RuntimeKeys};
+use crate::machine::keys::{AddressSpaceKeys, InterconnectKeys, MachineKeys, MemoryKeys, NodeKeys, OrganisationKey, RuntimeKeys};
 use crate::machine::network::{DirectoryKeys, InterfaceKeys, Joined, USUAL_EAGER_BYTES, joined};
 use crate::machine::node::{cache_spec, caches, interconnect_clock, node_spec};
 use crate::machine::overrides::Override;
@@ -41,7 +41,7 @@ pub struct Machine {
     pub name: String,
     /// One sentence; may be empty.
     pub description: String,
-    /// `uma`, `numa` or `norma`.
+    /// `uma`, `numa`, `coma` or `norma`.
     pub organisation: &'static str,
     /// `SISD` or `MIMD`, read off the description: how many streams of instructions it runs, on how many streams of data.
     pub flynn_class: &'static str,
@@ -250,8 +250,13 @@ impl Resolver<'_> {
             free_synchronisation: keys.runtime.synchronisation.value == SynchronisationKey::Free,
             ..node_spec(kind, page_bytes, protocol, checks)
         };
+        let usual_placement = match keys.address_space.organisation.value {
+            // Homes of attraction memories hold nothing: directories share the work.
+            OrganisationKey::Coma => Placement::Interleave,
+            _ => Placement::FirstTouch,
+        };
         let homes = (count > 1 && interface.is_none()).then(|| HomesSpec {
-            placement: keys.address_space.placement.value.map_or(Placement::FirstTouch, |key| key.0),
+            placement: keys.address_space.placement.value.map_or(usual_placement, |key| key.0),
             page_bytes,
             nodes: count as u16,
             memory_bytes: node.memory_bytes,
@@ -295,6 +300,20 @@ impl Resolver<'_> {
         let AddressSpaceKeys { organisation, placement, .. } = &self.keys.address_space.value;
         let interconnect = &self.keys.interconnect;
         let (key, place) = ("address_space.organisation", &organisation.place);
+        let is_coma = organisation.value == OrganisationKey::Coma;
+        for node in &self.keys.nodes.value {
+            match (&node.memory.value, is_coma) {
+                (MemoryKeys::Attraction(_), false) => {
+                    let help = "write `organisation = \"coma\"`, or a memory of another `kind`";
+                    self.fault(&node.memory.place, "node.memory.kind", "only a COMA machine has attraction memories", help);
+                }
+                (memory, true) if !matches!(memory, MemoryKeys::Attraction(_)) => {
+                    let help = "write `memory = { kind = \"attraction\", size = \"1 MiB\", ways = 4, latency = \"60 ns\" }` or the like";
+                    self.fault(&node.memory.place, "node.memory.kind", "the memories of a COMA machine are attraction memories", help);
+                }
+                _ => {}
+            }
+        }
         if organisation.value != OrganisationKey::Norma
             && let Some(interface) =
                 self.keys.nodes.iter().map(|node| &node.network_interface).find(|interface| interface.is_some())
@@ -325,7 +344,7 @@ impl Resolver<'_> {
                     "`organisation = \"numa\"` is one address space over all of them, \"norma\" one for each",
                 );
             }
-            (OrganisationKey::Numa | OrganisationKey::Norma, 1) => {
+            (OrganisationKey::Numa | OrganisationKey::Coma | OrganisationKey::Norma, 1) => {
                 let help = "give `node.count`, or write \"uma\"";
                 self.fault(place, key, "the memory of a single node is equally far from all its cores", help);
                 return;
@@ -335,7 +354,7 @@ impl Resolver<'_> {
                 let message = "all pages of a rank live in its own node's memory";
                 self.fault(&placement.place, "address_space.placement", message, help);
             }
-            (OrganisationKey::Numa | OrganisationKey::Norma, _) => {}
+            (OrganisationKey::Numa | OrganisationKey::Coma | OrganisationKey::Norma, _) => {}
         }
         if interconnect.is_none() {
             let help = "add `[interconnect]` with a `topology` and a `link`: \"ring\", \"mesh\", \"star\" and so on";
@@ -384,7 +403,11 @@ impl Resolver<'_> {
 
     /// The simulator keeps a tag for each line of each cache.
     fn capacity(&mut self, node: &NodeKeys) {
-        let private: u64 = caches(&node.cache).map(|(_, cache)| cache.size.0 / cache.line.0).sum::<u64>() * node.cores.0;
+        let mut lines: u64 = caches(&node.cache).map(|(_, cache)| cache.size.0 / cache.line.0).sum();
+        if let MemoryKeys::Attraction(own) = &node.memory.value {
+            lines += own.size.0 / caches(&node.cache).next().map_or(64, |(_, cache)| cache.line.0);
+        }
+        let private = lines * node.cores.0;
         let lines = (private + node.cache.llc.value.as_ref().map_or(0, |llc| llc.size.0 / llc.line.0)) * node.count.0;
         if lines > MOST_LINES {
             let message = format!("the caches of {} cores hold {lines} lines", node.cores.0 * node.count.0);
@@ -474,6 +497,7 @@ impl Resolver<'_> {
     /// Caches on a bus snoop; those of nodes with homes cannot, and have directories.
     fn fits_protocol(&mut self, protocol: Option<&Protocol>, node: &NodeKeys, homes: bool) {
         let keys = self.keys;
+        let is_coma = keys.address_space.organisation.value == OrganisationKey::Coma;
         if let (Some(protocol), place) = (protocol, &keys.address_space.protocol.place) {
             let wanted = if homes { ProtocolKind::Directory } else { ProtocolKind::Snooping };
             if protocol.kind() != wanted {
@@ -481,13 +505,14 @@ impl Resolver<'_> {
                     ProtocolKind::Directory => format!("{protocol} snoops, and no bus joins the caches of several nodes"),
                     ProtocolKind::Snooping => format!("{protocol} has a directory, and caches that share a bus snoop"),
                 };
-                let names: Vec<&str> = self
-                    .catalogue
-                    .entries(Kind::Protocol)
-                    .filter(|entry| load(&entry.source).is_ok_and(|other| other.kind() == wanted))
-                    .map(|entry| entry.name.as_str())
-                    .collect();
-                let help = format!("one of: {}", names.join(", "));
+                let help = self.protocols(|other| other.kind() == wanted && other.is_cache_only() == is_coma);
+                self.faults.push(place.fault(message).key("address_space.protocol").help(help));
+            } else if protocol.is_cache_only() != is_coma {
+                let message = match is_coma {
+                    true => format!("{protocol} gives lines back to memories, and attraction memories have none behind them"),
+                    false => format!("{protocol} is for attraction memories: it never gives a line back to a memory"),
+                };
+                let help = self.protocols(|other| other.kind() == wanted && other.is_cache_only() == is_coma);
                 self.faults.push(place.fault(message).key("address_space.protocol").help(help));
             }
         }
@@ -498,6 +523,14 @@ impl Resolver<'_> {
             let message = "there are no copies on other nodes to keep track of";
             self.faults.push(place.fault(message).key("node.directory").help(help));
         }
+    }
+
+    /// "one of: " those protocols that would do.
+    fn protocols(&self, would_do: impl Fn(&Protocol) -> bool) -> String {
+        let entries = self.catalogue.entries(Kind::Protocol);
+        let names: Vec<&str> =
+            entries.filter(|entry| load(&entry.source).is_ok_and(|other| would_do(&other))).map(|entry| entry.name.as_str()).collect();
+        format!("one of: {}", names.join(", "))
     }
 
     fn runtime(&mut self) {

@@ -349,7 +349,8 @@ impl<'a> Wiring<'a> {
         let ports = HomePorts { carrier: from_home, memory };
         let directory = spec.coherence().zip(self.spec.homes).map(|(protocol, homes)| {
             let DirectorySpec { latency, pointers } = homes.directory;
-            let size = Size { agents: self.spec.cores() as AgentNumber, pointers: pointers as usize };
+            let nearest = number * self.places.cores as AgentNumber;
+            let size = Size { agents: self.spec.cores() as AgentNumber, pointers: pointers as usize, nearest };
             Directory::new(protocol, size, spec.line_bytes(), latency)
         });
         let home = Home::new(number, self.places.cores as u16, directory, ports, self.shared(node));

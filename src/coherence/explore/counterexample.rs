@@ -138,7 +138,7 @@ impl Teller<'_> {
                 (Lane::Bus, Lane::Agent(agent), what)
             }
             Step::Memory { line } => (Lane::Bus, Lane::Memory, format!("memory takes {}", called(line, self.after))),
-            Step::Deliver { .. } | Step::Wait { .. } => unreachable!("a bus has no packets"),
+            Step::Deliver { .. } | Step::Wait { .. } | Step::Full { .. } => unreachable!("a bus has no packets"),
         };
         ChartStep { step, from, to, what, changes: self.changes(), row: self.rows.last().copied(), cells: self.cells() }
     }

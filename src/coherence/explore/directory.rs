@@ -23,7 +23,7 @@ use crate::coherence::explore::search::Model;
 use crate::coherence::explore::world::{MOST_LINES, Number, Rows, Step, Taken, Unrest, impossible_at, stalls, took};
 use crate::coherence::explore::wrong::Wrong;
 use crate::coherence::order::AgentNumber;
-use crate::coherence::protocol::{AgentEvent, MemoryAction, Permission, Protocol, State};
+use crate::coherence::protocol::{AgentAction, AgentEvent, MemoryAction, Permission, Protocol, State};
 
 /// One line of an agent.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -55,10 +55,11 @@ pub(super) struct DirectoryWorld {
     lines: Vec<LineWorld>,
     packets: Vec<Packet>,
     pointers: usize,
+    is_cache_only: bool,
 }
 
-/// The copies of one agent, as the agent's code wants them.
-struct Lines<'a>(&'a mut [Held; MOST_LINES]);
+/// The copies of one agent, as the agent's code wants them; whether there is room for another line is the explorer's choice.
+struct Lines<'a>(&'a mut [Held; MOST_LINES], bool);
 
 impl Copies for Lines<'_> {
     fn state(&self, line: Line) -> State {
@@ -76,11 +77,22 @@ impl Copies for Lines<'_> {
     fn version(&self, line: Line) -> u64 {
         self.0[line as usize].version
     }
+
+    fn has_room(&self, _line: Line) -> bool {
+        self.1
+    }
 }
 
 impl DirectoryWorld {
     fn size(&self) -> Size {
-        Size { agents: self.agents.len() as AgentNumber, pointers: self.pointers }
+        Size { agents: self.agents.len() as AgentNumber, pointers: self.pointers, nearest: 0 }
+    }
+
+    /// Whether a packet comes to an agent that may have room for its line or not.
+    fn may_be_full(&self, packet: &Packet) -> bool {
+        let Some(agent) = packet.to.filter(|_| packet.kind == PacketKind::Inject) else { return false };
+        let world = &self.agents[usize::from(agent)];
+        world.held[packet.line as usize].state == State::INVALID && !world.agent.is_leaving(packet.line)
     }
 
     /// A line that an access waits for stays; any other may have to make room at any time.
@@ -101,7 +113,7 @@ impl DirectoryWorld {
         let world = &mut self.agents[agent];
         let (access, taken) = world
             .agent
-            .access(&protocol.agent, &mut Lines(&mut world.held), line as Line, write)
+            .access(&protocol.agent, &mut Lines(&mut world.held, true), line as Line, write)
             .map_err(|impossible| impossible_at(agent, impossible))?;
         took(rows, &taken);
         match access {
@@ -138,7 +150,7 @@ impl DirectoryWorld {
         }
         let (request, taken) = world
             .agent
-            .evict(&protocol.agent, &mut Lines(&mut world.held), line as Line)
+            .evict(&protocol.agent, &mut Lines(&mut world.held, true), line as Line)
             .map_err(|impossible| impossible_at(agent, impossible))?;
         took(rows, &taken);
         let put = request.and_then(|_| world.agent.put(&protocol.agent, agent as AgentNumber, line as Line));
@@ -146,17 +158,23 @@ impl DirectoryWorld {
         Ok(())
     }
 
-    /// A packet comes to an agent.
-    fn tell_agent(&mut self, agent: Number, packet: &Packet, protocol: &Protocol, rows: &mut Rows) -> Result<(), Wrong> {
+    /// A packet comes to an agent, which has room for its line or not.
+    fn tell_agent(
+        &mut self,
+        (agent, has_room): (Number, bool),
+        packet: &Packet,
+        protocol: &Protocol,
+        rows: &mut Rows,
+    ) -> Result<(), Wrong> {
         let (world, line) = (&mut self.agents[agent], packet.line as usize);
         let number = agent as AgentNumber;
         let received = world
             .agent
-            .receive(&protocol.agent, &mut Lines(&mut world.held), number, packet, &mut self.packets)
+            .receive(&protocol.agent, &mut Lines(&mut world.held, has_room), number, packet, &mut self.packets)
             .map_err(|impossible| impossible_at(agent, impossible))?;
         took(rows, &received.taken);
         let held = &mut world.held[line];
-        if packet.kind.has_line() {
+        if packet.kind.has_line() && !received.taken.actions.has(AgentAction::Refuse) {
             held.version = packet.version;
         } else if matches!(packet.kind, PacketKind::Inv | PacketKind::FwdGetM) {
             // What was given away is nobody's copy, whatever the state.
@@ -184,8 +202,12 @@ impl DirectoryWorld {
         if handled.updates {
             world.memory_version = packet.version;
         }
-        for sent in self.packets[first..].iter_mut().filter(|sent| sent.kind.has_line()) {
+        for sent in self.packets[first..].iter_mut().filter(|sent| sent.kind.has_line() && sent.kind != PacketKind::Inject) {
             sent.version = world.memory_version;
+        }
+        if handled.row.actions.has(MemoryAction::SendNew) {
+            // There are no second zeros: what was sent is the only copy.
+            world.memory_version = 0;
         }
         Ok(())
     }
@@ -220,7 +242,7 @@ impl DirectoryWorld {
 impl Model for DirectoryWorld {
     type Encoder = encode::Encoder;
 
-    fn first(scope: Scope) -> DirectoryWorld {
+    fn first(protocol: &Protocol, scope: Scope) -> DirectoryWorld {
         let held = Held { state: State::INVALID, version: 0, access: None };
         let agent = AgentWorld { agent: Agent::default(), held: [held; MOST_LINES] };
         // Versions begin at 1, so that 0 is older than any.
@@ -230,6 +252,7 @@ impl Model for DirectoryWorld {
             lines: vec![line; scope.lines],
             packets: Vec::new(),
             pointers: scope.pointers,
+            is_cache_only: protocol.is_cache_only(),
         }
     }
 
@@ -248,8 +271,12 @@ impl Model for DirectoryWorld {
         }
         for (number, packet) in self.packets.iter().enumerate() {
             // Of packets that are alike one is enough.
-            if !self.packets[..number].contains(packet) {
-                visit(if self.waits(packet, protocol) { Step::Wait { packet: number } } else { Step::Deliver { packet: number } });
+            if self.packets[..number].contains(packet) {
+                continue;
+            }
+            visit(if self.waits(packet, protocol) { Step::Wait { packet: number } } else { Step::Deliver { packet: number } });
+            if self.may_be_full(packet) {
+                visit(Step::Full { packet: number });
             }
         }
     }
@@ -258,10 +285,11 @@ impl Model for DirectoryWorld {
         match step {
             Step::Access { agent, line, write } => self.access(agent, line, write, protocol, rows),
             Step::Evict { agent, line } => self.evict(agent, line, protocol, rows),
-            Step::Deliver { packet } => {
-                let packet = self.packets.remove(packet);
+            Step::Deliver { packet: number } | Step::Full { packet: number } => {
+                let packet = self.packets.remove(number);
+                let has_room = step == Step::Deliver { packet: number };
                 match packet.to {
-                    Some(agent) => self.tell_agent(usize::from(agent), &packet, protocol, rows),
+                    Some(agent) => self.tell_agent((usize::from(agent), has_room), &packet, protocol, rows),
                     None => self.tell_home(&packet, protocol, rows),
                 }
             }

@@ -12,7 +12,7 @@
 //! whether a copy is the newest version.
 //!
 //! Of protocols with a directory: packets on their way in any order, whoever they go to, and packets that a home leaves waiting, which it
-//! may take in any order, too; full maps of sharers, and few pointers.
+//! may take in any order, too; full maps of sharers, and few pointers. Of attraction memories: room for a line that is injected, or none.
 //!
 //! What is checked: no pair of state and event that a table calls impossible; single writer or multiple readers, by the states'
 //! `permits`; no access to an older version; the newest version is never lost; no two agents send data for one transaction; something
@@ -94,7 +94,9 @@ pub struct Exploration {
 
 /// Explores a protocol. The same for the same protocol and scope.
 pub fn explore(protocol: &Protocol, scope: Scope) -> Exploration {
-    let scope = Scope { agents: scope.agents.clamp(1, MOST_AGENTS), lines: scope.lines.clamp(1, MOST_LINES), ..scope };
+    // A line that has to leave an agent needs another one to go to.
+    let fewest = if protocol.is_cache_only() { 2 } else { 1 };
+    let scope = Scope { agents: scope.agents.clamp(fewest, MOST_AGENTS), lines: scope.lines.clamp(1, MOST_LINES), ..scope };
     match protocol.kind() {
         Kind::Snooping => explore_as::<World>(protocol, scope, Counterexample::replay),
         Kind::Directory => explore_as::<DirectoryWorld>(protocol, scope, Counterexample::replay_packets),

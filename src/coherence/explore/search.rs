@@ -21,7 +21,7 @@ pub(super) trait Model: Clone + serde::Serialize + serde::de::DeserializeOwned {
     type Encoder: Default + std::fmt::Debug;
 
     /// Nothing cached, nothing under way.
-    fn first(scope: Scope) -> Self;
+    fn first(protocol: &Protocol, scope: Scope) -> Self;
     /// Calls back with each step that can be made, cores' own first.
     fn each_step(&self, protocol: &Protocol, misses: usize, visit: impl FnMut(Step));
     /// Makes a step; says which rows were taken.
@@ -138,7 +138,7 @@ impl<'a, W: Model> Search<'a, W> {
     /// Searches until something is wrong, everything is known, or there are more states than allowed.
     pub fn run(&mut self) -> Result<(), Found> {
         let (mut level, mut next) = (Worlds::<W>::new(), Worlds::<W>::new());
-        let first = W::first(self.scope);
+        let first = W::first(self.protocol, self.scope);
         self.number(&first, Reached::new(0, Step::Data { line: 0 }));
         level.push(&first);
         let mut state = 0;

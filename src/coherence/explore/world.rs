@@ -58,6 +58,8 @@ pub enum Step {
     Deliver { packet: usize },
     /// A packet comes to its home and is left waiting: a request of its line is under way.
     Wait { packet: usize },
+    /// A packet comes to an agent that has no room for its line.
+    Full { packet: usize },
 }
 
 impl Step {
@@ -71,7 +73,7 @@ impl Step {
         match self {
             Step::Access { agent, .. } | Step::Evict { agent, .. } | Step::Arrive { agent } | Step::Grant { agent } => Some(agent),
             Step::See { agent, .. } | Step::Complete { agent, .. } | Step::Word { agent, .. } => Some(agent),
-            Step::Data { .. } | Step::Memory { .. } | Step::Deliver { .. } | Step::Wait { .. } => None,
+            Step::Data { .. } | Step::Memory { .. } | Step::Deliver { .. } | Step::Wait { .. } | Step::Full { .. } => None,
         }
     }
 }
@@ -303,7 +305,7 @@ impl World {
                 }
                 Ok(())
             }
-            Step::Deliver { .. } | Step::Wait { .. } => unreachable!("a bus has no packets"),
+            Step::Deliver { .. } | Step::Wait { .. } | Step::Full { .. } => unreachable!("a bus has no packets"),
         }
     }
 
@@ -576,7 +578,7 @@ pub(super) enum Unrest {
 impl Model for World {
     type Encoder = Encoder;
 
-    fn first(scope: Scope) -> World {
+    fn first(_protocol: &Protocol, scope: Scope) -> World {
         World::new(scope.agents, scope.lines)
     }
 

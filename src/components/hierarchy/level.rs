@@ -332,6 +332,11 @@ impl Copies for Held<'_> {
         debug_assert_eq!(line, self.place.line, "one line at a time");
         self.levels.version(&self.place)
     }
+
+    fn has_room(&self, line: Line) -> bool {
+        debug_assert_eq!(line, self.place.line, "one line at a time");
+        self.place.is_held()
+    }
 }
 
 /// The last copy of a line, which no level holds any longer.

@@ -51,6 +51,27 @@ impl PrivateCaches {
         free.map(|slot| (slot, Some(array.line(slot))))
     }
 
+    /// A line that another agent's has to leave can come to stay: the outermost level has a place for it that is empty, or whose line may
+    /// be dropped in silence. Where there is one, its slot, the line dropped.
+    pub(super) fn make_place(&mut self, line: Line, observer: &mut Observer<'_>) -> Result<Option<(u8, Slot)>, Broken> {
+        let level = self.levels.anchor(Kind::Read);
+        let array = &mut self.levels.get_mut(level).array;
+        let first = array.victim(line).0;
+        let array = &self.levels.get(level).array;
+        let is_silent = |state| self.protocol.agent.row(state, AgentEvent::Evict).is_some_and(|row| !row.actions.has(AgentAction::Put));
+        let fits = |slot: &Slot| {
+            let (other, state) = (array.line(*slot), array.state(*slot));
+            state == State::INVALID && !self.is_pinned(other, state) || is_silent(state) && !self.is_pinned(other, state)
+        };
+        let Some(slot) = std::iter::once(first).chain(array.set_of(line)).find(fits) else { return Ok(None) };
+        if array.state(slot) != State::INVALID {
+            let other = array.line(slot);
+            self.displace(level, slot, other, observer)?;
+        }
+        self.levels.get_mut(level).array.fill(slot, line, State::INVALID);
+        Ok(Some((level, slot)))
+    }
+
     /// Whether the write-back buffer takes what an access may drive out. A fill never waits: what lines that are on their way drive out
     /// of levels that do not hold what those inside them do finds room beyond the buffer's own places.
     pub(super) fn has_room_for_victim(&self, victim: Option<(Slot, u8)>) -> bool {

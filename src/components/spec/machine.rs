@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{InterconnectSpec, MOST_CORES, NodeSpec, SpecFault, TransportSpec};
+use super::{Inclusion, InterconnectSpec, MOST_CORES, MemorySpec, NodeSpec, SpecFault, TransportSpec};
 use crate::coherence::consistency::Consistency;
 use crate::components::homes::HomesSpec;
 use crate::components::interface::InterfaceSpec;
@@ -57,6 +57,9 @@ impl MachineSpec {
                 "`consistency = \"sc\"`",
             ));
         }
+        if self.node.memory == MemorySpec::Attraction {
+            self.attraction_faults(&mut faults);
+        }
         if self.count == 1 {
             return faults;
         }
@@ -84,6 +87,55 @@ impl MachineSpec {
     /// Where lines have homes, which keep private caches coherent.
     pub fn has_directory(&self) -> bool {
         self.homes.is_some() && self.node.coherence().is_some()
+    }
+
+    /// Lines of a program of so many bytes, and the places that all attraction memories have for them.
+    pub fn memory_pressure(&self, bytes: u64) -> Option<(u64, u64)> {
+        let own = self.node.caches.last().filter(|_| self.node.memory == MemorySpec::Attraction)?;
+        Some((bytes.div_ceil(u64::from(own.line_bytes)), own.sets() * u64::from(own.ways) * u64::from(self.count)))
+    }
+
+    /// Why a program of so many bytes cannot run: the last copies of the lines of one set need more places than there are beside those
+    /// for copies. With one way of each node left to copies, some node always has a place for a last copy that has to move: owners' lines
+    /// take fewer than all other ways, and a line that is on its way takes one at most.
+    pub fn attraction_fault(&self, bytes: u64) -> Option<SpecFault> {
+        let own = self.node.caches.last().filter(|_| self.node.memory == MemorySpec::Attraction)?;
+        let line = u64::from(own.line_bytes);
+        let (sets, nodes) = (own.sets().max(1), u64::from(self.count));
+        let lines = bytes.div_ceil(line).div_ceil(sets);
+        let places = nodes * u64::from(own.ways - 1);
+        (lines > places).then(|| {
+            SpecFault::new(
+                "memory.size",
+                format!(
+                    "the program needs {bytes} bytes, {lines} lines of some sets, and {nodes} attraction memories can keep the last copies of {places}: {} of {} ways each",
+                    own.ways - 1,
+                    own.ways
+                ),
+                "make the attraction memories larger, give them more ways, or make the program's arrays smaller",
+            )
+        })
+    }
+
+    /// What nodes with an attraction memory cannot be.
+    fn attraction_faults(&self, faults: &mut Vec<SpecFault>) {
+        let node = &self.node;
+        if node.cores != 1 {
+            let message = format!("{} cores cannot share an attraction memory", node.cores);
+            faults.push(SpecFault::new("cores", message, "one core in each node; attraction memories of several cores are not built yet"));
+        }
+        if node.caches.len() < 2 {
+            let message = "nothing is cached on the way to the attraction memory";
+            faults.push(SpecFault::new("cache", message, "add a `[node.cache.L1d]`"));
+        }
+        if node.caches.iter().any(|cache| cache.inclusion != Inclusion::Inclusive) {
+            let message = "the levels before an attraction memory are inclusive: what leaves it leaves them";
+            faults.push(SpecFault::new("cache", message, "leave `inclusion` out"));
+        }
+        if node.llc.is_some() {
+            let message = "no memory lies behind an attraction memory that a shared cache could stand before";
+            faults.push(SpecFault::new("cache.LLC", message, "leave the LLC out"));
+        }
     }
 
     /// What nodes that share an address space cannot be.

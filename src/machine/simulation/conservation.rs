@@ -135,6 +135,7 @@ impl Simulation {
         }
         let (mut asked, mut served, mut over) = (0, 0, 0);
         let (mut between, mut stale) = (0, 0);
+        let (mut injected, mut placed) = (0, 0);
         for part in self.engine.parts() {
             match part {
                 Part::Carrier(carrier) => {
@@ -146,14 +147,16 @@ impl Simulation {
                 Part::Home(home) => {
                     served += home.counters().local + home.counters().remote;
                     stale += home.counters().stale;
+                    injected += home.counters().fresh + home.counters().injections;
+                    placed += home.counters().placed;
                 }
                 _ => {}
             }
         }
         same("requests of lines that caches made and homes took", asked, served)?;
         same("requests of lines that were made and that were over", asked, over)?;
-        same("bytes that caches read and their sources", read, supplied + line * between)?;
-        same("bytes that caches wrote, and who took them", written, taken + line * (between + stale))
+        same("bytes that caches read and their sources", read, supplied + line * (between + injected))?;
+        same("bytes that caches wrote, and who took them", written, taken + line * (between + stale + placed))
     }
 
     /// What the network was given it delivered, and what ranks sent was received.

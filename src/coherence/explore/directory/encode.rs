@@ -53,7 +53,9 @@ impl Encoder {
         }
         self.first.clear();
         let orders = std::mem::take(&mut self.orders);
-        for order in &orders {
+        // Where lines are offered to agents in the order of their numbers, the numbers make a difference.
+        let alike = if world.is_cache_only { 1 } else { orders.len() };
+        for order in &orders[..alike] {
             for lines in numberings(world.lines.len()) {
                 self.write(world, &Names { order, lines });
                 if self.first.is_empty() || self.bytes < self.first {
@@ -77,6 +79,7 @@ impl Encoder {
                 Sharers::Some(agents) => agents.iter().fold(0, |mask, &agent| mask | 1 << names.agent(agent)),
                 Sharers::Any => u8::MAX,
             });
+            self.bytes.extend([own.entry.placing.offers as u8, age(own.entry.placing.version, own.newest)]);
         }
         self.packets.clear();
         self.packets.extend(world.packets.iter().map(|packet| bytes_of(packet, world, names)));

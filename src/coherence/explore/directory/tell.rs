@@ -13,7 +13,7 @@ use crate::coherence::protocol::{Permission, Protocol, State};
 impl Counterexample {
     /// Goes the way to what was found once more.
     pub(in crate::coherence::explore) fn replay_packets(protocol: &Protocol, scope: Scope, found: &Found) -> Counterexample {
-        let mut world = DirectoryWorld::first(scope);
+        let mut world = DirectoryWorld::first(protocol, scope);
         let mut told = Told { steps: Vec::new(), row: None, last_of: vec![None; scope.agents] };
         for &step in &found.steps {
             let before = world.clone();
@@ -53,7 +53,7 @@ impl Teller<'_> {
     /// The agent whose row a step takes.
     fn agent_of(&self, step: Step) -> Option<usize> {
         match step {
-            Step::Deliver { packet } => self.before.packets[packet].to.map(usize::from),
+            Step::Deliver { packet } | Step::Full { packet } => self.before.packets[packet].to.map(usize::from),
             _ => step.agent(),
         }
     }
@@ -65,7 +65,9 @@ impl Teller<'_> {
                 self.own(agent, format!("agent {agent} {verb} {}", self.called(line)))
             }
             Step::Evict { agent, line } => self.own(agent, format!("agent {agent} evicts {}", self.called(line))),
-            Step::Deliver { packet } | Step::Wait { packet } => self.delivery(&self.before.packets[packet]),
+            Step::Deliver { packet } | Step::Wait { packet } | Step::Full { packet } => {
+                self.delivery(&self.before.packets[packet])
+            }
             _ => (Lane::Memory, Lane::Memory, String::new()),
         };
         ChartStep { step, from, to, what, changes: self.changes(), row: self.rows.last().copied(), cells: self.cells() }

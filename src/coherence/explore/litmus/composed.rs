@@ -170,7 +170,7 @@ impl Explorer<'_> {
                 Step::Arrive { .. } | Step::Data { .. } | Step::Memory { .. } | Step::Complete { .. } => true,
                 Step::See { agent, line } => self.is_nothing_to(state, agent, line),
                 Step::Access { .. } | Step::Evict { .. } | Step::Grant { .. } | Step::Word { .. } => false,
-                Step::Deliver { .. } | Step::Wait { .. } => false,
+                Step::Deliver { .. } | Step::Wait { .. } | Step::Full { .. } => false,
             };
             if is_eager && found.is_none() {
                 found = Some(Move::Below(step));

@@ -40,6 +40,10 @@ impl PhaseReport {
             ("forwarded", counters.forwarded),
             ("invalidations", counters.invalidations),
             ("stale", counters.stale),
+            ("fresh", counters.fresh),
+            ("placed", counters.placed),
+            ("injections", counters.injections),
+            ("refused", counters.refused),
         ];
         self.insert(&format!("node[{node}].home"), &counted);
     }
