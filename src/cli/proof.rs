@@ -251,5 +251,6 @@ fn kind(step: Step) -> &'static str {
         Step::Memory { .. } => "memory",
         Step::Deliver { .. } => "packet",
         Step::Wait { .. } => "wait",
+        Step::Full { .. } => "full",
     }
 }

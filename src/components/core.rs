@@ -677,7 +677,8 @@ impl Core {
             self.has_news(packet.line);
             self.try_again(time);
         }
-        if heard.gone && self.sleeps_on(packet.line) {
+        // What is dropped here in silence nobody would tell it of any more.
+        if heard.gone && self.sleeps_on(packet.line) || heard.dropped.is_some_and(|line| self.sleeps_on(line)) {
             self.awake(time);
         }
         if heard.performs {

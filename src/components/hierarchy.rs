@@ -79,6 +79,8 @@ pub struct Heard {
     pub left: bool,
     /// A readable copy went.
     pub gone: bool,
+    /// A copy of another line, which was dropped to make room for the one that came.
+    pub dropped: Option<Line>,
 }
 
 /// An access that waits for its line.
@@ -440,12 +442,14 @@ impl PrivateCaches {
     pub fn receive(&mut self, packet: &Packet, answers: &mut Vec<Packet>, observer: &mut Observer<'_>) -> Result<Heard, Broken> {
         let line = packet.line;
         let mut place = self.levels.find(line);
+        let mut dropped = None;
         if packet.kind == PacketKind::Inject
             && !place.is_held()
             && !self.agent.is_leaving(line)
-            && let Some((level, slot)) = self.make_place(line, observer)?
+            && let Some((level, slot, other)) = self.make_place(line, observer)?
         {
             place.set(level, slot);
+            dropped = other;
         }
         let received = self
             .agent
@@ -481,7 +485,7 @@ impl PrivateCaches {
             }
             self.received(&place, packet.version, observer);
         }
-        Ok(Heard { performs: received.performs, left: received.left, gone })
+        Ok(Heard { performs: received.performs, left: received.left, gone, dropped })
     }
 
     /// The packet that gives back a line that has just left.

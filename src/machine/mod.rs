@@ -14,6 +14,7 @@
 //! This floor knows nothing of runs.
 
 pub mod address_map;
+pub mod attraction;
 pub mod catalogue;
 pub mod collectives;
 pub mod keys;

@@ -11,7 +11,7 @@ use crate::coherence::load::load;
 use crate::coherence::protocol::{Kind as ProtocolKind, Protocol};
 use crate::components::homes::{DirectorySpec, HomesSpec, Placement};
 use crate::components::interface::InterfaceSpec;
-use crate::components::spec::{Holds, MachineSpec, NodeSpec, SpecFault};
+use crate::components::spec::{Holds, MachineSpec, MemorySpec, NodeSpec, SpecFault};
 use crate::components::translation::PAGE_BYTES;
 use crate::machine::address_map::AddressMap;
 use crate::machine::catalogue::{Catalogue, Kind};
@@ -259,7 +259,7 @@ impl Resolver<'_> {
             placement: keys.address_space.placement.value.map_or(usual_placement, |key| key.0),
             page_bytes,
             nodes: count as u16,
-            memory_bytes: node.memory_bytes,
+            memory_bytes: if node.memory == MemorySpec::Attraction { u64::MAX } else { node.memory_bytes },
             directory: kind.directory.value.as_ref().map_or(DirectorySpec::default(), DirectoryKeys::spec),
         });
         let network = joined.as_ref().map(|joined| Arc::clone(&joined.spec));

@@ -25,10 +25,11 @@ use crate::components::message::SETTLE;
 use crate::components::part::Part;
 use crate::components::post::PostHandle;
 use crate::components::shared::{Interruption, Shared, SharedHandle, Standing};
-use crate::components::spec::{MachineSpec, NodeSpec, SpecFault, TrafficSpec};
+use crate::components::spec::{MachineSpec, MemorySpec, NodeSpec, SpecFault, TrafficSpec};
 use crate::components::translation::PageTable;
 use crate::components::versions::Violation;
 use crate::engine::{Engine, Outcome};
+use crate::machine::attraction::Demand;
 use crate::machine::wire::{Load, Places, wire};
 use crate::program::code::{Arena, Code, Fault, Function, Phase};
 use crate::program::interpret::Interpreter;
@@ -157,7 +158,8 @@ impl Simulation {
                 help: Some("each thread needs a core of its own: run fewer threads, or give the machine more cores".to_string()),
             });
         }
-        let memory_bytes = machine.memory_bytes();
+        // What lies between arrays takes no place in attraction memories, which are no one's in particular.
+        let memory_bytes = if spec.memory == MemorySpec::Attraction { u64::MAX } else { machine.memory_bytes() };
         let needed = if spec.fetches() { text(&code).end } else { code.arena.size };
         if needed > memory_bytes {
             faults.push(SpecFault {
@@ -166,7 +168,7 @@ impl Simulation {
                 help: Some("make the memory larger, or the program's arrays smaller".to_string()),
             });
         }
-        faults.extend(machine.attraction_fault(needed).filter(|_| needed <= memory_bytes));
+        faults.extend(Demand::of(&machine, &code).and_then(|demand| demand.fault(&machine)));
         if let Some(translation) = &spec.translation {
             let end = PageTable::above(code.arena.size.max(text(&code).end), translation.page_bytes).end();
             if code.arena.size <= memory_bytes && end > memory_bytes {

@@ -52,8 +52,8 @@ impl PrivateCaches {
     }
 
     /// A line that another agent's has to leave can come to stay: the outermost level has a place for it that is empty, or whose line may
-    /// be dropped in silence. Where there is one, its slot, the line dropped.
-    pub(super) fn make_place(&mut self, line: Line, observer: &mut Observer<'_>) -> Result<Option<(u8, Slot)>, Broken> {
+    /// be dropped in silence. Where there is one: its slot, and the line dropped.
+    pub(super) fn make_place(&mut self, line: Line, observer: &mut Observer<'_>) -> Result<Option<(u8, Slot, Option<Line>)>, Broken> {
         let level = self.levels.anchor(Kind::Read);
         let array = &mut self.levels.get_mut(level).array;
         let first = array.victim(line).0;
@@ -61,15 +61,15 @@ impl PrivateCaches {
         let is_silent = |state| self.protocol.agent.row(state, AgentEvent::Evict).is_some_and(|row| !row.actions.has(AgentAction::Put));
         let fits = |slot: &Slot| {
             let (other, state) = (array.line(*slot), array.state(*slot));
-            state == State::INVALID && !self.is_pinned(other, state) || is_silent(state) && !self.is_pinned(other, state)
+            (state == State::INVALID || is_silent(state)) && !self.is_pinned(other, state)
         };
         let Some(slot) = std::iter::once(first).chain(array.set_of(line)).find(fits) else { return Ok(None) };
-        if array.state(slot) != State::INVALID {
-            let other = array.line(slot);
+        let dropped = (array.state(slot) != State::INVALID).then(|| array.line(slot));
+        if let Some(other) = dropped {
             self.displace(level, slot, other, observer)?;
         }
         self.levels.get_mut(level).array.fill(slot, line, State::INVALID);
-        Ok(Some((level, slot)))
+        Ok(Some((level, slot, dropped)))
     }
 
     /// Whether the write-back buffer takes what an access may drive out. A fill never waits: what lines that are on their way drive out

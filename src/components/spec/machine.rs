@@ -89,34 +89,6 @@ impl MachineSpec {
         self.homes.is_some() && self.node.coherence().is_some()
     }
 
-    /// Lines of a program of so many bytes, and the places that all attraction memories have for them.
-    pub fn memory_pressure(&self, bytes: u64) -> Option<(u64, u64)> {
-        let own = self.node.caches.last().filter(|_| self.node.memory == MemorySpec::Attraction)?;
-        Some((bytes.div_ceil(u64::from(own.line_bytes)), own.sets() * u64::from(own.ways) * u64::from(self.count)))
-    }
-
-    /// Why a program of so many bytes cannot run: the last copies of the lines of one set need more places than there are beside those
-    /// for copies. With one way of each node left to copies, some node always has a place for a last copy that has to move: owners' lines
-    /// take fewer than all other ways, and a line that is on its way takes one at most.
-    pub fn attraction_fault(&self, bytes: u64) -> Option<SpecFault> {
-        let own = self.node.caches.last().filter(|_| self.node.memory == MemorySpec::Attraction)?;
-        let line = u64::from(own.line_bytes);
-        let (sets, nodes) = (own.sets().max(1), u64::from(self.count));
-        let lines = bytes.div_ceil(line).div_ceil(sets);
-        let places = nodes * u64::from(own.ways - 1);
-        (lines > places).then(|| {
-            SpecFault::new(
-                "memory.size",
-                format!(
-                    "the program needs {bytes} bytes, {lines} lines of some sets, and {nodes} attraction memories can keep the last copies of {places}: {} of {} ways each",
-                    own.ways - 1,
-                    own.ways
-                ),
-                "make the attraction memories larger, give them more ways, or make the program's arrays smaller",
-            )
-        })
-    }
-
     /// What nodes with an attraction memory cannot be.
     fn attraction_faults(&self, faults: &mut Vec<SpecFault>) {
         let node = &self.node;

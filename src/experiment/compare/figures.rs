@@ -86,7 +86,7 @@ pub fn figures(records: &[&Record]) -> Vec<Figure> {
 }
 
 /// Counters of what all cores share; what buses and homes count under different names is added up.
-const SHARED: [(&str, Unit, &[&str]); 11] = [
+const SHARED: [(&str, Unit, &[&str]); 12] = [
     ("transactions", Unit::Count, &["interconnect.transactions"]),
     ("upgrades", Unit::Count, &["interconnect.bus_upgr", "interconnect.upgrade"]),
     ("updates", Unit::Count, &["interconnect.bus_upd"]),
@@ -94,6 +94,7 @@ const SHARED: [(&str, Unit, &[&str]); 11] = [
     ("to another node", Unit::Count, &["interconnect.remote_requests"]),
     ("lines from cache to cache", Unit::Count, &["interconnect.flushes"]),
     ("invalidations by homes", Unit::Count, &["home.invalidations"]),
+    ("last copies given another place", Unit::Count, &["home.placed"]),
     ("bytes over interconnect", Unit::Bytes, &["interconnect.bytes"]),
     ("read from memory", Unit::Bytes, &["memory.bytes_read"]),
     ("written to memory", Unit::Bytes, &["memory.bytes_written"]),

@@ -18,9 +18,10 @@ use crate::components::memory::MemoryCounters;
 use crate::components::owner::{Owner, Stack};
 use crate::components::part::Part;
 use crate::components::snooping::{InterconnectCounters, Transport};
-use crate::components::spec::{Holds, NodeSpec};
+use crate::components::spec::{Holds, MemorySpec, NodeSpec};
 use crate::components::traffic::TrafficCounters;
 use crate::components::translation::Translation;
+use crate::machine::attraction::Demand;
 
 /// Stretches of a utilisation timeline.
 const STRETCHES: usize = 100;
@@ -98,6 +99,9 @@ impl Simulation {
 
     /// What the cores have in common.
     pub(super) fn report_shared(&self, end: Time, report: &mut PhaseReport) {
+        if let Some(demand) = Demand::of(&self.spec, &self.program.code) {
+            report.demand(demand);
+        }
         let mut node = [0; 5];
         let mut next = |kind: usize| {
             node[kind] += 1;
@@ -109,12 +113,17 @@ impl Simulation {
                 Part::Ideal(ideal) => report.interconnect(next(0), ideal.counters(), None, end),
                 Part::Carrier(carrier) => report.carrier(next(0), carrier, end),
                 Part::Llc(llc) => report.llc(next(1), llc.counters(), end, llc.n_banks()),
+                // What is counted of attraction memories is counted where caches are.
+                Part::Memory(_) if self.spec.node.memory == MemorySpec::Attraction => {}
                 Part::Memory(memory) => report.memory(next(2), memory.counters(), end, self.spec.node.memory.channels()),
                 Part::Home(home) => {
                     let node = next(3);
                     let shared = self.shared[0].borrow();
                     let pages = shared.homes.as_ref().and_then(|homes| homes.pages().get(node).copied());
                     report.home(node, home.counters(), pages.unwrap_or(0));
+                    if self.spec.node.memory == MemorySpec::Attraction {
+                        report.attraction(node, home.counters());
+                    }
                 }
                 Part::Interface(interface) => report.interface(next(4), interface.counters()),
                 Part::Network(network) => report.network(network, end),

@@ -4,6 +4,7 @@ use super::{PhaseReport, STRETCHES};
 use crate::base::time::Time;
 use crate::components::carrier::Carrier;
 use crate::components::home::HomeCounters;
+use crate::machine::attraction::Demand;
 use crate::components::interface::InterfaceCounters;
 use crate::components::network::Network;
 
@@ -40,12 +41,24 @@ impl PhaseReport {
             ("forwarded", counters.forwarded),
             ("invalidations", counters.invalidations),
             ("stale", counters.stale),
+        ];
+        self.insert(&format!("node[{node}].home"), &counted);
+    }
+
+    /// What it did for attraction memories.
+    pub(super) fn attraction(&mut self, node: usize, counters: &HomeCounters) {
+        let counted = [
             ("fresh", counters.fresh),
             ("placed", counters.placed),
             ("injections", counters.injections),
             ("refused", counters.refused),
         ];
         self.insert(&format!("node[{node}].home"), &counted);
+    }
+
+    /// How full attraction memories are with last copies.
+    pub(super) fn demand(&mut self, demand: Demand) {
+        self.insert("address_space", &[("lines", demand.lines), ("places", demand.places)]);
     }
 
     /// What a rank sent and received.
