@@ -110,10 +110,17 @@ impl Resources {
                 size *= 2;
             }
             inside = size;
-            set.push((format!("node.cache.{}.size", cache.name), ByteSize(size).to_string()));
+            // The outermost one may be the node's memory.
+            let key = match machine.node.memory {
+                MemorySpec::Attraction if set.len() + 1 == caches.len() => "node.memory.size".to_owned(),
+                _ => format!("node.cache.{}.size", cache.name),
+            };
+            set.push((key, ByteSize(size).to_string()));
         }
         self.ideal.push(Resource { name: "private caches", ideal: "all data and instructions fit".to_owned(), set });
-        let latencies: Vec<(String, String)> = caches
+        // That of an attraction memory is memory's.
+        let own = caches.len() - usize::from(machine.node.memory == MemorySpec::Attraction);
+        let latencies: Vec<(String, String)> = caches[..own]
             .iter()
             .filter(|cache| cache.latency_cycles > 0)
             .map(|cache| (format!("node.cache.{}.latency", cache.name), "0 cycles".to_owned()))
@@ -173,6 +180,11 @@ impl Resources {
 
     fn memory(&mut self, machine: &MachineSpec) {
         let latency = machine.node.memory.latency();
+        if machine.node.memory == MemorySpec::Attraction {
+            self.add("memory latency", "attraction memories answer at once", &[("node.memory.latency", "0 ns")]);
+            self.leave_out("memory bandwidth", "attraction memories serve any number of requests side by side already");
+            return;
+        }
         match &machine.node.memory {
             MemorySpec::Ideal => self.leave_out("memory", "it is ideal already"),
             _ if latency.0 == 0 => self.leave_out("memory latency", "it is none already"),

@@ -507,7 +507,7 @@ impl Resolver<'_> {
                 };
                 let help = self.protocols(|other| other.kind() == wanted && other.is_cache_only() == is_coma);
                 self.faults.push(place.fault(message).key("address_space.protocol").help(help));
-            } else if protocol.is_cache_only() != is_coma {
+            } else if homes && protocol.is_cache_only() != is_coma {
                 let message = match is_coma {
                     true => format!("{protocol} gives lines back to memories, and attraction memories have none behind them"),
                     false => format!("{protocol} is for attraction memories: it never gives a line back to a memory"),

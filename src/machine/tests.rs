@@ -75,6 +75,7 @@ fn every_shipped_machine_resolves_to_what_it_says() {
             ("cluster-fat-tree-64", "norma", 64, "MIMD"),
             ("cluster-of-multiprocessors", "norma", 16, "MIMD"),
             ("cluster-star-16", "norma", 16, "MIMD"),
+            ("coma-mesh-16", "coma", 16, "MIMD"),
             ("ideal", "uma", 64, "MIMD"),
             ("mpp-torus-512", "norma", 512, "MIMD"),
             ("norma-hypercube-16", "norma", 16, "MIMD"),

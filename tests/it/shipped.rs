@@ -8,7 +8,7 @@ use flynn::machine::Machine;
 use flynn::machine::catalogue::{Catalogue, Kind};
 
 /// Parameters that make a shipped program small enough for a test; every program must be here.
-pub const SMALL: [(&str, &[(&str, &str)]); 22] = [
+pub const SMALL: [(&str, &[(&str, &str)]); 23] = [
     ("copy", &[("n", "2000")]),
     ("dot", &[("n", "2000")]),
     ("empty-loop", &[("rounds", "5")]),
@@ -18,6 +18,7 @@ pub const SMALL: [(&str, &[(&str, &str)]); 22] = [
     ("matmul-blocked", &[("n", "16"), ("t", "8")]),
     ("matmul-naive", &[("n", "16")]),
     ("migratory", &[("n", "16"), ("turns", "24")]),
+    ("moving-blocks", &[("words", "512"), ("rounds", "2")]),
     ("pointer-chase", &[("n", "1024"), ("steps", "3000")]),
     ("prefix-sum", &[("n", "2000")]),
     ("producer-consumer", &[("n", "100")]),
@@ -218,9 +219,9 @@ fn protocols_change_times_and_no_value() {
     let catalogue = Catalogue::built_in();
     let plain = machine(&catalogue, "uma-bus-4", &[]);
     let protocols: Vec<String> = catalogue.entries(Kind::Protocol).map(|entry| entry.name.clone()).collect();
-    let is_directory = |name: &&String| name.starts_with("directory-");
+    let is_directory = |name: &&String| name.starts_with("directory-") || name.starts_with("coma-");
     let of_directories: Vec<&String> = protocols.iter().filter(is_directory).collect();
-    assert_eq!(of_directories, ["directory-mesi", "directory-moesi", "directory-msi"]);
+    assert_eq!(of_directories, ["coma-flat", "directory-mesi", "directory-moesi", "directory-msi"]);
     let protocols: Vec<String> = protocols.iter().filter(|name| !is_directory(name)).cloned().collect();
     assert_eq!(protocols, ["dragon", "mesi", "mesif", "moesi", "msi"]);
     for (name, small) in SMALL {
@@ -273,6 +274,7 @@ fn directories_change_times_and_no_value() {
                     ("node.interconnect.part", "snooping-crossbar"),
                 ],
             ),
+            ("coma-mesh-16", vec![("node.count", "4"), ("node.cache.L2.size", "8 KiB"), ("node.cache.L1d.size", "4 KiB")]),
         ];
         for (on, set) in machines {
             let machine = machine(&catalogue, on, &set);

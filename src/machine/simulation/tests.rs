@@ -61,6 +61,10 @@ pub fn directories() -> [Arc<Protocol>; 3] {
     ]
 }
 
+pub fn coma() -> Arc<Protocol> {
+    protocol("coma-flat.toml", include_str!("../../../models/protocols/coma-flat.toml"))
+}
+
 pub fn megahertz(megahertz: u64) -> Clock {
     Clock::from_hertz(megahertz * 1_000_000, 1).unwrap()
 }

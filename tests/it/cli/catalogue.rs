@@ -4,10 +4,11 @@ use std::fs;
 
 use super::Directory;
 
-const MACHINES: [&str; 25] = [
+const MACHINES: [&str; 26] = [
     "cluster-fat-tree-64",
     "cluster-of-multiprocessors",
     "cluster-star-16",
+    "coma-mesh-16",
     "ideal",
     "mpp-torus-512",
     "norma-hypercube-16",

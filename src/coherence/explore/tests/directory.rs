@@ -58,3 +58,31 @@ fn directories_hold_and_take_every_row() {
     assert_eq!(found, STATES);
     assert_eq!(missing, [const { Vec::new() }; 3], "rows never taken");
 }
+
+/// Of attraction memories: a last copy finds another place or stays where it is, whoever has room.
+#[test]
+fn the_last_copy_is_never_dropped() {
+    let text = include_str!("../../../../models/protocols/coma-flat.toml");
+    let protocol = |text: &str| load(&SourceText::new("coma-flat.toml", text)).unwrap();
+    let own = protocol(text);
+    assert!(own.is_cache_only() && directories().iter().all(|other| !other.is_cache_only()));
+    let states = [(2, 1, 4), (3, 1, 4), (3, 1, 1), (2, 2, 4)]
+        .map(|(agents, lines, pointers)| holds(&own, Scope { pointers, ..Scope::new(agents, lines) }).states);
+    assert_eq!(states, COMA_STATES);
+    // An owner that drops its copy, and one that forgets its line when no one has room: both are found out.
+    let faults = [
+        ("evict = { next = \"OI_A\", do = [\"put\"] }", "evict = { next = \"I\" }"),
+        ("put_nack = { next = \"OI_A\", do = [\"put\"] }", "put_nack = { next = \"I\" }"),
+        ("inject = { next = \"O\", do = [\"accept\"] }                # the last copy", "inject = { next = \"M\", do = [\"accept\"] } # the last copy"),
+    ];
+    for (right, wrong) in faults {
+        assert_eq!(text.matches(right).count(), 1, "{right}");
+        let broken = protocol(&text.replace(right, wrong));
+        // A home that knows all sharers asks them first: what is injected is then the only copy.
+        let scopes = (2..4).flat_map(|agents| [4, 1].map(|pointers| Scope { pointers, ..Scope::new(agents, 1) }));
+        let refuted = scopes.into_iter().any(|scope| explore(&broken, scope).counterexample.is_some());
+        assert!(refuted, "{wrong}");
+    }
+}
+
+const COMA_STATES: [usize; 4] = [481, 18_888, 19_233, 77_737];

@@ -53,7 +53,11 @@ pub fn run(spec: &MachineSpec, threads: &[Vec<Op>], run_ahead: bool) -> Result<(
     let memory = Memory::new(&code.arena).unwrap();
     let function = code.functions[0].clone();
     let words = code.arena.size / 8;
-    let mut machine = Simulation::of(spec, Arc::new(code), vec![memory]).unwrap();
+    let mut machine = match spec.node.memory {
+        // The programs have memory of which they touch little: whether there is a place for every line is the test's own business.
+        MemorySpec::Attraction => Simulation::build(spec, Arc::new(code), vec![memory], crate::machine::wire::Load::Nothing),
+        _ => Simulation::of(spec, Arc::new(code), vec![memory]).unwrap(),
+    };
     machine.limit_operations(10_000_000);
     machine.set_run_ahead(run_ahead);
     let report = machine.run(&function)?;
