@@ -108,10 +108,7 @@ impl PacketKind {
 
     /// Whether the home asks an agent for something on behalf of another.
     pub fn is_forward(self) -> bool {
-        matches!(
-            self,
-            PacketKind::FwdGetS | PacketKind::FwdGetM | PacketKind::Inv | PacketKind::Offer | PacketKind::Inject
-        )
+        matches!(self, PacketKind::FwdGetS | PacketKind::FwdGetM | PacketKind::Inv | PacketKind::Offer | PacketKind::Inject)
     }
 }
 

@@ -14,9 +14,9 @@ use crate::components::spec::{
 };
 use crate::components::translation::{TlbSpec, TranslationSpec};
 use crate::machine::keys::{
-    ArbitrationKey, AttractionMemoryKeys, CacheKeys, CacheLevelKeys, ConsistencyKey, CoreKeys, CostKeys, HoldsKey, InclusionKey, InterconnectKeys,
-    IntervalKeys, LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, PrefetcherKeys, ReplacementKey, TlbKeys, UnitKeys,
-    WriteKey,
+    ArbitrationKey, AttractionMemoryKeys, CacheKeys, CacheLevelKeys, ConsistencyKey, CoreKeys, CostKeys, HoldsKey, InclusionKey,
+    InterconnectKeys, IntervalKeys, LlcKeys, MemoryKeys, NodeKeys, OutOfOrderKeys, PredictorKeys, PrefetcherKeys, ReplacementKey,
+    TlbKeys, UnitKeys, WriteKey,
 };
 use crate::program::code::OperationClass;
 

@@ -308,8 +308,14 @@ impl Resolver<'_> {
                     self.fault(&node.memory.place, "node.memory.kind", "only a COMA machine has attraction memories", help);
                 }
                 (memory, true) if !matches!(memory, MemoryKeys::Attraction(_)) => {
-                    let help = "write `memory = { kind = \"attraction\", size = \"1 MiB\", ways = 4, latency = \"60 ns\" }` or the like";
-                    self.fault(&node.memory.place, "node.memory.kind", "the memories of a COMA machine are attraction memories", help);
+                    let help =
+                        "write `memory = { kind = \"attraction\", size = \"1 MiB\", ways = 4, latency = \"60 ns\" }` or the like";
+                    self.fault(
+                        &node.memory.place,
+                        "node.memory.kind",
+                        "the memories of a COMA machine are attraction memories",
+                        help,
+                    );
                 }
                 _ => {}
             }
@@ -528,8 +534,10 @@ impl Resolver<'_> {
     /// "one of: " those protocols that would do.
     fn protocols(&self, would_do: impl Fn(&Protocol) -> bool) -> String {
         let entries = self.catalogue.entries(Kind::Protocol);
-        let names: Vec<&str> =
-            entries.filter(|entry| load(&entry.source).is_ok_and(|other| would_do(&other))).map(|entry| entry.name.as_str()).collect();
+        let names: Vec<&str> = entries
+            .filter(|entry| load(&entry.source).is_ok_and(|other| would_do(&other)))
+            .map(|entry| entry.name.as_str())
+            .collect();
         format!("one of: {}", names.join(", "))
     }
 

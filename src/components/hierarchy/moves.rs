@@ -53,12 +53,17 @@ impl PrivateCaches {
 
     /// A line that another agent's has to leave can come to stay: the outermost level has a place for it that is empty, or whose line may
     /// be dropped in silence. Where there is one: its slot, and the line dropped.
-    pub(super) fn make_place(&mut self, line: Line, observer: &mut Observer<'_>) -> Result<Option<(u8, Slot, Option<Line>)>, Broken> {
+    pub(super) fn make_place(
+        &mut self,
+        line: Line,
+        observer: &mut Observer<'_>,
+    ) -> Result<Option<(u8, Slot, Option<Line>)>, Broken> {
         let level = self.levels.anchor(Kind::Read);
         let array = &mut self.levels.get_mut(level).array;
         let first = array.victim(line).0;
         let array = &self.levels.get(level).array;
-        let is_silent = |state| self.protocol.agent.row(state, AgentEvent::Evict).is_some_and(|row| !row.actions.has(AgentAction::Put));
+        let is_silent =
+            |state| self.protocol.agent.row(state, AgentEvent::Evict).is_some_and(|row| !row.actions.has(AgentAction::Put));
         let fits = |slot: &Slot| {
             let (other, state) = (array.line(*slot), array.state(*slot));
             (state == State::INVALID || is_silent(state)) && !self.is_pinned(other, state)

@@ -94,7 +94,11 @@ impl MachineSpec {
         let node = &self.node;
         if node.cores != 1 {
             let message = format!("{} cores cannot share an attraction memory", node.cores);
-            faults.push(SpecFault::new("cores", message, "one core in each node; attraction memories of several cores are not built yet"));
+            faults.push(SpecFault::new(
+                "cores",
+                message,
+                "one core in each node; attraction memories of several cores are not built yet",
+            ));
         }
         if node.caches.len() < 2 {
             let message = "nothing is cached on the way to the attraction memory";

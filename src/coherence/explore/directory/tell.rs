@@ -65,9 +65,7 @@ impl Teller<'_> {
                 self.own(agent, format!("agent {agent} {verb} {}", self.called(line)))
             }
             Step::Evict { agent, line } => self.own(agent, format!("agent {agent} evicts {}", self.called(line))),
-            Step::Deliver { packet } | Step::Wait { packet } | Step::Full { packet } => {
-                self.delivery(&self.before.packets[packet])
-            }
+            Step::Deliver { packet } | Step::Wait { packet } | Step::Full { packet } => self.delivery(&self.before.packets[packet]),
             _ => (Lane::Memory, Lane::Memory, String::new()),
         };
         ChartStep { step, from, to, what, changes: self.changes(), row: self.rows.last().copied(), cells: self.cells() }

@@ -73,7 +73,10 @@ fn the_last_copy_is_never_dropped() {
     let faults = [
         ("evict = { next = \"OI_A\", do = [\"put\"] }", "evict = { next = \"I\" }"),
         ("put_nack = { next = \"OI_A\", do = [\"put\"] }", "put_nack = { next = \"I\" }"),
-        ("inject = { next = \"O\", do = [\"accept\"] }                # the last copy", "inject = { next = \"M\", do = [\"accept\"] } # the last copy"),
+        (
+            "inject = { next = \"O\", do = [\"accept\"] }                # the last copy",
+            "inject = { next = \"M\", do = [\"accept\"] } # the last copy",
+        ),
     ];
     for (right, wrong) in faults {
         assert_eq!(text.matches(right).count(), 1, "{right}");

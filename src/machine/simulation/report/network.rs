@@ -4,9 +4,9 @@ use super::{PhaseReport, STRETCHES};
 use crate::base::time::Time;
 use crate::components::carrier::Carrier;
 use crate::components::home::HomeCounters;
-use crate::machine::attraction::Demand;
 use crate::components::interface::InterfaceCounters;
 use crate::components::network::Network;
+use crate::machine::attraction::Demand;
 
 impl PhaseReport {
     /// What joins a node's cores, its home and the network.
