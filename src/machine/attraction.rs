@@ -117,10 +117,10 @@ mod tests {
         // Lines 0 to 3, and 2 to 5: six lines; of four sets two have two.
         assert_eq!(count(vec![0..256, 130..384], 64, 4), (6, 2));
         // From the last set round to the first.
-        assert_eq!(count(vec![192..384], 64, 4), (3, 1));
+        assert_eq!(count(vec![192..256, 256..384], 64, 4), (3, 1));
         assert_eq!(count(vec![192..384, 512..576], 64, 4), (4, 2));
         // Twice round, and one more.
-        assert_eq!(count(vec![0..9 * 64], 64, 4), (9, 3));
+        assert_eq!(count(vec![0..64, 64..9 * 64], 64, 4), (9, 3));
         assert_eq!(count(Vec::new(), 64, 4), (0, 0));
     }
 }

@@ -168,7 +168,7 @@ impl Simulation {
                 help: Some("make the memory larger, or the program's arrays smaller".to_string()),
             });
         }
-        faults.extend(Demand::of(&machine, &code).and_then(|demand| demand.fault(&machine)));
+        faults.extend(Demand::of(machine, &code).and_then(|demand| demand.fault(machine)));
         if let Some(translation) = &spec.translation {
             let end = PageTable::above(code.arena.size.max(text(&code).end), translation.page_bytes).end();
             if code.arena.size <= memory_bytes && end > memory_bytes {
